@@ -1,0 +1,18 @@
+"""gostage-sim: run risky work in child processes, break it on purpose, and prove that the parent survives.
+
+The map of the house, upper rooms import lower ones, never the other way:
+
+* `cli`, `pytest_plugin`   the two doors: the command line and the pytest plug-in
+* `bench`                  speed as ratios, measured side by side in one run
+* `report`                 report.json, junit.xml, summary.md, the terminal
+* `harness`                observer, subject and child processes; runs one scenario and collects the evidence
+* `guarantees`             one guarantee a file: a pure function of the history
+* `scenario`               the model of a scenario file and its loader
+* `faults`                 one fault a file: what is broken, where, how, and what witnesses it
+* `history`                journals that survive SIGKILL, and the merged history
+* `gostage`                the engine, complete alone: workflows, and sub-workflows in child processes
+
+Nothing is imported here: a child process runs every parent `__init__`, and its start-up counts.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,124 @@
+"""What a fault is: frozen parameters, where it may be placed, how it is done, and what witnesses that it happened.
+
+A fault runs inside the child at its point (`inject`), unless something outside must do it: then it also has `inflict`,
+which the observer runs while the child holds still at the point. This module and every fault are imported by child
+processes, so they import little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterable
+
+    from gostage_sim.history.model import ChildHistory, FaultRecord
+
+Point = Literal["definition", "step", "message", "byte", "result"]
+
+#: Every point, for faults that can strike anywhere.
+ANYWHERE: frozenset[Point] = frozenset({"definition", "step", "message", "byte", "result"})
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A logical point in a child's life, never a time.
+
+    * `definition`: before the definition is read from stdin
+    * `step`: before step `step` (counted from 1)
+    * `message`: when message `message` (counted from 1, on the channel) has been handed to the kernel
+    * `byte`: when `byte` bytes (at least 1) of message `message` have been written
+    * `result`: between the result and the exit
+    """
+
+    point: Point
+    step: int | None = None
+    message: int | None = None
+    byte: int | None = None
+
+
+class Victim(Protocol):
+    """What a fault may do inside the child; `gostage_sim.harness.child` provides it."""
+
+    rng: random.Random
+    """Seeded from the scenario's seed, the child and the fault."""
+    channel_fd: int
+    """The private descriptor of the protocol; fd 1 points at stderr."""
+
+    def note(self, **facts: Any) -> None:
+        """Record JSON-able facts in this fault's record, in the memory-mapped journal: they survive a SIGKILL."""
+
+    def send(self, type: str, payload: Any) -> None:
+        """An ordinary message, journalled like any other."""
+
+    def send_many(self, type: str, payloads: Iterable[Any]) -> None:
+        """Many ordinary messages, journalled, written in blocks."""
+
+    def write_raw(
+        self, data: bytes, *, must_quarantine: bool, message: tuple[str, Any] | None = None, note: str = ""
+    ) -> None:
+        """Bytes straight to the wire, journalled with their offset. `message` says which message a good parent reads
+        from them, so that it counts as sent."""
+
+    def before_each_message(self, action: Callable[[], None]) -> None:
+        """Call `action` before every later message of this child."""
+
+    def hold(self) -> None:
+        """Stay at the point until killed: blocks for ever in the kernel, without using CPU."""
+
+
+class Target(Protocol):
+    """What the observer can do to a child it holds a pidfd on."""
+
+    pid: int
+
+    def signal(self, name: str) -> None:
+        """Send `SIGTERM`, … through the pidfd; raises ProcessLookupError when it is gone."""
+
+    def wait_for_state(self, state: str, timeout_s: float) -> bool:
+        """Wait until `/proc/PID/stat` shows this state letter; False when it did not within the time."""
+
+    def note(self, **facts: Any) -> None:
+        """Record facts in the fault's record, `by: observer`."""
+
+
+class Fault(Protocol):
+    """A frozen dataclass in one file of this folder; its fields are the parameters a scenario file may give.
+
+    Its docstring says exactly what it does for real. Each field has `metadata` with a `description`, and bounds (`ge`,
+    `le`) where there are any: pydantic reads these names from the metadata of a plain dataclass, so that the loader
+    checks them without the child having to import pydantic. Parameters that contradict each other are a ValueError of
+    `__post_init__`.
+    """
+
+    kind: ClassVar[str]
+    points: ClassVar[frozenset[Point]]
+    example: ClassVar[str]
+    """An entry of `faults:` in a scenario file, as YAML; printed by `gostage-sim explain`."""
+
+    def inject(self, victim: Victim) -> None:
+        """Do it, in the child, at the point. May never return."""
+
+    def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
+        """What in the history proves that it happened, in one clause (`killed by SIGSEGV`); None when nothing does.
+
+        Only asked when `fault.fired_ns` is set. It must not trust the engine under test: wait status, `/proc` state,
+        journal entries and byte offsets count, `child.report` does not.
+        """
+
+
+@runtime_checkable
+class InflictedFromOutside(Protocol):
+    """Optional power of a fault: the observer does it while the child holds still."""
+
+    def inflict(self, target: Target) -> None: ...
+
+
+@runtime_checkable
+class LimitsPlacement(Protocol):
+    """Optional power of a fault: parameters that narrow where it may be placed."""
+
+    def placement_problem(self, at: Placement) -> str | None:
+        """Why it cannot be placed there with these parameters, or None."""

@@ -1,0 +1,122 @@
+"""gostage: workflows of stages and actions, and sub-workflows that run in a child process of their own.
+
+The map:
+
+* `workflow`, `stage`, `action`, `context`   the model, and what an action sees while it runs
+* `store`, `registry`, `broker`, `logger`    typed values, actions by id, messages to handlers, logs as messages
+* `definition`                               a workflow as data, to be sent to a child
+* `runner`                                   runs workflows here, and spawns sub-workflows there
+* `errors`                                   every exception, as one tree
+* `wire`                                     JSON lines: encoding, framing, messages
+* `child`                                    all that runs in a child; imports next to nothing
+* `spawn`                                    the parent's side: session core, driver loop, processes, launchers
+
+A program that spawns itself:
+
+    from gostage_sim import gostage
+
+    @gostage.action("hello")
+    def hello(ctx):
+        ctx.send("greeting", {"text": "hello from the child"})
+
+    if __name__ == "__main__":
+        if gostage.is_child():
+            gostage.child_main()
+        runner = gostage.Runner()
+        runner.broker.register_handler("greeting", lambda message: print(message.payload["text"]))
+        definition = gostage.SubWorkflowDef.of("hello")
+        print(runner.spawn(definition).outcome)
+
+Names are loaded on first use (PEP 562), so that a child pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # what mypy takes for typing.TYPE_CHECKING; importing typing would cost a child 10 ms
+if TYPE_CHECKING:
+    from gostage_sim.gostage.action import Action as Action
+    from gostage_sim.gostage.broker import Broker as Broker
+    from gostage_sim.gostage.child import child_main as child_main
+    from gostage_sim.gostage.child import is_child as is_child
+    from gostage_sim.gostage.context import ActionContext as ActionContext
+    from gostage_sim.gostage.definition import ActionDef as ActionDef
+    from gostage_sim.gostage.definition import StageDef as StageDef
+    from gostage_sim.gostage.definition import SubWorkflowDef as SubWorkflowDef
+    from gostage_sim.gostage.registry import action as action
+    from gostage_sim.gostage.registry import new_action as new_action
+    from gostage_sim.gostage.registry import register_action as register_action
+    from gostage_sim.gostage.runner import Runner as Runner
+    from gostage_sim.gostage.spawn import launchers as launchers
+    from gostage_sim.gostage.spawn.driver import ChildHandle as ChildHandle
+    from gostage_sim.gostage.spawn.options import ResourceLimits as ResourceLimits
+    from gostage_sim.gostage.spawn.options import SpawnOptions as SpawnOptions
+    from gostage_sim.gostage.spawn.result import Outcome as Outcome
+    from gostage_sim.gostage.spawn.result import SpawnResult as SpawnResult
+    from gostage_sim.gostage.stage import Stage as Stage
+    from gostage_sim.gostage.store import Store as Store
+    from gostage_sim.gostage.wire.messages import Message as Message
+    from gostage_sim.gostage.workflow import Workflow as Workflow
+
+_ROOMS = {
+    "action": ("Action",),
+    "broker": ("Broker",),
+    "child": ("child_main", "is_child"),
+    "context": ("ActionContext",),
+    "definition": ("ActionDef", "StageDef", "SubWorkflowDef"),
+    "registry": ("action", "new_action", "register_action"),
+    "runner": ("Runner",),
+    "spawn": ("launchers",),
+    "spawn.driver": ("ChildHandle",),
+    "spawn.options": ("ResourceLimits", "SpawnOptions"),
+    "spawn.result": ("Outcome", "SpawnResult"),
+    "stage": ("Stage",),
+    "store": ("Store",),
+    "wire.messages": ("Message",),
+    "workflow": ("Workflow",),
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [  # noqa: PLE0604  the names live in _ROOMS; a test compares both
+    "Action",
+    "ActionContext",
+    "ActionDef",
+    "Broker",
+    "ChildHandle",
+    "Message",
+    "Outcome",
+    "ResourceLimits",
+    "Runner",
+    "SpawnOptions",
+    "SpawnResult",
+    "Stage",
+    "StageDef",
+    "Store",
+    "SubWorkflowDef",
+    "Workflow",
+    "action",
+    "child_main",
+    "errors",
+    "is_child",
+    "launchers",
+    "new_action",
+    "register_action",
+]
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name == "errors":
+        return import_module("gostage_sim.gostage.errors")
+    room = _HOME.get(name)
+    if room is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "launchers":
+        return import_module("gostage_sim.gostage.spawn.launchers")
+    value = getattr(import_module(f"{__name__}.{room}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

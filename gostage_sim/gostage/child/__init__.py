@@ -1,0 +1,30 @@
+"""What runs in a child process. A JSON child loads nothing but this room, the model and the encoder.
+
+* `main`      the life of a child: guard the channel, read the definition, rebuild, run, report, leave
+* `channel`   messages out, over a descriptor nobody else can touch
+* `failure`   exceptions as data, bounded, whatever their `__str__` does
+* `__main__`  `python -m gostage_sim.gostage.child --import my.actions`, for programs that cannot start themselves again
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False  # see gostage/__init__.py
+if TYPE_CHECKING:
+    from gostage_sim.gostage.child.main import child_main as child_main
+
+CHILD_FLAG = "--gostage-child"
+
+
+def is_child() -> bool:
+    """Whether this process was started to be a child: its first argument is `--gostage-child`."""
+    return sys.argv[1:2] == [CHILD_FLAG]
+
+
+def __getattr__(name: str) -> object:
+    if name == "child_main":
+        from gostage_sim.gostage.child.main import child_main
+
+        return child_main
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

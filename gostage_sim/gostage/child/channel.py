@@ -1,0 +1,114 @@
+"""The child's end of the JSON transport: whole lines, written to a private descriptor.
+
+The real stdout moves to a descriptor that closes on exec and fd 1 points at stderr, so that a stray `print`, a C library
+or a grandchild can neither corrupt the protocol nor hold it open.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import RLock
+
+from gostage_sim.gostage.errors import ChannelClosedError
+from gostage_sim.gostage.wire.encode import encode_frame, encode_value, unsendable
+
+TYPE_CHECKING = False  # see gostage/__init__.py
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from gostage_sim.gostage.context import ActionContext
+
+BLOCK_BYTES = 64 * 1024
+"""How much `send_many` gathers for one write: as much as a pipe holds by default."""
+
+
+def guard_stdout() -> int:
+    """Move stdout to a private descriptor and return it; fd 1 is stderr from here on."""
+    private = os.dup(1)  # not inheritable, so it closes on exec (PEP 446)
+    os.dup2(2, 1)
+    return private
+
+
+class JsonChannel:
+    """Sends messages as JSON lines. Several threads may send; a line is never torn."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._lock = RLock()
+        self._suffixes: tuple[ActionContext | None, str] = (None, "}\n")
+
+    def send(self, type: str, payload: Any, context: ActionContext | None = None) -> None:
+        """One message; when it returns, the bytes are in the kernel."""
+        frame = encode_frame(type, payload, self._suffix(context))
+        with self._lock:
+            self._write(frame)
+
+    def send_many(self, type: str, payloads: Iterable[Any], context: ActionContext | None = None) -> None:
+        """Many messages of one type; when it returns, all are in the kernel.
+
+        When the iterable or the encoding of one payload raises, those before it have been sent.
+        """
+        prefix, suffix = f'{{"type":{encode_value(type)},"payload":', self._suffix(context)
+        block: list[str] = []
+        size = 0
+        try:
+            for payload in payloads:
+                line = f"{prefix}{encode_value(payload)}{suffix}"
+                block.append(line)
+                size += len(line)
+                if size >= BLOCK_BYTES:
+                    self._write_block(block)
+                    size = 0
+        except (TypeError, ValueError, RecursionError) as error:
+            raise unsendable(type, error) from error
+        finally:
+            self._write_block(block)
+
+    def _write_block(self, block: list[str]) -> None:
+        try:
+            data = "".join(block).encode()
+        except UnicodeEncodeError:
+            self._write_good_lines(block)
+            raise
+        finally:
+            block.clear()
+        with self._lock:
+            self._write(data)
+
+    def _write_good_lines(self, block: list[str]) -> None:
+        """The lines before the first that is no UTF-8."""
+        with self._lock:
+            for line in block:
+                try:
+                    data = line.encode()
+                except UnicodeEncodeError:
+                    return
+                self._write(data)
+
+    def _suffix(self, context: ActionContext | None) -> str:
+        """The end of a line sent by this action; encoded once, used for all its messages."""
+        known, suffix = self._suffixes
+        if context is known:
+            return suffix
+        if context is None:
+            return "}\n"
+        place = {"stage_id": context.stage.id, "action_name": context.action.name}
+        suffix = f',"context":{encode_value(place)}}}\n'
+        self._suffixes = (context, suffix)
+        return suffix
+
+    def _write(self, data: bytes) -> None:
+        """All of it, blocking: a pipe takes what fits, and a parent that is behind slows this child down."""
+        view = memoryview(data)
+        while view:
+            try:
+                written = os.write(self.fd, view)
+            except BlockingIOError:  # somebody set O_NONBLOCK on the description we share
+                import select
+
+                select.select([], [self.fd], [])
+                continue
+            except OSError as error:
+                raise ChannelClosedError(f"the parent no longer reads this child's messages: {error}") from error
+            view = view[written:]

@@ -1,0 +1,72 @@
+"""Exceptions as data for the parent: type, message and traceback as bounded text."""
+
+from __future__ import annotations
+
+import sys
+
+from gostage_sim.gostage.errors import safe_str
+
+TYPE_CHECKING = False  # see gostage/__init__.py
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+MAX_TEXT = 64 * 1024
+"""Characters of a message or traceback that travel; the middle of a longer one is left out."""
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """`{"type", "message", "traceback"}` of an exception, whatever its own code does."""
+    import traceback
+
+    try:
+        lines = traceback.format_exception(error)
+    except BaseException as failure:  # a hostile __cause__, __notes__ or __traceback__
+        lines = [f"<no traceback: formatting it raised {type(failure).__name__}>"]
+    return {
+        "type": sendable(type(error).__name__),
+        "message": sendable(safe_str(error)),
+        "traceback": sendable("".join(lines)),
+    }
+
+
+def sendable(text: str) -> str:
+    """`text` without what UTF-8 cannot carry, and no longer than `MAX_TEXT`."""
+    if len(text) > MAX_TEXT:
+        half = MAX_TEXT // 2
+        text = f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+class ThreadWatch:
+    """Calls `report(error)` for an exception that nobody handled in a thread of this process.
+
+    The standard library prints it and goes on, and a workflow that lost one of its threads would look completed.
+    `threading` costs a child its import, so the hook is set when somebody else imports it.
+    """
+
+    def __init__(self, report: Callable[[BaseException], None]) -> None:
+        self._report = report
+        if "threading" in sys.modules:
+            self._install()
+        else:
+            sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # only find_spec is ever asked for
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> None:
+        """The import system asks before it loads anything; let `threading` load, then set the hook."""
+        if name == "threading":
+            sys.meta_path.remove(self)  # type: ignore[arg-type]
+            __import__("threading")
+            self._install()
+
+    def _install(self) -> None:
+        import threading
+
+        before = threading.excepthook
+
+        def hook(args: threading.ExceptHookArgs) -> None:
+            before(args)
+            if args.exc_value is not None and args.exc_type is not SystemExit:
+                self._report(args.exc_value)
+
+        threading.excepthook = hook

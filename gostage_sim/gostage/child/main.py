@@ -1,0 +1,134 @@
+"""The life of a child: guard the channel, read the definition, rebuild the workflow, run it, report, leave."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from gostage_sim.gostage.broker import Broker
+from gostage_sim.gostage.child.channel import JsonChannel, guard_stdout
+from gostage_sim.gostage.errors import ActionError, ChannelClosedError, GostageError, MessageError
+from gostage_sim.gostage.runner import Runner
+from gostage_sim.gostage.wire.encode import decode_document, encode_value
+from gostage_sim.gostage.workflow import Workflow
+
+TYPE_CHECKING = False  # see gostage/__init__.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+EXIT_FAILED = 1
+"""The workflow failed, and the result said so."""
+EXIT_PANICKED = 70
+"""An exception nobody handled; EX_SOFTWARE of sysexits.h."""
+
+
+def child_main(
+    *,
+    channel_type: Callable[[int], JsonChannel] = JsonChannel,
+    before_definition: Callable[[JsonChannel], None] | None = None,
+    before_exit: Callable[[JsonChannel], None] | None = None,
+) -> NoReturn:
+    """Be a child: run the workflow whose definition is on stdin, send its messages and its result, and exit.
+
+    Exit codes: 0 success, 1 the workflow failed, 70 an exception that nobody handled. `SystemExit` out of an action ends
+    the child with its own code and without a result. `channel_type`, `before_definition` (nothing is read yet) and
+    `before_exit` (the result is sent) are seams for those who test parents.
+    """
+    channel = channel_type(guard_stdout())
+    if before_definition is not None:
+        before_definition(channel)
+    code = _run(channel)
+    if before_exit is not None:
+        before_exit(channel)
+    sys.exit(code)
+
+
+def _run(channel: JsonChannel) -> int:
+    from gostage_sim.gostage.child.failure import ThreadWatch, describe
+
+    started = time.monotonic()
+    panics: list[BaseException] = []
+    ThreadWatch(panics.append)
+    workflow_id = ""
+    error: BaseException | None = None
+    panicked = False
+    final_store: dict[str, Any] | None = None
+    try:
+        document = decode_document(_read_definition())
+        workflow_id = str(document.get("id") or "")
+        workflow = Workflow.from_def(document)
+        try:
+            Runner(broker=Broker(channel)).execute(workflow)
+        finally:
+            final_store = workflow.store.export_all()
+    except ChannelClosedError:
+        return EXIT_FAILED  # nobody is left to tell
+    except SystemExit:
+        raise  # an action's own wish to leave; exit codes are its business
+    except ActionError as failure:
+        if isinstance(failure.__cause__, ChannelClosedError):
+            return EXIT_FAILED
+        error = failure
+    except Exception as failure:
+        error = failure
+        panicked = not isinstance(failure, GostageError)
+    except BaseException as failure:
+        error, panicked = failure, True
+    if error is None and panics:
+        error, panicked = panics[0], True
+    result: dict[str, Any] = {
+        "workflow_id": workflow_id,
+        "success": error is None,
+        "error_message": "",
+        "execution_time_ms": int((time.monotonic() - started) * 1000),
+    }
+    if error is not None:
+        # An action's error is shown as what the action raised; where it happened stands in error_message.
+        cause = error.__cause__ if isinstance(error, ActionError) and error.__cause__ is not None else error
+        facts = describe(cause)
+        result["error_message"] = describe(error)["message"] if error is not cause else facts["message"]
+        result["error"] = {**facts, "panicked": panicked}
+    try:
+        if final_store is not None:
+            _send_final_store(channel, final_store, result)
+        channel.send("workflow_result", result)
+    except ChannelClosedError:
+        return EXIT_FAILED
+    if panicked:
+        return EXIT_PANICKED
+    return 0 if result["success"] else EXIT_FAILED
+
+
+def _send_final_store(channel: JsonChannel, values: dict[str, Any], result: dict[str, Any]) -> None:
+    """Send the store; a value that is not JSON makes the workflow fail and is named, the others still arrive."""
+    try:
+        channel.send("final_store", values)
+        return
+    except MessageError:
+        pass
+    bad: dict[str, str] = {}
+    for key, value in values.items():
+        try:
+            encode_value({key: value}).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            bad[key] = str(error)
+    channel.send("final_store", {key: value for key, value in values.items() if key not in bad})
+    from gostage_sim.gostage.child.failure import sendable
+
+    text = sendable("; ".join(f"store key {key!r} cannot be exported: {reason}" for key, reason in bad.items()))
+    if result["success"]:
+        result.update(success=False, error_message=text)
+        result["error"] = {"type": "StoreError", "message": text, "traceback": "", "panicked": False}
+
+
+def _read_definition() -> bytes:
+    """Everything on stdin, to its end; then stdin is /dev/null, so that no action can wait for the parent on it."""
+    parts = []
+    while part := os.read(0, 1 << 20):
+        parts.append(part)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return b"".join(parts)

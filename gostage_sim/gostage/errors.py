@@ -1,0 +1,137 @@
+"""Every exception of the engine.
+
+    GostageError
+    ├── DefinitionError          a definition that cannot be read, or that no registry can rebuild
+    │   └── UnknownActionError   it names actions that are not registered here
+    ├── RegistrationError        an action id registered twice
+    ├── StoreError
+    │   ├── KeyMissingError      nothing is stored under the key (also a KeyError)
+    │   └── WrongTypeError       what is stored is of another type than was asked for (also a TypeError)
+    ├── WorkflowError            a workflow that was run here failed
+    │   └── ActionError          one of its actions raised; `__cause__` is what it raised
+    ├── MessageError             a payload that cannot be sent: not JSON, or over a limit
+    ├── ChannelClosedError       the parent no longer reads what this child sends
+    └── SpawnError               raised for a `SpawnResult` by `check=True` or `raise_for_outcome()`; one class an outcome
+        ├── ChildFailedError, ChildPanickedError, ChildExitedError, ChildSignaledError
+        ├── ChildTimedOutError, ChildCancelledError, ChildLimitExceededError
+        └── ChildProtocolError, ChildStartError
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # see gostage/__init__.py
+if TYPE_CHECKING:
+    from gostage_sim.gostage.spawn.result import SpawnResult
+
+
+class GostageError(Exception):
+    """The root: whatever the engine raises on purpose is one of these."""
+
+
+class DefinitionError(GostageError):
+    """A definition that cannot be read or rebuilt; the text says what, where and what was expected."""
+
+
+class UnknownActionError(DefinitionError):
+    """A definition or a program names action ids that this process has not registered."""
+
+    def __init__(self, message: str, missing: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
+class RegistrationError(GostageError):
+    """An action id was registered twice; the text names both places."""
+
+
+class StoreError(GostageError):
+    """The store cannot do what was asked."""
+
+
+class KeyMissingError(StoreError, KeyError):
+    """Nothing is stored under the key. Not raised by `get_or_default`."""
+
+    def __str__(self) -> str:  # KeyError shows the repr of its argument, which hides the sentence
+        return str(self.args[0])
+
+
+class WrongTypeError(StoreError, TypeError):
+    """A value is stored under the key, but of another type than was asked for."""
+
+
+class WorkflowError(GostageError):
+    """A workflow that was run in this process did not succeed."""
+
+
+class ActionError(WorkflowError):
+    """An action raised. `workflow_id`, `stage_id` and `action_name` say where, `__cause__` is the exception itself."""
+
+    def __init__(self, workflow_id: str, stage_id: str, action_name: str, cause: BaseException) -> None:
+        self.workflow_id, self.stage_id, self.action_name = workflow_id, stage_id, action_name
+        super().__init__(
+            f"action {action_name!r} of stage {stage_id!r} in workflow {workflow_id!r} failed: "
+            f"{type(cause).__name__}: {safe_str(cause)}"
+        )
+
+
+class MessageError(GostageError):
+    """A message cannot be sent: its payload is not JSON; nothing of it reached the wire."""
+
+
+class ChannelClosedError(GostageError):
+    """The parent no longer reads; whatever this child still has to say is lost."""
+
+
+class SpawnError(GostageError):
+    """A child did not complete. `result` is the whole `SpawnResult`."""
+
+    def __init__(self, result: SpawnResult) -> None:
+        super().__init__(result.describe())
+        self.result = result
+
+
+class ChildFailedError(SpawnError):
+    """An action of the child raised, and the child reported it in an orderly way."""
+
+
+class ChildPanickedError(SpawnError):
+    """Something that nobody handled came out of the child: a BaseException, or any exception of a thread it started."""
+
+
+class ChildExitedError(SpawnError):
+    """The child ended by itself without a result, or with an exit code that contradicts it."""
+
+
+class ChildSignaledError(SpawnError):
+    """The child was killed by a signal that this runner did not send."""
+
+
+class ChildTimedOutError(SpawnError):
+    """The child was ended because its time was over."""
+
+
+class ChildCancelledError(SpawnError):
+    """The child was ended because its handle was cancelled."""
+
+
+class ChildLimitExceededError(SpawnError):
+    """The child ran into a limit of its `ResourceLimits`."""
+
+
+class ChildProtocolError(SpawnError):
+    """The child did not speak the protocol, and the options say that this is fatal."""
+
+
+class ChildStartError(SpawnError):
+    """No child could be started."""
+
+
+def safe_str(error: BaseException) -> str:
+    """`str(error)`, also for an exception whose `__str__` raises or returns no text.
+
+    An exception class belongs to whoever raised it: its `__str__` is code like any other and may fail.
+    """
+    try:
+        return str(error)
+    except BaseException as failure:
+        return f"<unprintable {type(error).__name__}: its __str__ raised {type(failure).__name__}>"

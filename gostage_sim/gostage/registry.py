@@ -1,0 +1,79 @@
+"""The action registry: action ids, and how to make the action of each.
+
+A child rebuilds its workflow from ids, so parent and child must hold the same registrations; both get them by importing
+the same modules.
+"""
+
+from __future__ import annotations
+
+from gostage_sim.gostage.action import Action, FunctionAction
+from gostage_sim.gostage.errors import RegistrationError, UnknownActionError
+
+TYPE_CHECKING = False  # see gostage/__init__.py
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from gostage_sim.gostage.context import ActionContext
+
+_factories: dict[str, tuple[Callable[[], Action], str]] = {}
+"""By id: the factory, and `file:line` of its registration."""
+
+
+def register_action(id: str, factory: Callable[[], Action]) -> None:
+    """Make `factory()` the way to build the action `id`; RegistrationError when the id is taken by another place.
+
+    The same place may register again: a program that is its own child is imported as `__main__` and by its name.
+    """
+    import sys
+
+    caller = sys._getframe(1)
+    if caller.f_code.co_filename == __file__:  # through the decorator: the place is its user's
+        caller = caller.f_back or caller
+    place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+    known = _factories.get(id)
+    if known is not None and known[1] != place:
+        raise RegistrationError(f"action id {id!r} is registered twice: at {known[1]} and at {place}; rename one")
+    _factories[id] = (factory, place)
+
+
+def action(
+    id: str, *, description: str = "", tags: Iterable[str] = ()
+) -> Callable[[Callable[[ActionContext], None]], Callable[[ActionContext], None]]:
+    """Register the function below as the action `id`. The function itself is returned unchanged."""
+    if not isinstance(id, str):
+        raise TypeError(f'@action needs an id: @action("my.id"), not @action; found {id!r}')
+
+    def register(function: Callable[[ActionContext], None]) -> Callable[[ActionContext], None]:
+        register_action(id, lambda: FunctionAction(id, function, description or (function.__doc__ or ""), tags))
+        return function
+
+    return register
+
+
+def new_action(id: str) -> Action:
+    """A new action of this id; UnknownActionError with close matches when nobody registered it."""
+    known = _factories.get(id)
+    if known is None:
+        raise unknown_actions((id,))
+    return known[0]()
+
+
+def registered_ids() -> list[str]:
+    """All ids, sorted."""
+    return sorted(_factories)
+
+
+def unknown_actions(missing: tuple[str, ...]) -> UnknownActionError:
+    """The error for ids nobody registered, with what comes close."""
+    from difflib import get_close_matches
+
+    parts = []
+    for id in missing:
+        close = get_close_matches(id, _factories, n=1)
+        parts.append(f"{id!r}" + (f" (did you mean {close[0]!r}?)" if close else ""))
+    known = ", ".join(registered_ids()) or "none"
+    return UnknownActionError(
+        f"unknown action {', '.join(parts)}; registered in this process: {known}. "
+        "Parent and child must import the same modules.",
+        missing,
+    )

@@ -1,0 +1,8 @@
+"""The parent's side of a spawn.
+
+* `session`    what happens when: a state machine without I/O; bytes, exits and time go in, messages and orders come out
+* `driver`     the one loop that does the I/O for a session, in the thread that waits for the child
+* `process`    a child process with its pipes, pidfd and lifeline, acquired and released as one
+* `launchers`  which command starts a child
+* `options`, `result`   what a caller gives and gets
+"""

@@ -1,0 +1,58 @@
+"""What a caller may say about a spawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+#: Variables a child inherits; a trailing `*` matches any ending. Credentials are not among them.
+DEFAULT_INHERITED = (
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "LANG", "LANGUAGE", "LC_*", "TMPDIR", "TMP", "TEMP",
+    "LD_LIBRARY_PATH", "PYTHON*", "VIRTUAL_ENV", "PYENV_*", "COVERAGE_*", "GOSTAGE_*",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceLimits:
+    """Limits of the child by rlimit; None leaves what the parent has."""
+
+    memory_bytes: int | None = None
+    """Address space; Python answers with MemoryError."""
+    cpu_s: int | None = None
+    """CPU seconds; the kernel answers with SIGXCPU, and with SIGKILL a second later."""
+    open_files: int | None = None
+    file_size_bytes: int | None = None
+    """Of any file it writes; the kernel answers with SIGXFSZ, or Python with OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnOptions:
+    """How a child runs and what it may do. Times are in seconds, sizes in bytes."""
+
+    timeout_s: float | None = 3600.0
+    """From the start; then SIGTERM. None waits for ever."""
+    grace_s: float = 5.0
+    """From SIGTERM to SIGKILL, both to the child's whole process group."""
+    drain_s: float = 0.1
+    """How long a grandchild may hold the pipe open after the child's exit."""
+    max_message_bytes: int = 16 * 1024 * 1024
+    """A longer line is put into quarantine without being held in memory."""
+    malformed: Literal["quarantine", "fail"] = "quarantine"
+    """`fail` ends the child at the first bad line, with outcome protocol_error."""
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables to set for the child, beside the inherited ones."""
+    inherit: tuple[str, ...] = DEFAULT_INHERITED
+    """Names of the variables that it inherits; a trailing `*` matches any ending."""
+    cwd: str | None = None
+    max_depth: int = 8
+    """How deep children may spawn children, so that a program which forgets `is_child()` does not start itself for
+    ever."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("timeout_s", self.timeout_s), ("grace_s", self.grace_s), ("drain_s", self.drain_s)):
+            if value is not None and not value >= 0:
+                raise ValueError(f"SpawnOptions.{name} must be 0 or more seconds; found {value!r}")
+        if self.max_message_bytes < 1024:
+            raise ValueError(f"SpawnOptions.max_message_bytes must be at least 1024; found {self.max_message_bytes!r}")

@@ -1,0 +1,144 @@
+"""A child process with everything that belongs to it, acquired and released as one.
+
+Own session and process group, three pipes, a pidfd, and the lifeline: a pipe of which only the parent holds the writing end.
+When the parent dies in whatever way, the kernel closes that end and sends SIGKILL to the child's process group (`F_SETOWN`,
+`F_SETSIG`, `O_ASYNC` on the reading end, see fcntl(2)). It needs no code in the child, no thread and no GIL, and unlike
+`PR_SET_PDEATHSIG` it does not fire when merely the thread that forked ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from gostage_sim.gostage.spawn.options import ResourceLimits, SpawnOptions
+from gostage_sim.gostage.spawn.session import ExitStatus
+
+DEPTH_VARIABLE = "GOSTAGE_SPAWN_DEPTH"
+PIPE_BYTES = 256 * 1024
+"""Room in the pipe from the child: fewer switches between the two than with the default of 64 KiB."""
+
+
+class Process:
+    """A running child. Descriptors belong to this object; `close()` returns them all."""
+
+    def __init__(self, argv: Sequence[str], options: SpawnOptions, environment: dict[str, str]) -> None:
+        with ExitStack() as stack:
+
+            def pipe() -> tuple[int, int]:
+                ends = os.pipe()
+                for end in ends:
+                    stack.callback(_close_quietly, end)
+                return ends
+
+            child_stdin, self.stdin = pipe()
+            self.stdout, child_stdout = pipe()
+            self.stderr, child_stderr = pipe()
+            lifeline_end, self.lifeline = pipe()
+            with contextlib.suppress(OSError):  # over the user's pipe quota; the default size works as well
+                fcntl.fcntl(self.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+            for end in (self.stdin, self.stdout, self.stderr):
+                os.set_blocking(end, False)
+            self._popen = subprocess.Popen(
+                argv,
+                stdin=child_stdin,
+                stdout=child_stdout,
+                stderr=child_stderr,
+                pass_fds=(lifeline_end,),
+                start_new_session=True,
+                cwd=options.cwd,
+                env=environment,
+            )
+            self.pid = self._popen.pid
+            stack.callback(self._kill_and_reap)
+            fcntl.fcntl(lifeline_end, fcntl.F_SETOWN, -self.pid)
+            fcntl.fcntl(lifeline_end, fcntl.F_SETSIG, signal.SIGKILL)
+            fcntl.fcntl(lifeline_end, fcntl.F_SETFL, fcntl.fcntl(lifeline_end, fcntl.F_GETFL) | os.O_ASYNC)
+            self.pidfd = os.pidfd_open(self.pid)
+            _set_limits(self.pid, options.limits)
+            stack.pop_all()
+            for end in (child_stdin, child_stdout, child_stderr, lifeline_end):
+                os.close(end)
+        self._open = {self.stdin, self.stdout, self.stderr, self.lifeline, self.pidfd}
+
+    def signal_group(self, signum: int) -> None:
+        """Send to the child and whoever is in its process group; nothing when all are gone.
+
+        Only before `reap()`: until then the zombie keeps the group's number from being given to somebody else.
+        """
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signum)
+
+    def reap(self) -> ExitStatus:
+        """Take the exit status. Neither code nor signal when it is not to be had: taken by others, or still running."""
+        try:
+            status = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG)
+        except ChildProcessError:
+            status = None
+        if status is None:
+            self._popen.returncode = 0  # or Popen would wait for it, and for who has the number next
+            return ExitStatus(None, None)
+        if status.si_code == os.CLD_EXITED:
+            self._popen.returncode = status.si_status
+            return ExitStatus(status.si_status, None)
+        self._popen.returncode = -status.si_status
+        return ExitStatus(None, signal_name(status.si_status))
+
+    def close_fd(self, fd: int) -> None:
+        """Close one of the descriptors before the others; nothing when it is closed already."""
+        if fd in self._open:
+            self._open.remove(fd)
+            os.close(fd)
+
+    def close(self) -> None:
+        """Return every descriptor. The lifeline goes too: whoever is left in the group is killed."""
+        for fd in list(self._open):
+            self.close_fd(fd)
+
+    def _kill_and_reap(self) -> None:
+        self._popen.kill()
+        self._popen.wait()
+
+
+def signal_name(number: int) -> str:
+    """`SIGSEGV` for 11; `SIG64` for a real-time signal without a name of its own."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"
+
+
+def child_environment(options: SpawnOptions, depth: int) -> dict[str, str]:
+    """What the child sees of the environment: the inherited names, what the options set, and how deep it is."""
+    exact = {name for name in options.inherit if not name.endswith("*")}
+    prefixes = tuple(name[:-1] for name in options.inherit if name.endswith("*"))
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name in exact or (prefixes and name.startswith(prefixes))
+    }
+    return {**inherited, **options.environment, DEPTH_VARIABLE: str(depth)}
+
+
+def _set_limits(pid: int, limits: ResourceLimits) -> None:
+    """By prlimit(2) on the running child, which cannot do anything yet: its definition has not been written."""
+    for kind, soft, hard in (
+        (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes),
+        # Hard above soft: with both equal the kernel sends SIGKILL at once, and nobody sees which limit it was.
+        (resource.RLIMIT_CPU, limits.cpu_s, None if limits.cpu_s is None else limits.cpu_s + 1),
+        (resource.RLIMIT_NOFILE, limits.open_files, limits.open_files),
+        (resource.RLIMIT_FSIZE, limits.file_size_bytes, limits.file_size_bytes),
+    ):
+        if soft is not None and hard is not None:
+            resource.prlimit(pid, kind, (soft, hard))
+
+
+def _close_quietly(fd: int) -> None:
+    with contextlib.suppress(OSError):
+        os.close(fd)

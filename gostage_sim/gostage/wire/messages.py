@@ -1,0 +1,93 @@
+"""Messages as the parent's handlers see them, and the decoder of a line.
+
+Format: one JSON object a line, `{"type": …, "payload": …}`. Extra keys are ignored; ours adds `context`, which says where
+in the child's workflow the message was sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from gostage_sim.gostage.context import ActionContext
+
+
+class MessageContext(msgspec.Struct, frozen=True):
+    """Where a message comes from. Workflow, pid and session are what the parent knows, the rest is the child's word."""
+
+    workflow_id: str
+    stage_id: str = ""
+    action_name: str = ""
+    pid: int = 0
+    is_child: bool = False
+    session_id: str = ""
+    sequence: int = 0
+    """Position in the child's stream, from 1, as the parent counted."""
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """The part of a message's context that is the same for a whole session."""
+
+    workflow_id: str
+    pid: int
+    session_id: str
+    is_child: bool = True
+
+
+class _Where(msgspec.Struct):
+    """What a child says of its place, on the wire under `context`."""
+
+    stage_id: str = ""
+    action_name: str = ""
+
+
+class Message(msgspec.Struct):
+    """One message: its type, and its payload as decoded from JSON."""
+
+    type: str
+    payload: Any = None
+    _where: msgspec.Raw = msgspec.field(default=msgspec.Raw(b""), name="context")
+    # Set by the session after decoding, whatever a child may have written under these names.
+    _origin: Any = None
+    _sequence: Any = 0
+
+    @property
+    def context(self) -> MessageContext:
+        """Where it comes from; made when asked for, because most handlers do not ask."""
+        origin: Origin = self._origin
+        try:
+            where = msgspec.json.decode(self._where, type=_Where) if bytes(self._where) else _Where()
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            where = _Where()  # a foreign child may use the key for something of its own
+        return MessageContext(
+            workflow_id=origin.workflow_id,
+            stage_id=where.stage_id,
+            action_name=where.action_name,
+            pid=origin.pid,
+            is_child=origin.is_child,
+            session_id=origin.session_id,
+            sequence=self._sequence,
+        )
+
+
+decode_line = msgspec.json.Decoder(Message).decode
+
+#: What `decode_line` raises for bytes that are no message. A 100,000-deep document raises RecursionError, bytes that are
+#: not UTF-8 UnicodeDecodeError; neither is a msgspec error.
+DECODE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+def local_message(type: str, payload: Any, context: ActionContext | None) -> Message:
+    """A message that stays in this process."""
+    import os
+
+    message = Message(type, payload)
+    if context is not None:
+        place = _Where(stage_id=context.stage.id, action_name=context.action.name)
+        message._where = msgspec.Raw(msgspec.json.encode(place))
+    message._origin = Origin(
+        workflow_id=context.workflow.id if context else "", pid=os.getpid(), session_id="", is_child=False
+    )
+    return message

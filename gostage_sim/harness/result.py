@@ -1,0 +1,68 @@
+"""The result of one scenario: its history judged, in the shape `report.json` has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gostage_sim.guarantees.contract import Judgement, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class FaultResult:
+    """One planned fault and what became of it."""
+
+    kind: str
+    child: str
+    armed: bool
+    fired: bool
+    witness: str | None
+    """What proved it, in a clause; None when nothing did."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildResult:
+    """One child in numbers."""
+
+    name: str
+    pid: int | None
+    outcome: str | None
+    """As the engine said; None when `spawn()` never returned."""
+    exit_code: int | None
+    signal: str | None
+    sent: int
+    handled: int
+    malformed: int
+    stderr_tail: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParentResult:
+    """The parent under test."""
+
+    alive: bool
+    peak_rss_growth_bytes: int
+    max_heartbeat_gap_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioResult:
+    """One scenario on one transport, judged."""
+
+    scenario: str
+    file: str
+    transport: str
+    verdict: Verdict
+    reason: str
+    """Of the worst guarantee; empty for a pass."""
+    seed: int
+    duration_s: float
+    guarantees: tuple[Judgement, ...]
+    faults: tuple[FaultResult, ...]
+    children: tuple[ChildResult, ...]
+    parent: ParentResult
+    reproduce: str
+    """A shell command that repeats this result."""
+    tags: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,217 @@
+"""What was recorded of one scenario, merged into one value that guarantees judge.
+
+A `History` is built after the run from the journals of the child processes and of the subject, and from what the observer
+saw itself. It holds facts only, no opinions. Times are nanoseconds of `CLOCK_MONOTONIC`, one clock for all processes of
+the machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Role = Literal["victim", "sibling", "recovery"]
+
+#: Types the engine itself sends at the end of a child; `ChildHistory.handled_by_application` leaves them out.
+ENGINE_TYPES = frozenset({"workflow_start", "workflow_result", "final_store"})
+
+#: One message: when it was recorded, which type (index into `Messages.types`), CRC-32 of type and payload.
+MESSAGE_DTYPE = np.dtype([("t_ns", "<u8"), ("type", "<u4"), ("crc", "<u4")])
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """A sequence of messages in the order in which they were recorded; `rows` has dtype `MESSAGE_DTYPE`."""
+
+    rows: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, MESSAGE_DTYPE))
+    types: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def type_of(self, index: int) -> str:
+        return self.types[int(self.rows["type"][index])]
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrame:
+    """Bytes a fault put on the wire itself, or what was cut off in the middle of a message."""
+
+    t_ns: int
+    offset: int
+    """Byte offset in the child's stream."""
+    length: int
+    must_quarantine: bool
+    """True when no parent may take these bytes for a message."""
+    sent_before: int
+    """How many messages of `ChildHistory.sent` precede it."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelExit:
+    """How the process ended, as the kernel said (not as the engine said)."""
+
+    t_ns: int
+    exit_code: int | None
+    signal: str | None
+    """`SIGSEGV`, or None when it exited by itself."""
+    source: str
+    """`pidfd` (asked by the observer), `waitpid` (reaped by the observer) or `waitid` (peeked in the subject)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRecord:
+    """One fault of one child: what was planned, and what was seen of it."""
+
+    id: str
+    kind: str
+    params: dict[str, Any]
+    at: dict[str, Any]
+    child: str
+    armed_ns: int | None = None
+    """When the child had read its plan with this fault in it."""
+    fired_ns: int | None = None
+    """When the point was reached and the fault begun."""
+    over_ns: int | None = None
+    """When the fault's code returned in the child; None where the child did not survive it."""
+    notes: tuple[dict[str, Any], ...] = ()
+    """What the fault recorded on its way, by child or observer: `{"t_ns": …, "by": "child"|"observer", …}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One bad line as the engine reported it."""
+
+    offset: int
+    length: int
+    reason: str
+    after_messages: int
+    """How many messages had been delivered before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnReport:
+    """What the engine said of one spawn: the fields of `SpawnResult` that guarantees compare."""
+
+    outcome: str
+    exit_code: int | None
+    signal: str | None
+    pid: int | None
+    error_type: str | None = None
+    error_message: str | None = None
+    malformed_count: int = 0
+    malformed: tuple[Quarantined, ...] = ()
+    """A bounded sample; `malformed_count` is exact."""
+    handler_errors: int = 0
+    stderr_tail: str = ""
+    final_store: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChildHistory:
+    """Everything known of one child process."""
+
+    name: str
+    """`victim`, or `sibling[2]` where there are copies; `recovery` is the fresh child started at the end."""
+    group: str
+    """The key in the scenario file."""
+    role: Role
+    timeout_s: float
+    grace_s: float
+    pid: int | None = None
+    spawned_ns: int | None = None
+    """Just before `runner.spawn()` was called."""
+    returned_ns: int | None = None
+    """Just after it returned; None when it never did."""
+    sent: Messages = field(default_factory=Messages)
+    """Recorded before each message went to the wire."""
+    in_kernel: int = 0
+    """How many of `sent` were surely handed to the kernel: their write returned."""
+    handled: Messages = field(default_factory=Messages)
+    """Recorded by the subject's handler."""
+    raw: tuple[RawFrame, ...] = ()
+    faults: tuple[FaultRecord, ...] = ()
+    exit: KernelExit | None = None
+    stopped_ns: tuple[int, ...] = ()
+    """When the observer saw it in state T."""
+    report: SpawnReport | None = None
+    expect: dict[str, Any] = field(default_factory=dict)
+    """The `expect:` of the scenario for this child."""
+    expected_messages: int | None = None
+    """How many messages its steps send when nothing goes wrong, None when only the run can tell."""
+    spawn_error: str | None = None
+    """Text of an exception that came out of `runner.spawn()`."""
+
+    def handled_by_application(self) -> int:
+        """How many handled messages came from the child's steps, the engine's own messages left out."""
+        own = [i for i, name in enumerate(self.handled.types) if name in ENGINE_TYPES]
+        return int(np.count_nonzero(~np.isin(self.handled.rows["type"], own)))
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the observer counted of the subject at one moment, from `/proc`."""
+
+    t_ns: int
+    processes: int
+    """Live descendants of the subject, and of the observer as their reaper, the subject itself not counted."""
+    zombies: int
+    fds: int
+    sockets: int
+    """Those of `fds` that are sockets."""
+    threads: int
+    temp_files: int
+    rss_anon_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParentHistory:
+    """The subject: the parent process under test."""
+
+    pid: int
+    alive: bool
+    """It was still the same process when the observer asked for the last time, before it was told to leave."""
+    heartbeats_ns: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    exit: KernelExit | None = None
+    finished: bool = False
+    """It said itself that all work was done."""
+    unhandled: tuple[str, ...] = ()
+    """Exceptions nobody handled, in any thread."""
+    baseline: Resources | None = None
+    """Before the first spawn."""
+    samples: tuple[Resources, ...] = ()
+    final: Resources | None = None
+    """After the last spawn returned."""
+    stderr_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time in which faults happened: from the first victim's go-ahead until all faults were over."""
+
+    opened_ns: int
+    closed_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One run of one scenario on one transport."""
+
+    scenario: str
+    transport: str
+    seed: int
+    parent: ParentHistory
+    children: tuple[ChildHistory, ...]
+    window: Window | None = None
+    leftovers: tuple[str, ...] = ()
+    """Processes that outlived the subject's work and the observer had to end, each described in a line."""
+    problems: tuple[str, ...] = ()
+    """Evidence that is missing or damaged: a torn journal, a time-out of the harness itself."""
+
+    @property
+    def faults(self) -> tuple[FaultRecord, ...]:
+        return tuple(fault for child in self.children for fault in child.faults)

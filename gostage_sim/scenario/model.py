@@ -1,0 +1,134 @@
+"""The frozen model of a scenario file; `loader` makes it from YAML, the harness runs it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation
+
+from gostage_sim.faults.contract import Fault, Placement
+from gostage_sim.units import Seconds
+
+Transport = Literal["json"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Send(_Part):
+    """Send `count` messages of one type. `{i}` in the payload is the number of the message, `{faker.name}` a name."""
+
+    count: Annotated[int, Field(ge=1)] = 1
+    type: Annotated[str, Field(min_length=1)] = "message"
+    payload: Any = {"i": "{i}"}
+    bulk: bool = False
+    """Through `send_many()`, in blocks, instead of one `send()` a message."""
+
+
+class Call(_Part):
+    """Run the user's own action: an importable function of one argument, the action context."""
+
+    target: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
+    with_: Annotated[dict[str, Any], Field(alias="with")] = {}
+
+
+class Log(_Part):
+    """Send one log message through the action's logger."""
+
+    message: str
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Put(_Part):
+    """Put a value into the child's store; it comes back in `final_store`."""
+
+    key: str
+    value: Any = None
+
+
+Step = Send | Call | Log | Put
+
+
+class PlacedFault(_Part):
+    """One fault at one point."""
+
+    fault: Annotated[Fault, SkipValidation]  # a protocol: the loader made it from the class of its kind
+    at: Placement
+    line: int = 0
+    """Line of the scenario file, 0 when it did not come from one."""
+
+
+class Child(_Part):
+    """One child, or `copies` of it. A child with faults is a victim, one without is a sibling."""
+
+    steps: tuple[Step, ...]
+    faults: tuple[PlacedFault, ...] = ()
+    copies: Annotated[int, Field(ge=1, le=500)] = 1
+    timeout: Seconds | None = None
+    """Of its spawn; by default what the scenario has."""
+    grace: Seconds = 1.0
+    """From SIGTERM to SIGKILL."""
+
+
+class Handler(_Part):
+    """What the subject's handler of one message type does besides recording it."""
+
+    delay: Seconds = 0.0
+
+
+class Count(_Part):
+    """How many: exactly, or within bounds."""
+
+    at_least: Annotated[int, Field(ge=0)] = 0
+    at_most: Annotated[int, Field(ge=0)] | None = None
+
+
+Outcome = Literal[
+    "completed",
+    "failed",
+    "panicked",
+    "exited",
+    "signaled",
+    "timed_out",
+    "cancelled",
+    "limit_exceeded",
+    "protocol_error",
+    "start_failed",
+]
+
+
+class Expectation(_Part):
+    """What must be true of one child, and of each of its copies, in the end. What is not given is not checked."""
+
+    outcome: Outcome | None = None
+    exit_code: int | None = None
+    signal: Annotated[str, Field(pattern=r"^SIG[A-Z0-9]+$", description="a signal name such as SIGSEGV")] | None = None
+    handled: Annotated[int, Field(ge=0)] | Count | None = None
+    """Messages of the child's steps and faults that handlers saw."""
+    malformed: Annotated[int, Field(ge=0)] | Count | None = None
+    """Lines the engine put into quarantine."""
+    error: str | None = None
+    """Part of the child's error text."""
+    stderr: str | None = None
+    """Part of the end of the child's stderr."""
+
+
+class Scenario(_Part):
+    """One file."""
+
+    name: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    transports: tuple[Transport, ...] = ("json",)
+    timeout: Seconds = 20.0
+    """For the whole scenario; the observer ends a subject that takes longer."""
+    children: dict[str, Child]
+    handlers: dict[str, Handler] = {}
+    """By message type."""
+    expect: dict[str, Expectation] = {}
+    guarantees: Literal["all"] | tuple[str, ...] = "all"
+    file: str = ""
+    """Where it was read from, as the user named it."""
+    imports: tuple[str, ...] = ()
+    """Modules the user's actions need, imported in the child before the definition is rebuilt."""
