@@ -2,7 +2,7 @@
 
 The map:
 
-* `workflow`, `stage`, `action`, `context`   the model, and what an action sees while it runs
+* `workflow`, `stage`, `actions`, `context`  the model, and what an action sees while it runs
 * `store`, `registry`, `broker`, `logger`    typed values, actions by id, messages to handlers, logs as messages
 * `definition`                               a workflow as data, to be sent to a child
 * `runner`                                   runs workflows here, and spawns sub-workflows there
@@ -34,7 +34,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # what mypy takes for typing.TYPE_CHECKING; importing typing would cost a child 10 ms
 if TYPE_CHECKING:
-    from gostage_sim.gostage.action import Action as Action
+    from gostage_sim.gostage.actions import Action as Action
     from gostage_sim.gostage.broker import Broker as Broker
     from gostage_sim.gostage.child import child_main as child_main
     from gostage_sim.gostage.child import is_child as is_child
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from gostage_sim.gostage.workflow import Workflow as Workflow
 
 _ROOMS = {
-    "action": ("Action",),
+    "actions": ("Action",),
     "broker": ("Broker",),
     "child": ("child_main", "is_child"),
     "context": ("ActionContext",),
@@ -76,7 +76,7 @@ _ROOMS = {
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
-__all__ = [  # noqa: PLE0604  the names live in _ROOMS; a test compares both
+__all__ = [
     "Action",
     "ActionContext",
     "ActionDef",

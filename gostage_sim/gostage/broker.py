@@ -45,9 +45,9 @@ class Broker:
         with self._lock:
             self._default = (*self._default, handler)
 
-    def handlers_for(self, type: str) -> tuple[Handler, ...]:
-        """Who gets a message of this type."""
-        return self._by_type.get(type, self._default)
+    def routes(self) -> tuple[dict[str, tuple[Handler, ...]], tuple[Handler, ...]]:
+        """Who gets what: handlers by type, and those for every other type. For reading only."""
+        return self._by_type, self._default
 
     def send(self, type: str, payload: Any, context: ActionContext | None = None) -> None:
         """Send to the channel in a child; otherwise call the handlers now, in this thread."""
@@ -57,7 +57,7 @@ class Broker:
         from gostage_sim.gostage.wire.messages import local_message
 
         message = local_message(type, payload, context)
-        for handler in self.handlers_for(type):
+        for handler in self._by_type.get(type, self._default):
             handler(message)
 
     def send_many(self, type: str, payloads: Iterable[Any], context: ActionContext | None = None) -> None:

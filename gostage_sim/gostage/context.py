@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from gostage_sim.gostage.action import Action
+    from gostage_sim.gostage.actions import Action
     from gostage_sim.gostage.broker import Broker
     from gostage_sim.gostage.stage import Stage
     from gostage_sim.gostage.store import Store

@@ -1,6 +1,6 @@
 """A workflow as data: what a parent sends to a child, with the JSON keys of the original.
 
-Format: `shared` JSON document of the Go library's `SubWorkflowDef`; keys in camel case, absent and null lists are empty.
+Format: the JSON of the Go library's `SubWorkflowDef`: keys in camel case, absent and null lists are empty.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class SubWorkflowDef(msgspec.Struct, kw_only=True, omit_defaults=True, rename="c
 
 
 def _without_nulls(part: Any, *, inside: str = "") -> Any:
-    """Drop null members of the definition itself (Go writes nil slices so), but none inside values of the application."""
+    """Drop null members of the definition itself (Go writes nil slices so), but none inside the application's values."""
     if inside in ("params", "initialStore"):
         return part
     if isinstance(part, dict):

@@ -1,20 +1,20 @@
 """Every exception of the engine.
 
-    GostageError
-    ├── DefinitionError          a definition that cannot be read, or that no registry can rebuild
-    │   └── UnknownActionError   it names actions that are not registered here
-    ├── RegistrationError        an action id registered twice
-    ├── StoreError
-    │   ├── KeyMissingError      nothing is stored under the key (also a KeyError)
-    │   └── WrongTypeError       what is stored is of another type than was asked for (also a TypeError)
-    ├── WorkflowError            a workflow that was run here failed
-    │   └── ActionError          one of its actions raised; `__cause__` is what it raised
-    ├── MessageError             a payload that cannot be sent: not JSON, or over a limit
-    ├── ChannelClosedError       the parent no longer reads what this child sends
-    └── SpawnError               raised for a `SpawnResult` by `check=True` or `raise_for_outcome()`; one class an outcome
-        ├── ChildFailedError, ChildPanickedError, ChildExitedError, ChildSignaledError
-        ├── ChildTimedOutError, ChildCancelledError, ChildLimitExceededError
-        └── ChildProtocolError, ChildStartError
+GostageError
+├── DefinitionError          a definition that cannot be read, or that no registry can rebuild
+│   └── UnknownActionError   it names actions that are not registered here
+├── RegistrationError        an action id registered twice
+├── StoreError
+│   ├── KeyMissingError      nothing is stored under the key (also a KeyError)
+│   └── WrongTypeError       what is stored is of another type than was asked for (also a TypeError)
+├── WorkflowError            a workflow that was run here failed
+│   └── ActionError          one of its actions raised; `__cause__` is what it raised
+├── MessageError             a payload that cannot be sent: not JSON, or over a limit
+├── ChannelClosedError       the parent no longer reads what this child sends
+└── SpawnError               raised for a `SpawnResult` by `check=True` or `raise_for_outcome()`; one class each
+    ├── ChildFailedError, ChildPanickedError, ChildExitedError, ChildSignaledError
+    ├── ChildTimedOutError, ChildCancelledError, ChildLimitExceededError
+    └── ChildProtocolError, ChildStartError
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ the same modules.
 
 from __future__ import annotations
 
-from gostage_sim.gostage.action import Action, FunctionAction
+from gostage_sim.gostage.actions import Action, FunctionAction
 from gostage_sim.gostage.errors import RegistrationError, UnknownActionError
 
 TYPE_CHECKING = False  # see gostage/__init__.py

@@ -6,7 +6,7 @@ TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gostage_sim.gostage.action import Action
+    from gostage_sim.gostage.actions import Action
 
 
 class Stage:

@@ -1,4 +1,4 @@
-"""`python -m gostage_sim.gostage.child --gostage-child --import my.actions`: a child for programs that cannot be their own."""
+"""`python -m gostage_sim.gostage.child --gostage-child --import M`: a child for programs that cannot be their own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 from gostage_sim.gostage.child import CHILD_FLAG
 from gostage_sim.gostage.child.main import child_main
 
-USAGE = f"usage: python -m gostage_sim.gostage.child {CHILD_FLAG} [--import MODULE]…  (started by a runner, not by hand)"
+USAGE = f"usage: python -m gostage_sim.gostage.child {CHILD_FLAG} [--import MODULE]… (a runner starts it)"
 
 
 def _modules(arguments: list[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """The child's end of the JSON transport: whole lines, written to a private descriptor.
 
-The real stdout moves to a descriptor that closes on exec and fd 1 points at stderr, so that a stray `print`, a C library
-or a grandchild can neither corrupt the protocol nor hold it open.
+The real stdout moves to a descriptor that closes on exec and fd 1 points at stderr, so that a stray `print`, a C
+library or a grandchild can neither corrupt the protocol nor hold it open.
 """
 
 from __future__ import annotations

@@ -50,12 +50,12 @@ class ThreadWatch:
         if "threading" in sys.modules:
             self._install()
         else:
-            sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # only find_spec is ever asked for
+            sys.meta_path.insert(0, self)
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> None:
         """The import system asks before it loads anything; let `threading` load, then set the hook."""
         if name == "threading":
-            sys.meta_path.remove(self)  # type: ignore[arg-type]
+            sys.meta_path.remove(self)
             __import__("threading")
             self._install()
 

@@ -32,8 +32,8 @@ def child_main(
 ) -> NoReturn:
     """Be a child: run the workflow whose definition is on stdin, send its messages and its result, and exit.
 
-    Exit codes: 0 success, 1 the workflow failed, 70 an exception that nobody handled. `SystemExit` out of an action ends
-    the child with its own code and without a result. `channel_type`, `before_definition` (nothing is read yet) and
+    Exit codes: 0 success, 1 the workflow failed, 70 an exception that nobody handled. `SystemExit` out of an action
+    ends the child with its own code and without a result. `channel_type`, `before_definition` (nothing is read yet) and
     `before_exit` (the result is sent) are seams for those who test parents.
     """
     channel = channel_type(guard_stdout())

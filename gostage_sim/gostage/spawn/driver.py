@@ -1,7 +1,7 @@
 """The driver: one loop that does a session's I/O, in the thread that waits for the child.
 
-One `poll` holds stdin, stdout, stderr, the pidfd, a wake-up descriptor and the next deadline. There are no helper threads:
-handlers run between two reads, so a slow handler stalls its own child through the pipe and nobody else.
+One `poll` holds stdin, stdout, stderr, the pidfd, a wake-up descriptor and the next deadline. There are no helper
+threads: handlers run between two reads, so a slow handler stalls its own child through the pipe and nobody else.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ class ChildHandle:
         depth = int(os.environ.get(DEPTH_VARIABLE, "0") or 0)
         if depth >= self._options.max_depth:
             raise LaunchError(
-                f"spawn depth {self._options.max_depth} is reached: this process is itself a child of children. A program "
-                "that starts itself again must call gostage.child_main() when gostage.is_child()"
+                f"spawn depth {self._options.max_depth} is reached: this process is itself a child of children. "
+                "A program that starts itself again must call gostage.child_main() when gostage.is_child()"
             )
         with ExitStack() as stack:
             self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -318,12 +318,13 @@ class ChildHandle:
 
     def _deliver(self, messages: Iterator[Message]) -> None:
         """Call the handlers of each message, in order, keeping an eye on the deadline between two of them."""
-        session, handlers_for, now = self._session, self._broker.handlers_for, time.monotonic
+        session, now = self._session, time.monotonic
+        by_type, default = self._broker.routes()
         if self._first_message is None:
             messages = self._noting_first(messages)
         for message in messages:
             if self._delivering:
-                for handler in handlers_for(message.type):
+                for handler in by_type.get(message.type, default):
                     try:
                         handler(message)
                     except Exception as error:

@@ -1,9 +1,9 @@
 """A child process with everything that belongs to it, acquired and released as one.
 
-Own session and process group, three pipes, a pidfd, and the lifeline: a pipe of which only the parent holds the writing end.
-When the parent dies in whatever way, the kernel closes that end and sends SIGKILL to the child's process group (`F_SETOWN`,
-`F_SETSIG`, `O_ASYNC` on the reading end, see fcntl(2)). It needs no code in the child, no thread and no GIL, and unlike
-`PR_SET_PDEATHSIG` it does not fire when merely the thread that forked ends.
+Own session and process group, three pipes, a pidfd, and the lifeline: a pipe of which only the parent holds the writing
+end. When the parent dies in whatever way, the kernel closes that end and sends SIGKILL to the child's process group
+(`F_SETOWN`, `F_SETSIG`, `O_ASYNC` on the reading end, see fcntl(2)). It needs no code in the child, no thread and no
+GIL, and unlike `PR_SET_PDEATHSIG` it does not fire when merely the thread that forked ends.
 """
 
 from __future__ import annotations
@@ -119,9 +119,7 @@ def child_environment(options: SpawnOptions, depth: int) -> dict[str, str]:
     exact = {name for name in options.inherit if not name.endswith("*")}
     prefixes = tuple(name[:-1] for name in options.inherit if name.endswith("*"))
     inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name in exact or (prefixes and name.startswith(prefixes))
+        name: value for name, value in os.environ.items() if name in exact or (prefixes and name.startswith(prefixes))
     }
     return {**inherited, **options.environment, DEPTH_VARIABLE: str(depth)}
 

@@ -1,7 +1,7 @@
 """The session core: one child's life as the parent sees it, without I/O.
 
-Bytes, end-of-file, the exit status and the time go in; messages and orders come out. Every ugly order of events is a unit
-test that needs no process. The rules:
+Bytes, end-of-file, the exit status and the time go in; messages and orders come out. Every ugly order of events is a
+unit test that needs no process. The rules:
 
 * Messages come out in the order of their lines. A bad line goes into quarantine and the next line is read.
 * The exit ends a session, not end-of-file: after it the pipes are drained until they end or `drain_s` is over.
@@ -22,6 +22,8 @@ from gostage_sim.gostage.wire.framing import LineSplitter, Oversize
 from gostage_sim.gostage.wire.messages import DECODE_ERRORS, Message, Origin, decode_line
 
 EXCERPT_BYTES = 256
+READ_TYPES = ("final_store", "workflow_result")
+"""What the session reads itself, beside handing it on."""
 MAX_TYPES = 1000
 """Distinct message types that are counted one by one; a hostile child may invent a new one for every message."""
 UNKILLABLE_S = 10.0
@@ -77,9 +79,15 @@ class Session:
         self.deadline: float | None = None if options.timeout_s is None else now + options.timeout_s
         """When `tick` must be called at the latest."""
         self.received = 0
-        self.message_counts: dict[str, int] = {}
+        self._type_counts: dict[str, int] = {}  # of the types that the session does not read itself
+        self._read_counts = dict.fromkeys(READ_TYPES, 0)
         self.malformed = Malformed()
         self.final_store: dict[str, Any] = {}
+
+    @property
+    def message_counts(self) -> dict[str, int]:
+        """How many messages of each type came."""
+        return {**self._type_counts, **{kind: count for kind, count in self._read_counts.items() if count}}
 
     @property
     def exit_status(self) -> ExitStatus:
@@ -107,41 +115,47 @@ class Session:
             yield from self._decode([rest.data], rest.offset)
 
     def _decode(self, lines: list[bytes], offset: int) -> Iterator[Message]:
-        """The messages in these lines; `offset` is where the first line begins."""
+        """The messages in these lines; `offset` is where the first line begins. The hot path of every parent."""
         limit = self._options.max_message_bytes
-        origin = self._origin
+        if lines and max(map(len, lines)) > limit:
+            for line in lines:
+                if len(line) <= limit:
+                    yield from self._decode([line], offset)
+                else:
+                    self._quarantine_oversize(Oversize(offset, len(line), line[:EXCERPT_BYTES]))
+                offset += len(line) + 1
+            return
+        decode, origin, counts = decode_line, self._origin, self._type_counts
         for index, line in enumerate(lines):
             try:
-                if len(line) > limit:
-                    raise ValueError
-                message = decode_line(line)
+                message = decode(line)
             except DECODE_ERRORS as error:
-                start = offset + sum(map(len, lines[:index])) + index
-                if len(line) > limit:
-                    self._quarantine_oversize(Oversize(start, len(line), line[:EXCERPT_BYTES]))
-                elif line.strip():
+                if line.strip():
                     reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+                    start = offset + sum(map(len, lines[:index])) + index
                     self._put_away(MalformedLine(start, len(line), reason, line[:EXCERPT_BYTES], self.received))
                 continue
-            self.received += 1
+            self.received = sequence = self.received + 1
             message._origin = origin
-            message._sequence = self.received
-            self._take_note(message)
+            message._sequence = sequence
+            if message.type in counts:
+                counts[message.type] += 1
+            else:
+                self._take_note(message)
             yield message
 
     def _take_note(self, message: Message) -> None:
-        kind = message.type
-        counts = self.message_counts
-        if kind in counts:
-            counts[kind] += 1
-        elif len(counts) < MAX_TYPES:
-            counts[kind] = 1
+        """A type seen for the first time, or one that the session reads itself."""
+        kind, payload = message.type, message.payload
+        if kind in self._read_counts:
+            self._read_counts[kind] += 1
+            if isinstance(payload, dict) and kind == "final_store":
+                self.final_store = payload
+            elif isinstance(payload, dict):
+                self._result = payload
         else:
-            counts["(other types)"] = counts.get("(other types)", 0) + 1
-        if kind == "workflow_result" and isinstance(message.payload, dict):
-            self._result = message.payload
-        elif kind == "final_store" and isinstance(message.payload, dict):
-            self.final_store = message.payload
+            kind = kind if len(self._type_counts) < MAX_TYPES else "(other types)"
+            self._type_counts[kind] = self._type_counts.get(kind, 0) + 1
 
     def _quarantine_oversize(self, line: Oversize) -> None:
         reason = f"longer than max_message_bytes ({self._options.max_message_bytes})"

@@ -1,7 +1,7 @@
 """Messages as the parent's handlers see them, and the decoder of a line.
 
-Format: one JSON object a line, `{"type": …, "payload": …}`. Extra keys are ignored; ours adds `context`, which says where
-in the child's workflow the message was sent.
+Format: one JSON object a line, `{"type": …, "payload": …}`. Extra keys are ignored; ours adds `context`, which says
+where in the child's workflow the message was sent.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class Message(msgspec.Struct):
 
 decode_line = msgspec.json.Decoder(Message).decode
 
-#: What `decode_line` raises for bytes that are no message. A 100,000-deep document raises RecursionError, bytes that are
-#: not UTF-8 UnicodeDecodeError; neither is a msgspec error.
+#: What `decode_line` raises for bytes that are no message. A 100,000-deep document raises RecursionError, bytes that
+#: are not UTF-8 UnicodeDecodeError; neither is a msgspec error.
 DECODE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 

@@ -1,4 +1,7 @@
-"""An action: the smallest piece of work of a workflow."""
+"""An action: the smallest piece of work of a workflow.
+
+The module is not called `action`: importing it would replace the decorator of that name in the package.
+"""
 
 from __future__ import annotations
 
