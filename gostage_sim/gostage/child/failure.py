@@ -9,6 +9,8 @@ from gostage_sim.gostage.errors import safe_str
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
     from typing import Any
 
 MAX_TEXT = 64 * 1024
@@ -42,31 +44,42 @@ class ThreadWatch:
     """Calls `report(error)` for an exception that nobody handled in a thread of this process.
 
     The standard library prints it and goes on, and a workflow that lost one of its threads would look completed.
-    `threading` costs a child its import, so the hook is set when somebody else imports it.
+    `threading` costs a child its import, so the hook is set when somebody else imports it: this object is a finder of the
+    import system until then.
     """
 
     def __init__(self, report: Callable[[BaseException], None]) -> None:
         self._report = report
         if "threading" in sys.modules:
-            self._install()
+            self._install(sys.modules["threading"])
         else:
             sys.meta_path.insert(0, self)
 
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> None:
-        """The import system asks before it loads anything; let `threading` load, then set the hook."""
-        if name == "threading":
-            sys.meta_path.remove(self)
-            __import__("threading")
-            self._install()
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Asked before any module is loaded; lets the other finders find `threading`, and sets the hook behind it."""
+        if name != "threading":
+            return None
+        sys.meta_path.remove(self)
+        found = (finder.find_spec(name, path, target) for finder in sys.meta_path)
+        spec = next((spec for spec in found if spec is not None), None)
+        if spec is not None and spec.loader is not None:
+            loader, execute = spec.loader, spec.loader.exec_module
 
-    def _install(self) -> None:
-        import threading
+            def execute_and_install(module: ModuleType) -> None:
+                execute(module)
+                self._install(module)
 
+            loader.exec_module = execute_and_install  # type: ignore[method-assign]  # this one loader object only
+        return spec
+
+    def _install(self, threading: Any) -> None:
         before = threading.excepthook
 
-        def hook(args: threading.ExceptHookArgs) -> None:
+        def hook(args: Any) -> None:
             before(args)
-            if args.exc_value is not None and args.exc_type is not SystemExit:
+            if args.exc_value is not None and not issubclass(args.exc_type, SystemExit):
                 self._report(args.exc_value)
 
         threading.excepthook = hook

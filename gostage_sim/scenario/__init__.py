@@ -1,0 +1,15 @@
+"""Scenario files: what they may say, and how they are read.
+
+The map of this room:
+
+* `model`      the frozen model of a scenario
+* `loader`     files, folders and Python data to scenarios; every mistake of every file at once
+* `reader` `placement` `expected`   a document to the model: the whole, its faults, a single value
+* `positions`  YAML or Python data as JSON values that know their line and column
+* `problems`   a mistake with its position, and the wording all mistakes share
+* `targets`    the user's own actions, looked up without trusting them
+* `payloads` `fakes`   payload templates: in the child, and the faker values the observer renders for them
+* `selection`  `-k EXPR` and `--tag`
+
+Nothing is imported here: child processes import `payloads` and must not load pydantic with it.
+"""

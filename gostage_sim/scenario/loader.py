@@ -1,0 +1,188 @@
+"""Reads scenario files and folders of them, and data built in Python; reports all mistakes of all files at once."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gostage_sim.faults import fault_kinds as known_fault_kinds
+from gostage_sim.faults.contract import Fault
+from gostage_sim.guarantees import guarantee_names as known_guarantee_names
+from gostage_sim.scenario.model import Child, Scenario
+from gostage_sim.scenario.positions import Document, read_python, read_yaml
+from gostage_sim.scenario.problems import Problem, ScenarioError, quote
+from gostage_sim.scenario.reader import Reader
+from gostage_sim.units import format_size
+
+_SUFFIXES = (".yaml", ".yml")
+_LARGEST_FILE = 2**20
+
+FaultKinds = Mapping[str, type[Fault]]
+
+
+def load(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    fault_kinds: FaultKinds | None = None,
+    guarantee_names: Sequence[str] | None = None,
+) -> tuple[list[Scenario], list[Problem]]:
+    """The scenarios of files and folders, and every mistake in them.
+
+    Folders are searched for `*.yaml` and `*.yml`, sorted; names that begin with `_` or `.` are left out. A file named
+    twice is read once. Kinds of faults and names of guarantees are those installed, unless given.
+    """
+    try:
+        kinds = _kinds(fault_kinds)
+    except ScenarioError as error:
+        return [], list(error.problems)
+    names = known_guarantee_names() if guarantee_names is None else guarantee_names
+    scenarios: list[Scenario] = []
+    problems: list[Problem] = []
+    named: dict[str, str] = {}
+    for file in _files(paths, problems):
+        try:
+            document = _read(file)
+        except ScenarioError as error:
+            problems += error.problems
+            continue
+        scenario = Reader(document, fault_kinds=kinds, guarantee_names=names, folder=file.parent).scenario()
+        _claim_name(document, named)
+        problems += in_order(document.problems)
+        if scenario is not None and not document.problems:
+            scenarios.append(scenario)
+    return scenarios, problems
+
+
+def load_file(
+    path: str | os.PathLike[str],
+    *,
+    fault_kinds: FaultKinds | None = None,
+    guarantee_names: Sequence[str] | None = None,
+) -> Scenario:
+    """One file's scenario; ScenarioError with all its mistakes."""
+    if Path(path).is_dir():
+        raise ScenarioError([Problem("is a folder; expected a scenario file", str(path))])
+    scenarios, problems = load([path], fault_kinds=fault_kinds, guarantee_names=guarantee_names)
+    if problems:
+        raise ScenarioError(problems)
+    return scenarios[0]
+
+
+def parse_child(
+    data: Mapping[str, Any],
+    *,
+    name: str = "child",
+    folder: str | os.PathLike[str] = ".",
+    fault_kinds: FaultKinds | None = None,
+) -> Child:
+    """A child from Python data with the keys, the units and the checks of a file: `{"steps": [{"send": 500}],
+    "faults": [{"crash": "SIGSEGV", "at": {"message": 250}}]}`. The problems of a ScenarioError have paths such as
+    `steps[0].send.count`. `folder` is searched for the modules of `call:` before the current directory."""
+    document = read_python(data)
+    reader = Reader(document, fault_kinds=_kinds(fault_kinds), guarantee_names=(), folder=Path(folder))
+    child = reader.child(document.data, (), name)
+    if child is None or document.problems:
+        raise ScenarioError(document.problems)
+    return child
+
+
+def parse_text(
+    text: str,
+    file: str,
+    *,
+    fault_kinds: FaultKinds | None = None,
+    guarantee_names: Sequence[str] | None = None,
+) -> Scenario:
+    """The scenario a text describes, as if it stood in `file`; ScenarioError with all its mistakes."""
+    document = read_yaml(text, file)
+    scenario = Reader(
+        document,
+        fault_kinds=_kinds(fault_kinds),
+        guarantee_names=known_guarantee_names() if guarantee_names is None else guarantee_names,
+        folder=Path(file).parent,
+    ).scenario()
+    if scenario is None or document.problems:
+        raise ScenarioError(in_order(document.problems))
+    return scenario
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """As a reader of the file meets them."""
+    return sorted(problems, key=lambda problem: (problem.line, problem.column))
+
+
+def _kinds(given: FaultKinds | None) -> FaultKinds:
+    if given is not None:
+        return given
+    try:
+        return known_fault_kinds()
+    except ImportError as error:  # an installed package whose fault cannot be imported; the text names it
+        raise ScenarioError([Problem(str(error))]) from None
+
+
+def _files(paths: Iterable[str | os.PathLike[str]], problems: list[Problem]) -> Iterator[Path]:
+    seen: set[str] = set()
+    for path in map(Path, paths):
+        for file in _search(path, problems) if os.path.isdir(path) else [path]:
+            real = str(file) if "\0" in str(file) else os.path.realpath(file)
+            if real not in seen:
+                seen.add(real)
+                yield file
+
+
+def _search(folder: Path, problems: list[Problem]) -> Iterator[Path]:
+    errors: list[OSError] = []
+    count = 0
+    for root, folders, files in os.walk(folder, onerror=errors.append):
+        folders[:] = sorted(name for name in folders if not name.startswith(("_", ".")))
+        for name in sorted(files):
+            if name.endswith(_SUFFIXES) and not name.startswith(("_", ".")):
+                count += 1
+                yield Path(root, name)
+    problems += [Problem(f"cannot be read: {error.strerror}", str(error.filename)) for error in errors]
+    if not count and not errors:
+        problems.append(Problem("no scenario file in this folder; expected *.yaml or *.yml", str(folder)))
+
+
+def _read(file: Path) -> Document:
+    """The document; ScenarioError when there is none to read."""
+    try:
+        content = _bytes_of(file)
+    except FileNotFoundError:
+        raise ScenarioError([Problem("no such file or folder", str(file))]) from None
+    except OSError as error:
+        raise ScenarioError([Problem(f"cannot be read: {error.strerror}", str(file))]) from None
+    try:
+        return read_yaml(content.decode("utf-8-sig"), str(file))
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8", "replace")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"not UTF-8: byte 0x{content[error.start]:02x}; save the file as UTF-8"
+        raise ScenarioError([Problem(message, str(file), line, column)]) from None
+
+
+def _bytes_of(file: Path) -> bytes:
+    if "\0" in str(file):
+        raise ScenarioError([Problem("no file can have this name", str(file))])
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ScenarioError([Problem("is not a regular file; expected a scenario file or a folder", str(file))])
+    if status.st_size > _LARGEST_FILE:
+        message = f"has {format_size(status.st_size)}; a scenario file has at most {format_size(_LARGEST_FILE)}"
+        raise ScenarioError([Problem(message, str(file))])
+    return file.read_bytes()
+
+
+def _claim_name(document: Document, named: dict[str, str]) -> None:
+    """Reports run and select by name: two scenarios of one name could not be told apart."""
+    name = document.data.get("name") if isinstance(document.data, dict) else None
+    if not isinstance(name, str):
+        return
+    if name in named:
+        document.report(("name",), f"duplicate scenario name {quote(name)}; it is already used at {named[name]}")
+    else:
+        line, column = document.position(("name",))
+        named[name] = f"{document.file}:{line}:{column}"

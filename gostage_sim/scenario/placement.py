@@ -1,0 +1,130 @@
+"""Reads the faults of a child: which kind, with which parameters, and at which point of the child's life."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from gostage_sim.faults.contract import Fault, LimitsPlacement, Placement
+from gostage_sim.scenario.expected import fields_of
+from gostage_sim.scenario.model import PlacedFault
+from gostage_sim.scenario.positions import Document, Path
+from gostage_sim.scenario.problems import quote, unknown, unknown_key
+
+_FORMS = "definition, result, {step: n}, {message: n} or {message: n, byte: b}"
+_POINTS = {
+    "definition": "definition",
+    "step": "{step: n}",
+    "message": "{message: n}",
+    "byte": "{message: n, byte: b}",
+    "result": "result",
+}
+
+
+class FieldReader(Protocol):
+    """Checks the keys of a mapping against the fields of a class and reports what is wrong."""
+
+    def __call__(
+        self, cls: type, data: dict[str, Any], path: Path, noun: str, *, bare: bool, parameters_of: str | None
+    ) -> dict[str, Any]: ...
+
+
+class PlacementReader:
+    """Reads `- crash: {signal: SIGSEGV}` with its `at:`."""
+
+    def __init__(self, document: Document, kinds: Mapping[str, type[Fault]], fields: FieldReader) -> None:
+        self._document = document
+        self._report = document.report
+        self._kinds = kinds
+        self._fields = fields
+
+    def fault(self, data: Any, path: Path, *, child: str, steps: int) -> PlacedFault | None:
+        """One item of a child's `faults`."""
+        if not isinstance(data, dict):
+            self._report(path, f"a fault is {quote(data)}; expected a mapping of its kind and 'at'")
+            return None
+        kind = self._kind(data, path)
+        fault = self._parameters(kind, data[kind], (*path, kind)) if kind is not None else None
+        if "at" not in data:
+            self._report(path, f"{f'fault {kind!r}' if kind else 'a fault'} has no 'at'; expected {_FORMS}")
+            return None
+        at = self._at(data["at"], (*path, "at"), child, steps)
+        if kind is None or at is None or not self._applies(kind, fault, at, (*path, "at")) or fault is None:
+            return None
+        line, _ = self._document.position((*path, kind), key=True)
+        return PlacedFault(fault=fault, at=at, line=line)
+
+    def _kind(self, data: dict[str, Any], path: Path) -> str | None:
+        others = [key for key in data if key != "at"]
+        kinds = [key for key in others if key in self._kinds]
+        if not others:
+            self._report(path, f"a fault has no kind; expected one of {', '.join(self._kinds)}")
+        elif not kinds:
+            self._report((*path, others[0]), unknown("fault", others[0], list(self._kinds)), key=True)
+        known = [kinds[0] if kinds else "the kind of the fault", "at"]
+        for key in others[1:] if not kinds else [key for key in others if key != kinds[0]]:
+            if key in kinds:
+                self._report((*path, key), f"one item is one fault; found {kinds[0]} and {key}: make it two", key=True)
+            else:
+                self._report((*path, key), unknown_key(key, known), key=True)
+        return kinds[0] if kinds else None
+
+    def _parameters(self, kind: str, data: Any, path: Path) -> Fault | None:
+        cls = self._kinds[kind]
+        names = list(fields_of(cls))
+        bare = data is not None and not isinstance(data, dict)
+        if bare and (isinstance(data, list) or not names):
+            expected = f"a mapping of {', '.join(names)}" if names else "nothing: it takes no parameters"
+            self._report(path, f"fault '{kind}' is given {quote(data)}; expected {expected}")
+            return None
+        given = {names[0]: data} if bare else data or {}
+        before = len(self._document.problems)
+        found = self._fields(cls, given, path, kind, bare=bare, parameters_of=f"fault '{kind}'")
+        if len(self._document.problems) > before:
+            return None
+        try:
+            return cls(**found)
+        except (ValueError, TypeError) as error:  # a fault's own check of parameters that exclude each other
+            self._report(path, f"fault '{kind}': {error}")
+            return None
+
+    def _at(self, data: Any, path: Path, child: str, steps: int) -> Placement | None:
+        if data == "definition" or data == "result":
+            return Placement(data)
+        if isinstance(data, str):
+            word = unknown("point", data, ("definition", "result"))
+            self._report(path, word if "did you mean" in word else f"at is {quote(data)}; expected {_FORMS}")
+            return None
+        if not isinstance(data, dict) or not data:
+            self._report(path, f"at is {'empty' if data == {} else quote(data)}; expected {_FORMS}")
+            return None
+        before = len(self._document.problems)
+        for key, value in data.items():
+            if key not in ("step", "message", "byte"):
+                self._report((*path, key), unknown_key(key, ("step", "message", "byte")), key=True)
+            elif isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                message = f"{key} is {quote(value)}; expected a whole number of at least 1"
+                self._report((*path, key), message)
+            elif key == "step" and value > steps:
+                count = f"{steps} step{'' if steps == 1 else 's'}"
+                self._report((*path, key), f"step {value} does not exist; child '{child}' has {count}")
+        if "step" in data and len(data) > 1:
+            self._report(path, f"'step' stands alone; expected {_FORMS}")
+        elif "byte" in data and "message" not in data:
+            self._report(path, "'byte' counts within a message; expected {message: n, byte: b}")
+        if len(self._document.problems) > before:
+            return None
+        point = "step" if "step" in data else "byte" if "byte" in data else "message"
+        return Placement(point, **data)  # type: ignore[arg-type]
+
+    def _applies(self, kind: str, fault: Fault | None, at: Placement, path: Path) -> bool:
+        allowed = self._kinds[kind].points
+        if at.point not in allowed:
+            where = ", ".join(form for point, form in _POINTS.items() if point in allowed)
+            self._report(path, f"fault '{kind}' cannot be placed at {_POINTS[at.point]}; expected {where}")
+            return False
+        limited: object = fault
+        problem = limited.placement_problem(at) if isinstance(limited, LimitsPlacement) else None
+        if problem is not None:
+            self._report(path, f"fault '{kind}' cannot be placed here: {problem}")
+        return problem is None

@@ -1,0 +1,250 @@
+"""Reads YAML, or plain Python data, into JSON values of which every key and every value knows its position."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+from gostage_sim.scenario.problems import Problem, ScenarioError, quote
+
+Path = tuple[str | int, ...]
+"""Keys and indices from the top: `("children", "victim", "steps", 0)`."""
+
+_DEEPEST = 100
+_LARGEST = 200_000
+"""Values in one document, aliases expanded: nine lines of YAML can stand for a billion values."""
+_INTEGERS = range(-(2**63), 2**64)
+_TAG = "tag:yaml.org,2002:"
+_PLAIN_KEY = re.compile(r"[\w-]+")
+
+
+@dataclass
+class Document:
+    """JSON values and the position, line and column from 1, of each."""
+
+    file: str = ""
+    data: Any = None
+    values: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    count: int = 0
+
+    def position(self, path: Path, *, key: bool = False) -> tuple[int, int]:
+        """Of the value at the path (of its key, if asked); of the nearest thing around it where it has none."""
+        if key and path in self.keys:
+            return self.keys[path]
+        while path and path not in self.values:
+            path = path[:-1]
+        return self.values.get(path, (0, 0))
+
+    def report(self, path: Path, message: str, *, key: bool = False) -> None:
+        """Note a mistake at a path."""
+        line, column = self.position(path, key=key)
+        self.problems.append(Problem(message, self.file, line, column, path_text(path)))
+
+
+def path_text(path: Path) -> str:
+    """`steps[0].send.count`; keys that are no plain words in quotes."""
+    text = ""
+    for part in path:
+        if isinstance(part, str) and _PLAIN_KEY.fullmatch(part):
+            text += f".{part}" if text else part
+        else:
+            text += f"[{part!r}]"
+    return text
+
+
+def read_yaml(text: str, file: str) -> Document:
+    """The document in a text; ScenarioError when the text is no YAML at all. Everything wrong in the single values
+    (tags, dates, keys that are no text, duplicate keys) is in `problems`."""
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a reused anchor: legal, the later one holds
+            node = yaml.compose(text)
+    except YAMLError as error:
+        raise ScenarioError([_yaml_problem(error, text, file)]) from None
+    except RecursionError:
+        raise ScenarioError([Problem("nested too deeply to be read", file, 1, 1)]) from None
+    except Exception as error:
+        # The parser lets its own ValueErrors through for a few broken escapes and directives.
+        raise ScenarioError([Problem(f"not valid YAML: {type(error).__name__}: {error}", file, 1, 1)]) from None
+    document = Document(file, values={(): (1, 1)})
+    if node is not None:
+        document.data = _Nodes(yaml, document).value(node, (), ())
+    return document
+
+
+def read_python(data: object) -> Document:
+    """The same for data built in Python, whose positions are paths."""
+    document = Document()
+    document.data = _python_value(document, data, (), ())
+    return document
+
+
+def _yaml_problem(error: YAMLError, text: str, file: str) -> Problem:
+    if isinstance(error, ReaderError):
+        before = text[: error.position] if isinstance(error.position, int) else ""
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return Problem(f"not valid YAML: the character {chr(_code(error))!r} is not allowed", file, line, column)
+    if not isinstance(error, MarkedYAMLError):
+        return Problem(f"not valid YAML: {error}", file, 1, 1)
+    mark = error.problem_mark or error.context_mark
+    words = [word for word in (error.problem, error.context) if word] or ["it cannot be parsed"]
+    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    return Problem(f"not valid YAML: {', '.join(words)}", file, line, column)
+
+
+def _code(error: ReaderError) -> int:
+    return error.character if isinstance(error.character, int) else ord(str(error.character)[:1] or "?")
+
+
+class _Nodes:
+    """Turns the parser's nodes into values, noting the positions on the way."""
+
+    def __init__(self, yaml: YAML, document: Document) -> None:
+        self._constructor = yaml.constructor
+        self._document = document
+
+    def value(self, node: Node, path: Path, around: tuple[Node, ...]) -> Any:
+        positions = self._document.values
+        if isinstance(node, ScalarNode) and node.start_mark.index == node.end_mark.index:
+            # The parser puts a value that was left out where the next thing begins; a reader looks at its key.
+            positions[path] = self._document.position(path, key=True)
+        else:
+            positions[path] = _mark(node)
+        if not _room(self._document, path, any(node is outer for outer in around), len(around)):
+            return None
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, path)
+        tag = _short_tag(node)
+        if tag not in ("map", "seq"):
+            self._document.report(path, f"the YAML tag '{tag}' is not known here; expected plain YAML")
+        if isinstance(node, SequenceNode):
+            return [self.value(item, (*path, i), (*around, node)) for i, item in enumerate(node.value)]
+        if not isinstance(node, MappingNode):
+            raise TypeError(f"not a YAML node: {node!r}")
+        found: dict[str, Any] = {}
+        for key, item, own in self._pairs(node, path, (node,)):
+            here = (*path, key.value)
+            if own and here in self._document.keys:
+                line, column = self._document.keys[here]
+                self._document.problems.append(
+                    Problem(
+                        f"duplicate key {quote(key.value)}; it is already at {line}:{column}",
+                        self._document.file,
+                        *_mark(key),
+                        path_text(here),
+                    )
+                )
+                continue
+            if own:
+                self._document.keys[here] = _mark(key)
+            elif key.value in found:
+                continue
+            if _short_tag(key) != "str":
+                self._document.report(here, f"the key {key.value} is not text; put it in quotes", key=True)
+            found[key.value] = self.value(item, here, (*around, node))
+        return found
+
+    def _pairs(
+        self, node: MappingNode, path: Path, merging: tuple[Node, ...]
+    ) -> Iterator[tuple[ScalarNode, Node, bool]]:
+        """Key, value and whether the pair is the mapping's own, first its own ones, then what `<<` brings along."""
+        merged: list[Node] = []
+        for key, item in node.value:
+            if not isinstance(key, ScalarNode):
+                line, column = _mark(key)
+                problem = Problem("a key must be text", self._document.file, line, column, path_text(path))
+                self._document.problems.append(problem)
+            elif _short_tag(key) == "merge":
+                merged += item.value if isinstance(item, SequenceNode) else [item]
+            else:
+                yield key, item, len(merging) == 1
+        for source in merged:
+            if isinstance(source, MappingNode) and not any(source is outer for outer in merging):
+                yield from ((key, item, False) for key, item, _ in self._pairs(source, path, (*merging, source)))
+            else:
+                message = f"'<<' takes other mappings; found {quote(source.value)}"
+                self._document.problems.append(Problem(message, self._document.file, *_mark(source), path_text(path)))
+
+    def _scalar(self, node: ScalarNode, path: Path) -> Any:
+        tag, text = _short_tag(node), str(node.value)
+        if tag in ("null", "bool", "int", "float"):
+            try:
+                value = self._constructor.construct_object(node)
+            except Exception as error:  # `!!int x`, or an integer too long for Python to read
+                self._document.report(path, f"{quote(text)} cannot be read: {error}")
+                return text
+            return _checked(self._document, value, path)
+        if tag == "timestamp":
+            self._document.report(path, f"{text} is a date to YAML; put it in quotes")
+        elif tag != "str":
+            self._document.report(path, f"the YAML tag '{tag}' is not known here; expected plain YAML")
+        return _checked(self._document, text, path)
+
+
+def _python_value(document: Document, data: object, path: Path, around: tuple[object, ...]) -> Any:
+    if not _room(document, path, any(data is outer for outer in around), len(around)):
+        return None
+    if isinstance(data, list | tuple):
+        return [_python_value(document, item, (*path, i), (*around, data)) for i, item in enumerate(data)]
+    if not isinstance(data, dict):
+        return _checked(document, data, path)
+    for key in data:
+        if not isinstance(key, str):
+            document.report(path, f"the key {key!r} is not text")
+    return {str(key): _python_value(document, item, (*path, str(key)), (*around, data)) for key, item in data.items()}
+
+
+def _room(document: Document, path: Path, inside_itself: bool, depth: int) -> bool:
+    document.count += 1
+    if inside_itself:
+        document.report(path, "this value contains itself")
+    elif depth > _DEEPEST:
+        document.report(path, f"nested deeper than {_DEEPEST} levels")
+    elif document.count == _LARGEST + 1:
+        document.report(path, f"more than {_LARGEST} values, aliases counted each time")
+    elif document.count <= _LARGEST:
+        return True
+    return False
+
+
+def _checked(document: Document, value: object, path: Path) -> Any:
+    """The value if JSON can carry it; else a stand-in, and a problem."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if value in _INTEGERS:
+            return int(value)
+        document.report(path, f"the integer {quote(value)} does not fit in 64 bits")
+        return 0
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return float(value)
+        document.report(path, f"{value} is not a number JSON can carry")
+        return 0.0
+    if isinstance(value, str):
+        if not any("\ud800" <= c <= "\udfff" for c in value):
+            return str(value)
+        document.report(path, f"{quote(value)} holds a lone surrogate, which UTF-8 cannot carry")
+        return ""
+    document.report(path, f"found a {type(value).__name__}; expected a value JSON can carry")
+    return None
+
+
+def _mark(node: Node) -> tuple[int, int]:
+    return (node.start_mark.line + 1, node.start_mark.column + 1) if node.start_mark is not None else (1, 1)
+
+
+def _short_tag(node: Node) -> str:
+    return str(node.tag).removeprefix(_TAG)

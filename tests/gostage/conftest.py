@@ -1,0 +1,46 @@
+"""A program of a test's own, as a child."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gostage_sim import gostage
+
+Program = Callable[[str], gostage.Runner]
+
+HEAD = "from gostage_sim import gostage\n"
+TAIL = "\nif __name__ == '__main__':\n    gostage.child_main()\n"
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """`program(code)` is a runner whose children run that code and then are children."""
+
+    def make(code: str) -> gostage.Runner:
+        script = tmp_path / "program.py"
+        script.write_text(HEAD + code + TAIL)
+        return gostage.Runner(
+            launcher=gostage.launchers.Program([sys.executable, str(script), "--gostage-child"], foreign=False)
+        )
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """No test of the engine leaves a descriptor or a child behind."""
+    before = set(os.listdir("/proc/self/fd"))
+    yield
+    assert set(os.listdir("/proc/self/fd")) <= before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def spawn_one(runner: gostage.Runner, action: str = "act") -> gostage.SpawnResult:
+    """Spawn one action and require that it completes."""
+    return runner.spawn(gostage.SubWorkflowDef.of(action), check=True)

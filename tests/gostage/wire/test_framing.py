@@ -1,0 +1,59 @@
+"""Bytes become lines, wherever they are cut, and never more than the limit is held."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gostage_sim.gostage.wire.framing import Line, LineSplitter, Oversize
+
+LINES = st.lists(st.binary(max_size=40).filter(lambda line: b"\n" not in line), max_size=20)
+
+
+def cut(data: bytes, cuts: list[int]) -> list[bytes]:
+    places = sorted({0, len(data), *(c % (len(data) + 1) for c in cuts)})
+    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+
+
+@given(LINES, st.binary(max_size=40).filter(lambda rest: b"\n" not in rest), st.lists(st.integers(0, 2000)))
+def test_cuts_do_not_matter(lines: list[bytes], rest: bytes, cuts: list[int]) -> None:
+    """Every line comes out once, in order and with its offset, wherever the chunks were cut."""
+    data = b"".join(line + b"\n" for line in lines) + rest
+    splitter = LineSplitter(1000)
+    seen = []
+    for chunk in cut(data, cuts):
+        oversize, whole, offset = splitter.feed(chunk)
+        assert oversize is None
+        for line in whole:
+            assert data[offset : offset + len(line) + 1] == line + b"\n"
+            seen.append(line)
+            offset += len(line) + 1
+    assert seen == lines
+    assert splitter.finish() == (Line(rest, len(data) - len(rest)) if rest else None)
+
+
+@given(st.integers(10, 100), st.lists(st.binary(min_size=1, max_size=50), max_size=30))
+def test_bounded(limit: int, chunks: list[bytes]) -> None:
+    """An unfinished line is held up to the limit and no further."""
+    splitter = LineSplitter(limit)
+    for chunk in chunks:
+        splitter.feed(chunk)
+        assert splitter.held_bytes <= limit
+
+
+def test_long_line_is_let_go_and_reported() -> None:
+    """A line over the limit is reported once with its offset, its length and its first bytes; the next line is read."""
+    splitter = LineSplitter(10, excerpt_bytes=4)
+    assert splitter.feed(b"one\nabcdefgh") == (None, [b"one"], 0)
+    assert splitter.feed(b"ijklmnop") == (None, [], 4)
+    assert splitter.held_bytes == 0
+    assert splitter.feed(b"qr\ntwo\n") == (Oversize(4, 18, b"abcd"), [b"two"], 23)
+    assert splitter.finish() is None
+
+
+def test_long_last_line() -> None:
+    """A line over the limit that never ended is reported at the end."""
+    splitter = LineSplitter(10, excerpt_bytes=2)
+    splitter.feed(b"x" * 11)
+    splitter.feed(b"y" * 5)
+    assert splitter.finish() == Oversize(0, 16, b"xx")

@@ -1,0 +1,134 @@
+"""Faults of a file: kind, parameters and point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+
+from gostage_sim.faults.contract import ANYWHERE, Placement, Point
+from gostage_sim.scenario.loader import parse_child
+from gostage_sim.scenario.problems import ScenarioError
+from gostage_sim.units import Bytes, Seconds
+
+HEAD = "name: x\nchildren:\n  a:\n    steps: [send: 5]\n    faults:\n      - "
+FORMS = "definition, result, {step: n}, {message: n} or {message: n, byte: b}"
+KINDS = "crash, exit, flood, freeze, kill, malformed, noop, panic, slow, stray"
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A fault of somebody else's package, with a check of its own."""
+
+    kind: ClassVar[str] = "pause"
+    points: ClassVar[frozenset[Point]] = ANYWHERE
+
+    time: Seconds | None = None
+    size: Bytes = 0
+    parts: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.time and self.size:
+            raise ValueError("time and size exclude each other; give one")
+
+    def inject(self, victim: Any) -> None: ...
+
+    def witness(self, fault: Any, child: Any) -> str | None: ...
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("crash", "6:9: a fault is 'crash'; expected a mapping of its kind and 'at'"),
+        ("at: result", f"6:9: a fault has no kind; expected one of {KINDS}"),
+        ("crash:", f"6:9: fault 'crash' has no 'at'; expected {FORMS}"),
+        ("{cresh: {}, at: result}", "6:10: unknown fault 'cresh'; did you mean 'crash'?"),
+        ("{crash: , exit: 3, at: result}", "6:19: one item is one fault; found crash and exit: make it two"),
+        ("{noop: , att: 3, at: result}", "6:18: unknown key 'att'; did you mean 'at'? known keys: noop, at"),
+        ("{noop: 3, at: result}", "6:16: fault 'noop' is given 3; expected nothing: it takes no parameters"),
+        ("{exit: [3], at: result}", "6:16: fault 'exit' is given a list; expected a mapping of code, how"),
+        (
+            "{exit: 256, at: result}",
+            "6:16: parameter 'code' of fault 'exit' is 256; expected a whole number from 0 to 255",
+        ),
+        (
+            "{exit: {cod: 3}, at: result}",
+            "6:17: unknown parameter 'cod' of fault 'exit'; did you mean 'code'? known parameters: code, how",
+        ),
+        (
+            "{crash: SIGSEVG, at: result}",
+            "6:17: parameter 'signal' of fault 'crash' is 'SIGSEVG'; did you mean 'SIGSEGV'?",
+        ),
+        (
+            "{slow: {form: busy, delay: 2h}, at: definition}",
+            "6:36: parameter 'delay' of fault 'slow' is '2h'; expected a duration from 100us to 60s",
+        ),
+        (
+            "{slow: {form: busy, delay: 2}, at: definition}",
+            "6:36: parameter 'delay' of fault 'slow': a duration needs a unit, for example 20s, 1ms; found 2",
+        ),
+        ("{noop: , at: reslt}", "6:22: unknown point 'reslt'; did you mean 'result'?"),
+        ("{noop: , at: never}", f"6:22: at is 'never'; expected {FORMS}"),
+        ("{noop: , at: 3}", f"6:22: at is 3; expected {FORMS}"),
+        ("{noop: , at: {}}", f"6:22: at is empty; expected {FORMS}"),
+        (
+            "{noop: , at: {mesage: 1}}",
+            "6:23: unknown key 'mesage'; did you mean 'message'? known keys: step, message, byte",
+        ),
+        ("{noop: , at: {message: 0}}", "6:32: message is 0; expected a whole number of at least 1"),
+        ("{noop: , at: {message: 1, byte: 0}}", "6:41: byte is 0; expected a whole number of at least 1"),
+        ("{noop: , at: {message: 1.5}}", "6:32: message is 1.5; expected a whole number of at least 1"),
+        ("{noop: , at: {step: 2}}", "6:29: step 2 does not exist; child 'a' has 1 step"),
+        ("{noop: , at: {step: 1, byte: 1}}", f"6:22: 'step' stands alone; expected {FORMS}"),
+        ("{noop: , at: {byte: 1}}", "6:22: 'byte' counts within a message; expected {message: n, byte: b}"),
+        (
+            "{panic: , at: result}",
+            "6:23: fault 'panic' cannot be placed at result; expected {step: n}, {message: n}, {message: n, byte: b}",
+        ),
+        (
+            "{exit: {how: normal}, at: {message: 1, byte: 1}}",
+            "6:35: fault 'exit' cannot be placed here: with how: normal the rest of a message could "
+            "follow half a message; use how: hard",
+        ),
+    ],
+)
+def test_a_wrong_fault_has_its_position_and_its_words(
+    problems: Callable[[str], list[str]], fault: str, expected: str
+) -> None:
+    """Kind, parameters and point are each checked, by name and value."""
+    assert problems(f"{HEAD}{fault}\n") == [f"x.yaml:{expected}"]
+
+
+@pytest.mark.parametrize(
+    ("at", "placement"),
+    [
+        ("definition", Placement("definition")),
+        ("result", Placement("result")),
+        ({"step": 1}, Placement("step", step=1)),
+        ({"message": 2}, Placement("message", message=2)),
+        ({"message": 2, "byte": 3}, Placement("byte", message=2, byte=3)),
+    ],
+)
+def test_each_point_has_its_form(at: object, placement: Placement) -> None:
+    """The five points of a child's life can be written."""
+    child = parse_child({"steps": [{"send": 5}], "faults": [{"noop": None, "at": at}]})
+    assert child.faults[0].at == placement
+
+
+def test_plug_ins_are_read_by_their_annotations() -> None:
+    """Any frozen dataclass is a fault: units, lists and its own checks work as in ours."""
+
+    kinds: dict[str, Any] = {"pause": Pause}
+
+    def pause(parameters: object) -> Any:
+        data = {"steps": [], "faults": [{"pause": parameters, "at": "result"}]}
+        return parse_child(data, fault_kinds=kinds).faults[0].fault
+
+    assert pause("20ms") == Pause(time=0.02)
+    assert pause({"size": "1KiB", "parts": [1, 2]}) == Pause(size=1024, parts=(1, 2))
+    with pytest.raises(ScenarioError, match=r"^faults\[0\]\.pause: fault 'pause': time and size exclude each other"):
+        pause({"time": "1s", "size": "1B"})
+    with pytest.raises(ScenarioError, match="parameter 'parts' of fault 'pause', item 2, is 'x'; expected a whole"):
+        pause({"parts": [1, "x"]})

@@ -1,0 +1,134 @@
+"""Every mistake a scenario file can hold has its position and its words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+HEAD = "name: x\nchildren:\n  a:\n    steps:\n      - send: 5\n"
+STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "nmae: x\nchildren: {a: {steps: []}}\n",
+            "1:1: unknown key 'nmae'; did you mean 'name'? known keys: name, description, tags, transports, timeout, "
+            "children, handlers, expect, guarantees, imports",
+        ),
+        ("children: {a: {steps: []}}\n", "1:1: scenario has no 'name'; it is required"),
+        ("name: x\n", "1:1: scenario has no 'children'; it is required"),
+        ("name: ''\nchildren: {a: {steps: []}}\n", "1:7: name is ''; expected text that is not empty"),
+        (HEAD + "tags: crash\n", "6:7: tags is 'crash'; expected a list, each item text"),
+        (HEAD + "tags:\n  - a\n  - 2\n", "8:5: tags, item 2, is 2; expected text; put it in quotes"),
+        (HEAD + "transports: [json, jsno]\n", "6:20: unknown transport 'jsno'; did you mean 'json'?"),
+        (HEAD + "transports: []\n", "6:13: transports is an empty list; expected at least one"),
+        (
+            HEAD + "timeout: 20sec\n",
+            "6:10: timeout: unknown unit 'sec' in '20sec'; expected one of us, ms, s, m, h",
+        ),
+        (HEAD + "timeout: 0.5\n", "6:10: timeout: a duration needs a unit, for example 20s, 1ms; found 0.5"),
+        (
+            HEAD + f"timeout: {'9' * 400}s\n",
+            f"6:10: timeout is '{'9' * 59}…; that is too large to be a duration such as 20s or 1ms",
+        ),
+        (HEAD + "handlers: {a: {delay: 1}}\n", "6:23: delay: a duration needs a unit, for example 20s, 1ms; found 1"),
+        (HEAD + "handlers: {a: 1ms}\n", "6:15: handler is '1ms'; expected a mapping of delay"),
+        (HEAD + "handlers:\n", "6:1: handlers is nothing; expected a mapping"),
+        (HEAD + "expect: {A: {}}\n", "6:10: unknown child 'A'; did you mean 'a'?"),
+        (HEAD + "expect: {a: {outcome: signalled}}\n", "6:23: unknown outcome 'signalled'; did you mean 'signaled'?"),
+        (HEAD + "expect: {a: {signal: SIGSEVG}}\n", "6:22: unknown signal 'SIGSEVG'; did you mean 'SIGSEGV'?"),
+        (HEAD + "expect: {a: {signal: 11}}\n", "6:22: signal is 11; expected a signal name such as SIGSEGV"),
+        (
+            HEAD + "expect: {a: {handled: -1}}\n",
+            "6:23: handled is -1; expected a whole number of at least 0 or a mapping of at_least, at_most",
+        ),
+        (
+            HEAD + "expect: {a: {handled: {at_leest: 1}}}\n",
+            "6:24: unknown key 'at_leest'; did you mean 'at_least'? known keys: at_least, at_most",
+        ),
+        (HEAD + "guarantees: [odrer]\n", "6:14: unknown guarantee 'odrer'; did you mean 'order'?"),
+        (HEAD + "guarantees: order\n", "6:13: guarantees is 'order'; expected 'all' or a list of names"),
+        (HEAD + "guarantees: [1]\n", "6:14: guarantees, item 1, is 1; expected the name of a guarantee"),
+        (HEAD + "  b: 3\n", "6:6: child 'b' is 3; expected a mapping with steps"),
+        (
+            HEAD + "  b:\n    stpes: []\n",
+            "7:5: unknown key 'stpes'; did you mean 'steps'? known keys: steps, faults, copies, timeout, grace",
+        ),
+        (HEAD + "  b: {copies: 2}\n", "6:6: child has no 'steps'; it is required"),
+        (HEAD + "  b: {steps: 2}\n", "6:14: steps is 2; expected a list"),
+        (HEAD + "    copies: 501\n", "6:13: copies is 501; expected a whole number from 1 to 500"),
+        (HEAD + "    copies: true\n", "6:13: copies is true; expected a whole number from 1 to 500"),
+        (
+            HEAD + "  recovery: {steps: []}\n",
+            "6:3: the child name 'recovery' is taken: it is the fresh child started at the end; choose another",
+        ),
+        (HEAD + "  a/b: {steps: []}\n", "6:3: child name 'a/b'; expected a letter, then letters, digits, '_' and '-'"),
+        (STEP + "send", "5:9: a step is 'send'; expected a mapping with one of send, call, log, put"),
+        (STEP + "{}", "5:9: a step is empty; expected one of send, call, log, put"),
+        (STEP + "sned: 1", "5:9: unknown key 'sned'; did you mean 'send'? known keys: send, call, log, put"),
+        (STEP + "{send: 1, log: x}", "5:19: a step does one thing; found send and log: make it 2 steps"),
+        (STEP + "{send: 1, with: {}}", "5:19: 'with' belongs to 'call'; this step is 'send'"),
+        (STEP + "{with: {}}", "5:10: 'with' belongs to 'call'; this step has no 'call'"),
+        (STEP + "send: 0", "5:15: count is 0; expected a whole number of at least 1"),
+        (STEP + "send: many", "5:15: count is 'many'; expected a whole number of at least 1"),
+        (STEP + "send: [1]", "5:15: send is a list; expected a mapping of count, type, payload, bulk"),
+        (
+            STEP + "send: {cuont: 1}",
+            "5:16: unknown key 'cuont'; did you mean 'count'? known keys: count, type, payload, bulk",
+        ),
+        (STEP + "send: {bulk: yes}", "5:22: bulk is 'yes'; expected true or false"),
+        (
+            STEP + "send: {payload: ['{j}']}",
+            "5:26: unknown placeholder '{j}' in '{j}'; expected '{i}' or '{faker.name}'; "
+            "write '{{' and '}}' for braces",
+        ),
+        (STEP + "send: {payload: {'x{': 1}}", "5:26: unmatched '{' in 'x{'; write '{{' for a brace"),
+        (STEP + "send: {payload: '{faker.nmae}'}", "5:25: unknown faker provider 'nmae'; did you mean 'name'?"),
+        (STEP + "log: {message: a, level: wraning}", "5:34: unknown level 'wraning'; did you mean 'warning'?"),
+        (STEP + "log: 3", "5:14: message is 3; expected text; put it in quotes"),
+        (STEP + "put: {value: 1}", "5:14: put has no 'key'; it is required"),
+        (STEP + "put: a", "5:14: put is 'a'; expected a mapping of key, value"),
+        (STEP + "call: json", "5:15: call is 'json'; expected 'package.module:function'"),
+        (STEP + "call: [json]", "5:15: call is a list; expected 'package.module:function'"),
+        (STEP + "{call: 'os.path:join', with: 3}", "5:38: with is 3; expected a mapping"),
+        (STEP + "call: os.path:joni", "5:15: 'os.path' has no 'joni'; did you mean 'join'?"),
+        (HEAD + "imports: [no-module]\n", "6:11: imports, item 1, 'no-module': not the name of a module"),
+    ],
+)
+def test_a_mistake_has_its_position_and_its_words(
+    problems: Callable[[str], list[str]], text: str, expected: str
+) -> None:
+    """One mistake gives one message, `file:line:column: what was found; what was expected`."""
+    assert problems(text) == [f"x.yaml:{expected}"]
+
+
+def test_one_mistake_hides_no_other(problems: Callable[[str], list[str]]) -> None:
+    """All mistakes of a file are reported at once, in its order."""
+    assert problems(
+        """\
+        name: x
+        timeout: 3
+        children:
+          a:
+            steps:
+              - send: {count: 0, typo: 1}
+              - call: os:nothing_like_it
+            faults:
+              - crash: {signal: 11}
+                at: {step: 3}
+        expect: {b: {exit_code: '1'}}
+        """
+    ) == [
+        "x.yaml:2:10: timeout: a duration needs a unit, for example 20s, 1ms; found 3",
+        "x.yaml:6:23: count is 0; expected a whole number of at least 1",
+        "x.yaml:6:26: unknown key 'typo'; did you mean 'type'? known keys: count, type, payload, bulk",
+        "x.yaml:7:15: 'os' has no 'nothing_like_it'",
+        "x.yaml:9:25: parameter 'signal' of fault 'crash' is 11; expected one of 'SIGSEGV', 'SIGABRT', "
+        "'SIGBUS', 'SIGILL', 'SIGFPE'",
+        "x.yaml:10:20: step 3 does not exist; child 'a' has 2 steps",
+        "x.yaml:11:10: unknown child 'b'; expected 'a'",
+        "x.yaml:11:25: exit_code is '1'; expected a whole number",
+    ]
