@@ -88,9 +88,9 @@ class Fault(Protocol):
     """A frozen dataclass in one file of this folder; its fields are the parameters a scenario file may give.
 
     Its docstring says exactly what it does for real. Each field has `metadata` with a `description`, and bounds (`ge`,
-    `le`) where there are any: pydantic reads these names from the metadata of a plain dataclass, so that the loader
-    checks them without the child having to import pydantic. Parameters that contradict each other are a ValueError of
-    `__post_init__`.
+    `le`) where there are any: pydantic reads these names from the metadata of a plain dataclass, so that a schema
+    shows them without the child having to import pydantic; `bounds.check_bounds` checks them. Parameters
+    that contradict each other are a ValueError of `__post_init__`.
     """
 
     kind: ClassVar[str]

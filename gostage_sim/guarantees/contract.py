@@ -36,10 +36,6 @@ class Judgement:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     """JSON-able numbers and names behind the reason."""
 
-    def __str__(self) -> str:
-        """`order: victim handled message 251 (store_put) where message 250 (log) was sent`."""
-        return f"{self.name}: {self.reason}"
-
 
 class Guarantee(Protocol):
     """One file of this folder: its docstring says what holds and what must have been seen."""

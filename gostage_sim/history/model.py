@@ -1,8 +1,8 @@
 """What was recorded of one scenario, merged into one value that guarantees judge.
 
-A `History` is built after the run from the journals of the child processes and of the subject, and from what the observer
-saw itself. It holds facts only, no opinions. Times are nanoseconds of `CLOCK_MONOTONIC`, one clock for all processes of
-the machine.
+A `History` is built after the run from the journals of the child processes and of the subject, and from what the
+observer saw itself. It holds facts only, no opinions. Times are nanoseconds of `CLOCK_MONOTONIC`, one clock for all
+processes of the machine.
 """
 
 from __future__ import annotations

@@ -1,0 +1,185 @@
+"""The command line: arguments in, exit code out; every subcommand imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+# Those of a verdict are in `report.run_command`.
+BAD_USAGE, DEFECT, INTERRUPTED = 2, 3, 130
+
+_EXIT_CODES = "Exit codes: 0 pass, 1 fail, 2 bad usage or bad scenario file, 3 unknown, 130 interrupted."
+
+app = typer.Typer(
+    name="gostage-sim",
+    help="Break real child processes on purpose, and judge from recorded evidence whether their parent survived.",
+    epilog=_EXIT_CODES,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: no import of rich, and nothing in it is markup
+    pretty_exceptions_enable=False,
+)
+
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="PATH", help="Scenario files, or folders with them.", show_default=False)
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import gostage_sim
+
+        _say(f"gostage-sim {gostage_sim.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog=_EXIT_CODES, short_help="Run scenarios and write the reports.")
+def run(
+    paths: Paths,
+    transport: Annotated[Literal["json"], typer.Option(help="How child and parent talk.")] = "json",
+    workers: Annotated[str, typer.Option(metavar="N|auto", help="How many scenarios run side by side.")] = "auto",
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, max=2**63 - 1, help="Of all randomness; drawn and printed by default."),
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(metavar="T", help="Only scenarios with this tag, or one of these tags.")
+    ] = None,
+    keyword: Annotated[
+        str | None, typer.Option("-k", metavar="EXPR", help="Only matching ones: 'crash and not (slow or flood)'.")
+    ] = None,
+    report: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for report.json, junit.xml, summary.md, histories.")
+    ] = Path("reports/latest"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only failures and the count.")] = False,
+) -> None:
+    """Run scenarios against real child processes and write the reports."""
+    from gostage_sim.report import run_command
+
+    code = run_command.run(
+        paths,
+        transport=transport,
+        workers=workers,
+        seed=seed,
+        tags=tag or [],
+        keyword=keyword,
+        report=report,
+        quiet=quiet,
+    )
+    raise typer.Exit(code)
+
+
+@app.command(short_help="Validate scenario files without running them.")
+def check(paths: Paths) -> None:
+    """Validate scenario files without running them; every mistake of every file at once."""
+    from gostage_sim.report.choice import load_all
+
+    scenarios = load_all(paths)
+    files = len({scenario.file for scenario in scenarios})
+    _say(f"no mistakes: {len(scenarios)} scenario{'s' * (len(scenarios) != 1)} in {files} file{'s' * (files != 1)}")
+
+
+@app.command("list")
+def list_(
+    what: Annotated[Literal["scenarios", "faults", "guarantees"], typer.Argument(help="What to list.")],
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH", help="Scenario files or folders; default: scenarios", show_default=False),
+    ] = None,
+) -> None:
+    """List scenarios, faults or guarantees, one a line."""
+    from gostage_sim.report import listing
+    from gostage_sim.report.bad_input import BadInput
+
+    if what == "scenarios":
+        found = listing.scenarios(paths or [Path("scenarios")])
+    elif paths:
+        raise BadInput([f"list {what}: found {str(paths[0])!r}; only 'list scenarios' takes paths"])
+    else:
+        found = listing.faults() if what == "faults" else listing.guarantees()
+    for line in found:
+        _say(line)
+
+
+@app.command(short_help="Explain a fault or a guarantee.")
+def explain(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A fault or a guarantee, see 'gostage-sim list'.", show_default=False)
+    ],
+) -> None:
+    """Explain a fault or a guarantee: what it does, its parameters, what proves it, an example."""
+    from gostage_sim.report.explain import explain as text_of
+
+    _say(text_of(name).rstrip("\n"))
+
+
+@app.command(short_help="See that every guarantee catches a broken engine.")
+def selftest() -> None:
+    """Break the engine in every way a guarantee must notice, and see that each is noticed."""
+    from gostage_sim.harness.selftest import main as selftest_main
+
+    raise typer.Exit(selftest_main([]))
+
+
+@app.command(short_help="Measure speed as ratios.")
+def bench(
+    only: Annotated[str, typer.Option("-k", metavar="TEXT", help="Only measures with this in their name.")] = "",
+    rounds: Annotated[int, typer.Option(metavar="N", min=1, help="How often each is measured.")] = 5,
+) -> None:
+    """Measure speed as ratios, side by side in one run; exit code 1 when a bound is not reached."""
+    from gostage_sim.bench import main as bench_main
+
+    raise typer.Exit(bench_main(rounds=rounds, only=only, show=_say))
+
+
+def main() -> None:
+    """The console entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        # Under an ASCII locale a name with an accent must not end the run with a UnicodeEncodeError.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.exit(_main())
+
+
+def _main() -> int:
+    try:
+        app(prog_name="gostage-sim")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        return _failed(error)
+    return 0
+
+
+def _failed(error: Exception) -> int:
+    """Bad input is the user's to mend and gets its messages; anything else is ours, and says nothing of a verdict."""
+    from gostage_sim.report.bad_input import BadInput
+
+    if isinstance(error, BadInput):
+        for line in error.lines:
+            _say(line, to_stderr=True)
+        return BAD_USAGE
+    import traceback
+
+    traceback.print_exception(error)
+    _say("gostage-sim: this is a defect of gostage-sim itself, no verdict was reached", to_stderr=True)
+    return DEFECT
+
+
+def _say(text: str, *, to_stderr: bool = False) -> None:
+    from gostage_sim.report.output import say
+
+    say(text, sys.stderr if to_stderr else sys.stdout)

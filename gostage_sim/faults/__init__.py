@@ -1,0 +1,103 @@
+"""The faults: everything that can be done to a child on purpose, one small file each.
+
+Map of the room:
+
+* `contract`   what a fault is: parameters, points, `inject`, `witness`, and two optional powers
+* `describe`   parameters, defaults and units of a fault as text, for `gostage-sim explain`
+* `bounds`     the check of parameters against the bounds in their metadata
+* `evidence`   how a witness reads the history: notes, and messages sent since the fault fired
+* `noop`       does nothing; read it first, it is the tutorial
+* `crash` `exit` `panic`        the child ends itself
+* `kill` `freeze`               the observer does it to the child from outside
+* `slow` `flood`                too slow, too much
+* `malformed` `stray`           bytes that are no message, bytes from somewhere else
+* `crash_site` `core_dumps` `odd_frames`   how crashes are made, and the bytes of malformed frames
+
+A package adds its own by an entry point in the group `gostage_sim.faults` whose name is the kind. Children import this
+module and the one fault they need, so it imports nothing until asked.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from gostage_sim.faults.contract import Fault
+
+__all__ = ["ENTRY_POINT_GROUP", "FaultNotLoaded", "UnknownFault", "fault_kind", "fault_kinds"]
+
+ENTRY_POINT_GROUP = "gostage_sim.faults"
+
+_BUILT_IN = {
+    "crash": "gostage_sim.faults.crash:Crash",
+    "exit": "gostage_sim.faults.exit:Exit",
+    "flood": "gostage_sim.faults.flood:Flood",
+    "freeze": "gostage_sim.faults.freeze:Freeze",
+    "kill": "gostage_sim.faults.kill:Kill",
+    "malformed": "gostage_sim.faults.malformed:Malformed",
+    "noop": "gostage_sim.faults.noop:Noop",
+    "panic": "gostage_sim.faults.panic:Panic",
+    "slow": "gostage_sim.faults.slow:Slow",
+    "stray": "gostage_sim.faults.stray:Stray",
+}
+
+
+class UnknownFault(LookupError):  # noqa: N818 - named for what was found, as LookupError's own children are
+    """You get it for a kind that is neither built in nor offered by an installed package."""
+
+
+class FaultNotLoaded(ImportError):  # noqa: N818
+    """You get it when an installed package offers a fault that cannot be imported, or takes a built-in name."""
+
+
+def fault_kind(name: str) -> type[Fault]:
+    """The class of one fault; imports that fault alone, and looks at installed packages only for a kind of theirs."""
+    if name in _BUILT_IN:
+        return _built_in(name)
+    plug_ins = _plug_ins()
+    if name in plug_ins:
+        return _load(plug_ins[name])
+    raise UnknownFault(_unknown(name, sorted({*_BUILT_IN, *plug_ins})))
+
+
+def fault_kinds() -> dict[str, type[Fault]]:
+    """Every fault there is by its kind, in alphabetical order, those of installed packages included."""
+    kinds = {name: _built_in(name) for name in _BUILT_IN}
+    kinds |= {name: _load(entry_point) for name, entry_point in _plug_ins().items()}
+    return dict(sorted(kinds.items()))
+
+
+def _built_in(name: str) -> type[Fault]:
+    module, _, attribute = _BUILT_IN[name].partition(":")
+    found: type[Fault] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def _plug_ins() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return {entry_point.name: entry_point for entry_point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def _load(entry_point: EntryPoint) -> type[Fault]:
+    where = f"fault {entry_point.name!r} ({entry_point.value}), entry point of group {ENTRY_POINT_GROUP}"
+    if entry_point.name in _BUILT_IN:
+        raise FaultNotLoaded(f"{where}: this name is taken by a built-in fault; give the entry point another name")
+    try:
+        found: type[Fault] = entry_point.load()
+    except Exception as error:
+        raise FaultNotLoaded(f"{where}: cannot be imported: {type(error).__name__}: {error}") from error
+    kind = getattr(found, "kind", None)
+    if kind != entry_point.name:
+        raise FaultNotLoaded(f"{where}: its kind is {kind!r}; expected the name of the entry point")
+    return found
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1)
+    return f"unknown fault {name!r}; " + (f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}")

@@ -1,0 +1,73 @@
+"""More messages than anyone wants, as fast as they go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gostage_sim.faults.bounds import check_bounds
+from gostage_sim.faults.contract import Point
+from gostage_sim.faults.evidence import sent_times
+from gostage_sim.units import Bytes, format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gostage_sim.faults.contract import Victim
+    from gostage_sim.history.model import ChildHistory, FaultRecord
+
+#: Messages of one type that are sent in one go before it is the next type's turn.
+_RUN = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """Sends `count` messages at once, the types `flood-0`, `flood-1`, … in turn, each with the payload `{"i": number}`.
+
+    With a size each payload also has a `text` of that many characters. In bulk they go through `send_many()` in runs of
+    up to 1,000 of one type; otherwise each through a `send()` of its own. They are messages like any other: every one
+    must be handled, in order. It cannot be placed at a byte, where a message is already on its way.
+    """
+
+    kind: ClassVar[str] = "flood"
+    points: ClassVar[frozenset[Point]] = frozenset({"definition", "step", "message", "result"})
+    example: ClassVar[str] = """\
+- flood: {count: 100000, size: 64B, types: 3}
+  at: {step: 1}
+"""
+
+    count: int = field(default=100_000, metadata={"description": "how many messages", "ge": 1, "le": 100_000_000})
+    size: Bytes = field(default=0, metadata={"description": "length of a text in each payload", "le": 8 * 2**20})
+    types: int = field(default=1, metadata={"description": "how many message types", "ge": 1, "le": 1000})
+    bulk: bool = field(default=True, metadata={"description": "through send_many() instead of send()"})
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+    def inject(self, victim: Victim) -> None:
+        payloads = self._payloads()
+        if not self.bulk:
+            for i, payload in enumerate(payloads):
+                victim.send(f"flood-{i % self.types}", payload)
+            return
+        length = max(1, min(_RUN, self.count // self.types))
+        for i in range(-(-self.count // length)):
+            victim.send_many(f"flood-{i % self.types}", islice(payloads, length))
+
+    def _payloads(self) -> Iterator[Any]:
+        if not self.size:
+            return ({"i": i} for i in range(self.count))
+        text = "x" * self.size
+        return ({"i": i, "text": text} for i in range(self.count))
+
+    def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
+        """The messages of these types in the child's journal since the fault fired: all, or those before its death."""
+        if fault.fired_ns is None:
+            return None
+        times = sent_times(child, fault.fired_ns, fault.over_ns, lambda name: name.startswith("flood-"))
+        finished = fault.over_ns is not None
+        if len(times) == 0 or (finished and len(times) < self.count):
+            return None
+        took = format_duration((int(times[-1]) - fault.fired_ns) / 1e9)
+        return f"sent {len(times):,} of {self.count:,} messages in {took}"

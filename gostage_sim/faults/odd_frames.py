@@ -1,0 +1,73 @@
+"""The bytes of each form of the `malformed` fault, and what a good parent must make of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+_TYPE = "malformed"
+_NESTING = 100_000
+_DIGITS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class OddFrame:
+    """`data` as it goes to the wire; `message` is the type and payload a good parent reads from it."""
+
+    data: bytes
+    must_quarantine: bool
+    message: tuple[str, Any] | None = None
+
+
+def odd_frame(form: str, size: int) -> OddFrame:
+    """The frame of one form; `size` is the length of a `huge_line` in bytes, its newline included."""
+    if form == "huge_line":
+        return OddFrame(_huge_line(size), must_quarantine=True)
+    return _good(form) or OddFrame(_bad(form), must_quarantine=form != "empty_lines")
+
+
+def _good(form: str) -> OddFrame | None:
+    match form:
+        case "unknown_type":
+            name, text, end = "nobody-handles-this-type", "plain", "\n"
+        case "line_separator":
+            name, text, end = _TYPE, "before\u2028after", "\n"
+        case "crlf":
+            name, text, end = _TYPE, "ends in CRLF", "\r\n"
+        case "no_final_newline":
+            name, text, end = _TYPE, "the last line", ""
+        case _:
+            return None
+    line = f'{{"type": "{name}", "payload": {{"text": "{text}"}}}}{end}'
+    return OddFrame(line.encode(), must_quarantine=False, message=(name, {"text": text}))
+
+
+def _bad(form: str) -> bytes:
+    match form:
+        case "truncated_line":
+            return b'{"type": "malformed", "payload": {"text": "cut off he\n'
+        case "invalid_utf8":
+            return b'{"type": "malformed", "payload": {"text": "\xff\xfe\xc3("}}\n'
+        case "not_json":
+            return b"This line is not JSON.\n"
+        case "wrong_shape":
+            return b'["malformed", {"text": "an array, not an object"}]\n'
+        case "missing_type":
+            return b'{"payload": {"text": "no type"}}\n'
+        case "nan":
+            return b'{"type": "malformed", "payload": {"value": NaN}}\n'
+        case "deep_nesting":
+            return b'{"type": "malformed", "payload": ' + b"[" * _NESTING + b"]" * _NESTING + b"}\n"
+        case "huge_integer":
+            return b'{"type": "malformed", "payload": {"value": ' + b"9" * _DIGITS + b"}}\n"
+        case "lone_surrogate":
+            return b'{"type": "malformed", "payload": {"text": "\\ud800"}}\n'
+        case "empty_lines":
+            return b"\n\n \t \n\r\n"
+        case _:
+            raise ValueError(f"unknown form of malformed: {form!r}")
+
+
+def _huge_line(size: int) -> bytes:
+    head, tail = b'{"type": "malformed", "payload": {"text": "', b'"}}\n'
+    return head + b"x" * (size - len(head) - len(tail)) + tail

@@ -1,0 +1,91 @@
+"""Guarantee `as-expected`: what the scenario's own `expect:` says of its children."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gostage_sim.guarantees.contract import Judgement
+from gostage_sim.guarantees.findings import Findings
+from gostage_sim.guarantees.wording import count, plain, quoted
+from gostage_sim.history.model import ChildHistory, History, SpawnReport
+
+
+class AsExpected:
+    """Each child named in `expect:`, and each of its copies, ended as written there.
+
+    What is not written is not checked. `handled` counts the messages of steps and faults that handlers saw, the
+    engine's own left out; `malformed` the lines in quarantine; `error` and `stderr` are parts of the child's error text
+    and of the end of its stderr.
+    """
+
+    name = "as-expected"
+    holds_when = "every expectation of the scenario is met"
+    counts_only_if = "spawn() returned for every child that something is expected of"
+
+    def applies(self, history: History) -> bool:
+        return any(_expectations(child) for child in history.children)
+
+    def judge(self, history: History) -> Judgement:
+        findings = Findings()
+        met: dict[str, list[str]] = {}
+        for child in history.children:
+            expected = _expectations(child)
+            if not expected:
+                continue
+            met[child.name] = sorted(expected)
+            _check_handled(child, expected, findings)
+            if child.report is None:
+                findings.missing.append(f"spawn() of {child.name} never returned, so how it ended is not known")
+            else:
+                _check_report(child.name, child.report, expected, findings)
+        checked = sum(len(keys) for keys in met.values())
+        seen = f"{count(checked, 'expectation')} of {', '.join(list(met)[:5])} met"
+        return findings.judgement(self.name, seen, {"checked": met})
+
+
+def _expectations(child: ChildHistory) -> dict[str, Any]:
+    return {key: value for key, value in child.expect.items() if value is not None}
+
+
+def _check_handled(child: ChildHistory, expected: dict[str, Any], findings: Findings) -> None:
+    handled = child.handled_by_application()
+    if "handled" in expected and not _within(handled, expected["handled"]):
+        findings.violations.append(
+            f"{count(handled, 'message')} of {child.name} handled, {_bounds(expected['handled'])} expected"
+        )
+
+
+def _check_report(name: str, report: SpawnReport, expected: dict[str, Any], findings: Findings) -> None:
+    for key in ("outcome", "exit_code", "signal"):
+        seen = getattr(report, key)
+        if key in expected and seen != expected[key]:
+            shown = plain(seen) if isinstance(seen, str) else seen
+            findings.violations.append(
+                f"{key.replace('_', ' ')} of {name} is {'none' if seen is None else shown}, {expected[key]} expected"
+            )
+    if "malformed" in expected and not _within(report.malformed_count, expected["malformed"]):
+        findings.violations.append(
+            f"{count(report.malformed_count, 'line')} of {name} in quarantine, "
+            f"{_bounds(expected['malformed'])} expected"
+        )
+    for key, text in (("error", report.error_message or ""), ("stderr", report.stderr_tail)):
+        if key in expected and expected[key] not in text:
+            findings.violations.append(
+                f"{key} of {name} is {quoted(text)}, a text with {quoted(expected[key])} expected"
+            )
+
+
+def _within(seen: int, expected: Any) -> bool:
+    if isinstance(expected, int):
+        return seen == expected
+    most = expected.get("at_most")
+    return bool(expected.get("at_least", 0) <= seen and (most is None or seen <= most))
+
+
+def _bounds(expected: Any) -> str:
+    if isinstance(expected, int):
+        return f"{expected:,}"
+    least, most = expected.get("at_least", 0), expected.get("at_most")
+    if most is None:
+        return f"at least {least:,}"
+    return f"at most {most:,}" if not least else f"between {least:,} and {most:,}"

@@ -1,0 +1,64 @@
+"""Guarantee `no-loss`: everything a child handed to the kernel is handled, however the child ended."""
+
+from __future__ import annotations
+
+from gostage_sim.guarantees.contract import Judgement
+from gostage_sim.guarantees.findings import Findings
+from gostage_sim.guarantees.streams import compare, name
+from gostage_sim.guarantees.wording import count, seconds
+from gostage_sim.history.model import ChildHistory, History
+
+#: "Just before death": a message written this long before the exit may still have been in the pipe.
+JUST_BEFORE_NS = 1_000_000_000
+
+
+class NoLoss:
+    """Every message whose write had returned when its child ended was seen by a handler.
+
+    The message being written at that moment may be handled or not. A child whose `spawn()` never returned is not
+    judged: its messages may still be on their way.
+    """
+
+    name = "no-loss"
+    holds_when = "every message that a child had handed to the kernel was handled"
+    counts_only_if = "some child sent a message within 1 s before its exit, as the kernel dated it"
+
+    def applies(self, history: History) -> bool:
+        return True
+
+    def judge(self, history: History) -> Judgement:
+        findings = Findings()
+        last_moment: dict[str, float] = {}
+        judged = 0
+        for child in history.children:
+            if child.spawned_ns is None:
+                continue
+            if child.returned_ns is None:
+                findings.missing.append(
+                    f"spawn() of {child.name} never returned, so what it sent may still have been on its way"
+                )
+                continue
+            missing = compare(child).missing
+            judged += child.in_kernel
+            if len(missing):
+                more = f"; {len(missing)} messages missing in all" if len(missing) > 1 else ""
+                findings.violations.append(
+                    f"{child.name} sent {name(child.sent, int(missing[0]))} and no handler saw it{more}"
+                )
+            span = _before_exit(child)
+            if span is not None and span <= JUST_BEFORE_NS:
+                last_moment[child.name] = span / 1e9
+        if not last_moment:
+            findings.missing.append("no child was seen to send a message within 1 s before its exit")
+        seen = f"{count(judged, 'message')} handed to the kernel and handled"
+        if last_moment:
+            nearest = min(last_moment, key=lambda child: last_moment[child])
+            seen += f", the last of {nearest} {seconds(int(last_moment[nearest] * 1e9))} before its exit"
+        return findings.judgement(self.name, seen, {"last_message_before_exit_s": last_moment})
+
+
+def _before_exit(child: ChildHistory) -> int | None:
+    """From the last message handed to the kernel to the child's exit, when both were seen."""
+    if child.exit is None or not child.in_kernel:
+        return None
+    return max(0, child.exit.t_ns - int(child.sent.rows["t_ns"][child.in_kernel - 1]))

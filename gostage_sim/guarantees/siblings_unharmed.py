@@ -1,0 +1,110 @@
+"""Guarantee `siblings-unharmed`: children without a fault never notice what happens to the others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gostage_sim.guarantees.contract import Judgement
+from gostage_sim.guarantees.findings import Findings
+from gostage_sim.guarantees.streams import compare
+from gostage_sim.guarantees.wording import count, ending, plain, seconds
+from gostage_sim.history.model import ChildHistory, History, Window
+
+#: Longest time in which a sibling's message may lie there while the parent does nothing for that sibling. Not the
+#: delay from send to handler: a slow handler of the user's makes that as long as its backlog, with no harm done.
+STALL_BOUND_NS = 5_000_000_000
+
+
+class SiblingsUnharmed:
+    """Every sibling completes with exit code 0 and all its messages are handled without a stall.
+
+    The largest and the 99th percentile of the delay from send to handler are in the evidence.
+    """
+
+    name = "siblings-unharmed"
+    holds_when = (
+        "every sibling completed with exit code 0, all its messages were handled, and none waited more than 5 s "
+        "while the parent did nothing for that sibling"
+    )
+    counts_only_if = "every sibling sent messages before, during and after the window of the faults"
+
+    def applies(self, history: History) -> bool:
+        return bool(history.faults) and bool(_siblings(history))
+
+    def judge(self, history: History) -> Judgement:
+        findings = Findings()
+        evidence: dict[str, object] = {}
+        siblings = _siblings(history)
+        for child in siblings:
+            _check_ending(child, findings)
+            _check_messages(child, findings)
+            evidence[child.name] = _check_stall(child, findings)
+        window = history.window
+        if window is None or window.closed_ns is None:
+            findings.missing.append(f"the window of the faults never {'opened' if window is None else 'closed'}")
+        else:
+            for child in siblings:
+                phases = _silent_phases(child, window)
+                if phases:
+                    findings.missing.append(f"{child.name} sent nothing {' and nothing '.join(phases)} the faults")
+        seen = f"{count(len(siblings), 'sibling')} sent before, during and after the faults and completed unharmed"
+        return findings.judgement(self.name, seen, evidence)
+
+
+def _siblings(history: History) -> list[ChildHistory]:
+    return [child for child in history.children if child.role == "sibling"]
+
+
+def _check_ending(child: ChildHistory, findings: Findings) -> None:
+    if child.report is None:
+        findings.violations.append(f"{child.name} should have completed, but its spawn() never returned a result")
+    elif child.report.outcome != "completed" or child.report.exit_code != 0:
+        seen = f"{plain(child.report.outcome)}, {ending(child.report.exit_code, child.report.signal)}"
+        findings.violations.append(f"{child.name} should have completed with exit code 0, but ended as {seen}")
+    elif child.exit is None:
+        findings.missing.append(f"how the kernel saw {child.name} end is not known")
+    elif child.exit.exit_code != 0:
+        seen = ending(child.exit.exit_code, child.exit.signal)
+        findings.violations.append(f"{child.name} should have ended with exit code 0, but the kernel said {seen}")
+
+
+def _check_messages(child: ChildHistory, findings: Findings) -> None:
+    expected, handled = child.expected_messages, child.handled_by_application()
+    if expected is None:
+        expected = len(compare(child).sent)
+    if handled != expected:
+        findings.violations.append(
+            f"{count(handled, 'message')} of {child.name} handled, {expected:,} expected as without the fault"
+        )
+
+
+def _check_stall(child: ChildHistory, findings: Findings) -> dict[str, float]:
+    streams = compare(child)
+    both = min(len(streams.sent), len(streams.handled))
+    if not both:
+        return {}
+    sent = child.sent.rows["t_ns"][streams.sent[:both]].astype(np.int64)
+    handled = child.handled.rows["t_ns"][streams.handled[:both]].astype(np.int64)
+    delay = handled - sent
+    # Only what a message waited after its predecessor was handled is idleness of the parent.
+    stall = handled - np.maximum(sent, np.concatenate([sent[:1], handled[:-1]]))
+    worst = int(stall.argmax())
+    if stall[worst] > STALL_BOUND_NS:
+        findings.violations.append(
+            f"message {int(streams.sent[worst]) + 1} of {child.name} waited {seconds(int(stall[worst]))} while the "
+            f"parent did nothing for it; at most {seconds(STALL_BOUND_NS)} is expected"
+        )
+    return {
+        "max_delay_s": float(delay.max()) / 1e9,
+        "p99_delay_s": float(np.percentile(delay, 99)) / 1e9,
+        "max_stall_s": float(stall[worst]) / 1e9,
+    }
+
+
+def _silent_phases(child: ChildHistory, window: Window) -> list[str]:
+    """The phases in which it sent nothing."""
+    times = child.sent.rows["t_ns"]
+    closed = window.closed_ns or window.opened_ns
+    during = (times >= window.opened_ns) & (times <= closed)
+    seen = {"before": (times < window.opened_ns).any(), "during": during.any(), "after": (times > closed).any()}
+    return [phase for phase, sent in seen.items() if not sent]

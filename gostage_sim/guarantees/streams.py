@@ -1,0 +1,259 @@
+"""What a child sent against what handlers saw, in vectors: lost, doubled, invented and reordered messages told apart.
+
+Two messages are the same when type name and CRC-32 of their payload are; the k-th such message sent is the k-th such
+message handled. The engine's own messages at the end of a child are left out on both sides: whether they reach
+handlers is the engine's affair. Each anomaly is named once: what is missing, doubled or invented is taken out before
+the order of the rest is compared, so that a message lost in the middle is not also a reordering.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gostage_sim.guarantees.wording import plain
+from gostage_sim.history.model import ENGINE_TYPES, ChildHistory, Messages
+
+Positions = NDArray[np.int64]
+Keys = NDArray[np.uint64]
+_NONE: Positions = np.zeros(0, np.int64)
+
+#: How many anomalies are matched around one by one, how far each may reach, and how many messages must agree behind it.
+_MOST_ANOMALIES = 1000
+_REACH = 24
+_AGREEING = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """The first message out of order, as positions in the child's stream, counted from 0."""
+
+    handled: int
+    """The message that was handled."""
+    expected: int
+    """The one whose turn it was."""
+    event: int
+    """Which handled event it was, counted from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """One child's comparison. Positions index `sent.rows` and `handled.rows`, the engine's own messages included."""
+
+    sent: Positions
+    """The application's messages among `ChildHistory.sent`."""
+    handled: Positions
+    missing: Positions
+    """Sent, handed to the kernel, and not handled."""
+    doubled: Positions
+    """Handled events that repeat a message more often than it was sent."""
+    invented: Positions
+    """Handled events of messages never sent."""
+
+
+def compare(child: ChildHistory) -> Streams:
+    """Compare what `child` sent with what handlers saw of it, order left aside."""
+    sent, sent_keys, handled, handled_keys = _keys(child)
+    required = int(np.searchsorted(sent, child.in_kernel))
+    left_sent, left_handled = _unmatched(sent_keys, handled_keys)
+    left = _Counts(sent_keys[left_sent], handled_keys[left_handled])
+    lost = left_sent[left.lost(int(np.searchsorted(left_sent, required)))]
+    surplus = left_handled[left.surplus()]
+    known = _is_in(handled_keys[surplus], sent_keys)
+    return Streams(
+        sent=sent,
+        handled=handled,
+        missing=sent[lost],
+        doubled=handled[surplus[known]],
+        invented=handled[surplus[~known]],
+    )
+
+
+def first_swap(child: ChildHistory) -> Swap | None:
+    """The first message out of order among those both sent and handled."""
+    sent, sent_keys, handled, handled_keys = _keys(child)
+    left_sent, left_handled = _unmatched(sent_keys, handled_keys)
+    # What was matched is in order; only what was left over on both sides can have changed places.
+    if not _is_in(handled_keys[left_handled], sent_keys[left_sent]).any():
+        return None
+    head = _common_prefix(sent_keys, handled_keys)
+    tail = _common_prefix(sent_keys[head:][::-1], handled_keys[head:][::-1])
+    middle = _Counts(sent_keys[head : len(sent) - tail], handled_keys[head : len(handled) - tail])
+    found = middle.swap()
+    if found is None:
+        return None
+    return Swap(int(sent[head + found[0]]), int(sent[head + found[1]]), int(handled[head + found[2]]))
+
+
+def types_sent(child: ChildHistory) -> int:
+    """How many types of the application the child sent."""
+    used = np.unique(child.sent.rows["type"])
+    return sum(child.sent.types[index] not in ENGINE_TYPES for index in used)
+
+
+def name(messages: Messages, position: int) -> str:
+    """`message 250 (log)`, counted from 1 in the child's stream."""
+    return f"message {position + 1} ({plain(messages.type_of(position))})"
+
+
+def times(messages: Messages, kind: str, crc: int) -> int:
+    """How many messages of this type and checksum there are."""
+    if kind not in messages.types:
+        return 0
+    alike = (messages.rows["type"] == messages.types.index(kind)) & (messages.rows["crc"] == crc)
+    return int(np.count_nonzero(alike))
+
+
+def _unmatched(sent: Keys, handled: Keys) -> tuple[Positions, Positions]:
+    """Match both streams from the front; positions of what found no partner.
+
+    Most of two streams is alike, and an anomaly is a few messages long: after each, the streams are brought together
+    again where the next messages agree. Where that fails, or happens too often, all the rest counts as unmatched.
+    """
+    ours: list[Positions] = []
+    theirs: list[Positions] = []
+    i = j = 0
+    for _ in range(_MOST_ANOMALIES):
+        matched = _common_prefix(sent[i:], handled[j:])
+        i, j = i + matched, j + matched
+        step = _next_agreement(sent[i : i + _REACH], handled[j : j + _REACH])
+        if step is None:
+            break
+        ours.append(np.arange(i, i + step[0]))
+        theirs.append(np.arange(j, j + step[1]))
+        i, j = i + step[0], j + step[1]
+    ours.append(np.arange(i, len(sent)))
+    theirs.append(np.arange(j, len(handled)))
+    return np.concatenate(ours), np.concatenate(theirs)
+
+
+def _next_agreement(sent: Keys, handled: Keys) -> tuple[int, int] | None:
+    """How much to skip of both, as little as possible, until the next few agree."""
+    for skipped in range(1, _REACH - _AGREEING + 1):
+        for ours in range(skipped + 1):
+            theirs = skipped - ours
+            mine, other = sent[ours : ours + _AGREEING], handled[theirs : theirs + _AGREEING]
+            if len(mine) == len(other) == _AGREEING and (mine == other).all():
+                return ours, theirs
+    return None
+
+
+class _Counts:
+    """How often each message was sent and handled; its key has a code, each occurrence an ordinal."""
+
+    def __init__(self, sent: Keys, handled: Keys) -> None:
+        self._same = len(sent) == len(handled) and bool((np.sort(sent) == np.sort(handled)).all())
+        if self._same:  # codes are only needed where counts differ
+            self._sent, self._handled = sent.view(np.int64), handled.view(np.int64)
+            return
+        distinct, codes = np.unique(np.concatenate([sent, handled]), return_inverse=True)
+        self._sent, self._handled = codes[: len(sent)], codes[len(sent) :]
+        self._sent_count = np.bincount(self._sent, minlength=len(distinct))
+        self._handled_count = np.bincount(self._handled, minlength=len(distinct))
+
+    def lost(self, required: int) -> Positions:
+        """Positions of the required messages whose like was not handled often enough."""
+        if self._same:
+            return _NONE
+        mine = self._sent[:required]
+        if not (np.bincount(mine, minlength=len(self._handled_count)) > self._handled_count).any():
+            return _NONE
+        return np.flatnonzero(_ordinals(mine) >= self._handled_count[mine])
+
+    def surplus(self) -> Positions:
+        """Positions of the handled messages that were not sent so often."""
+        if self._same or not (self._handled_count > self._sent_count).any():
+            return _NONE
+        return np.flatnonzero(_ordinals(self._handled) >= self._sent_count[self._handled])
+
+    def swap(self) -> tuple[int, int, int] | None:
+        """The first message out of order: position it was sent at, position of the one expected, its event."""
+        if self._same:
+            sent = handled = np.arange(len(self._sent))
+        else:
+            common = np.minimum(self._sent_count, self._handled_count)
+            sent = np.flatnonzero(_ordinals(self._sent) < common[self._sent])
+            handled = np.flatnonzero(_ordinals(self._handled) < common[self._handled])
+        expected, seen = self._sent[sent], self._handled[handled]
+        differs = np.flatnonzero(expected != seen)
+        if not len(differs) or (not self._same and self._fits(common)):
+            return None
+        first = int(differs[0])
+        # The k-th of its key handled is the k-th of its key sent.
+        ordinal = int(np.count_nonzero(seen[:first] == seen[first]))
+        origin = np.flatnonzero(expected == seen[first])[ordinal]
+        return int(sent[origin]), int(sent[first]), int(handled[first])
+
+    def _fits(self, common: NDArray[np.int64]) -> bool:
+        """Whether some choice among messages that look alike leaves both in the same order.
+
+        Where one of several equal messages was lost, or doubled, nobody can tell which: taking out the last one may
+        make the rest look reordered. So the first ones and the last ones are tried, each as a part of the other stream.
+        """
+        for mine, other in ((self._handled, self._sent), (self._sent, self._handled)):
+            spare = np.bincount(mine, minlength=len(common)) - common
+            ordinals = _ordinals(mine)
+            for kept in (ordinals < common[mine], ordinals >= spare[mine]):
+                if _is_part_of(mine[kept].tolist(), iter(other.tolist())):
+                    return True
+        return False
+
+
+def _is_part_of(part: list[int], whole: Iterator[int]) -> bool:
+    return all(code in whole for code in part)
+
+
+def _ordinals(codes: NDArray[np.int64]) -> Positions:
+    """Of each element, how many equal ones precede it."""
+    order = np.argsort(codes, kind="stable")
+    ordered = codes[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if len(codes) else _NONE
+    lengths = np.diff(np.concatenate([starts, [len(codes)]]))
+    ordinals = np.empty(len(codes), np.int64)
+    ordinals[order] = np.arange(len(codes)) - np.repeat(starts, lengths)
+    return ordinals
+
+
+def _common_prefix(one: Keys, other: Keys) -> int:
+    """In growing pieces: where anomalies are many, each looks at little more than what lies before the next."""
+    shorter = min(len(one), len(other))
+    start, size = 0, 1024
+    while start < shorter:
+        end = min(start + size, shorter)
+        differs = one[start:end] != other[start:end]
+        if differs.any():
+            return start + int(differs.argmax())
+        start, size = end, size * 4
+    return shorter
+
+
+def _is_in(some: Keys, all_of_them: Keys) -> NDArray[np.bool_]:
+    """Of each of `some`, whether it is among the others: `np.isin`, but quick to look for a few in a million."""
+    if not len(some) or not len(all_of_them):
+        return np.zeros(len(some), bool)
+    ordered = np.sort(all_of_them)
+    found: NDArray[np.bool_] = ordered[np.searchsorted(ordered, some).clip(max=len(ordered) - 1)] == some
+    return found
+
+
+def _keys(child: ChildHistory) -> tuple[Positions, Keys, Positions, Keys]:
+    """Positions and keys of what the application sent, then of what was handled of it."""
+    codes: dict[str, int] = {}
+    return *_application(child.sent, codes), *_application(child.handled, codes)
+
+
+def _application(messages: Messages, codes: dict[str, int]) -> tuple[Positions, Keys]:
+    """Positions and keys of the application's messages; `codes` numbers type names alike for both streams."""
+    numbers = np.array([codes.setdefault(name, len(codes)) for name in messages.types], np.uint64)
+    own = np.array([name in ENGINE_TYPES for name in messages.types], bool)
+    types = messages.rows["type"]
+    if not len(types):
+        return _NONE, np.zeros(0, np.uint64)
+    keys = (numbers[types] << np.uint64(32)) | messages.rows["crc"]
+    if not own.any():
+        return np.arange(len(types)), keys
+    positions = np.flatnonzero(~own[types])
+    return positions, keys[positions]

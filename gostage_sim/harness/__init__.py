@@ -1,0 +1,20 @@
+"""Runs one scenario with real processes and collects the evidence.
+
+Map of the room:
+
+* `pool`       observer processes, each running one scenario at a time
+* `observer`   one scenario from its plan to its judged result
+* `watch`      the observer's event loop: control socket, pidfds, timers, samples
+* `director`   decides who waits and who goes; no I/O
+* `control`    the control socket, both ends
+* `proc`       readings of `/proc`, pidfds, the kernel's word on how a process ended
+* `plan`       a scenario as JSON files that subject and children read
+* `subject`    the parent under test: `python -m gostage_sim.harness.subject`
+* `child`      a child: `python -m gostage_sim.harness.child`
+* `steps`      the steps of a scenario as registered actions
+* `channel`    the child's journalling channel, where faults strike
+* `verdict`    a history, judged, as a result
+* `result`     the shape of that result
+
+Nothing is imported here: children run this module.
+"""

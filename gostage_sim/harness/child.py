@@ -1,0 +1,159 @@
+"""A child of a scenario: `python -m gostage_sim.harness.child`, started by the engine under test.
+
+It is an ordinary child of the engine whose channel journals, whose steps come with the definition, and which stops at
+the points of its plan. Little is imported here: the start of a child counts.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import RLock
+from importlib import import_module
+
+from gostage_sim.gostage.child.main import child_main
+from gostage_sim.gostage.wire.encode import decode_document
+from gostage_sim.harness.channel import JournallingChannel, Stop
+from gostage_sim.harness.control import Client
+from gostage_sim.harness.steps import register_steps
+from gostage_sim.history.journal import Journal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn
+
+    from gostage_sim.faults.contract import Fault
+    from gostage_sim.gostage.child.channel import JsonChannel
+
+
+class Child:
+    """One child process: its plan, its journal, its line to the observer, and the faults that wait for their point."""
+
+    def __init__(self, plan: dict[str, Any], folder: str) -> None:
+        self.plan = plan
+        self.journal = Journal(os.path.join(folder, plan["journal"]))
+        self.lock = RLock()
+        self.control = Client(folder)
+        self.faults = [_Strike(self, planned) for planned in plan["faults"]]
+        self.channel: JournallingChannel | None = None
+
+    def record(self, event: str, **facts: Any) -> None:
+        """An event into the journal."""
+        with self.lock:
+            self.journal.event(event, **facts)
+
+    def make_channel(self, fd: int) -> JournallingChannel:
+        """The channel, with every gate and every fault that strikes in the stream as a stop."""
+        stops = [
+            Stop(strike.at["message"], strike, strike.at.get("byte"))
+            for strike in self.faults
+            if strike.at["point"] in ("message", "byte")
+        ]
+        gates = self.plan["gates"] or {}
+        stops += [Stop(message, self._gate(gate)) for gate, message in gates.items()]
+        self.channel = JournallingChannel(fd, self.journal, self.lock, stops)
+        return self.channel
+
+    def strike_at(self, point: str, step: int | None = None) -> None:
+        """Run the faults of a point outside the stream."""
+        for strike in self.faults:
+            if strike.at["point"] == point and strike.at.get("step") == step:
+                strike()
+
+    def before_definition(self, channel: JsonChannel) -> None:
+        self.strike_at("definition")
+        for module in self.plan["imports"]:
+            import_module(module)
+
+    def pass_gates(self) -> None:
+        """Stop at the gates that are left; faults in the stream that was never so long stay where they are."""
+        if self.channel is not None and self.plan["gates"]:
+            self.channel.pass_all_points()
+
+    def run(self) -> NoReturn:
+        for planned in self.plan["faults"]:
+            self.record("armed", fault=planned["id"])
+        self.control.ask("hello", child=self.plan["name"])
+        register_steps(self.plan["pools"], lambda number: self.strike_at("step", number), self.pass_gates)
+        child_main(
+            channel_type=self.make_channel,
+            before_definition=self.before_definition,
+            before_exit=lambda channel: self.strike_at("result"),
+        )
+
+    def _gate(self, gate: str) -> Callable[[], None]:
+        def stop() -> None:
+            self.record("gate", gate=gate)
+            self.control.ask("gate", gate=gate)
+            self.record("released", gate=gate)
+
+        return stop
+
+
+class _Strike:
+    """One fault of this child, and what it may do here: the `Victim` of its contract."""
+
+    def __init__(self, child: Child, planned: dict[str, Any]) -> None:
+        self.at: dict[str, Any] = planned["at"]
+        self._child = child
+        self._id: str = planned["id"]
+        from gostage_sim.faults import fault_kind  # imports dataclasses and more, which siblings need not have
+
+        self._fault: Fault = fault_kind(planned["kind"])(**planned["params"])
+        self.rng: random.Random
+        self.channel_fd: int
+
+    def __call__(self) -> None:
+        """The point is reached: say so, wait for the go-ahead, strike."""
+        self._child.record("reached", fault=self._id)
+        self._child.control.ask("reached", fault=self._id)
+        self._child.record("fired", fault=self._id)
+        from random import Random
+
+        self.rng = Random(f"{self._child.plan['seed']}:{self._id}")
+        self.channel_fd = self._channel.fd
+        self._fault.inject(self)
+        self._child.record("over", fault=self._id)
+        self._child.control.tell("over", fault=self._id)
+
+    def note(self, **facts: Any) -> None:
+        self._child.record("note", fault=self._id, facts=facts)
+
+    def send(self, type: str, payload: Any) -> None:
+        self._channel.send(type, payload)
+
+    def send_many(self, type: str, payloads: Iterable[Any]) -> None:
+        self._channel.send_many(type, payloads)
+
+    def write_raw(
+        self, data: bytes, *, must_quarantine: bool, message: tuple[str, Any] | None = None, note: str = ""
+    ) -> None:
+        self._channel.write_raw(data, {"must_quarantine": must_quarantine, "note": note}, message)
+
+    def before_each_message(self, action: Callable[[], None]) -> None:
+        self._channel.before_each.append(action)
+
+    def hold(self) -> None:
+        self._child.control.tell("ready", fault=self._id)
+        while True:
+            self._child.control.wait()
+
+    @property
+    def _channel(self) -> JournallingChannel:
+        assert self._child.channel is not None, "faults strike when the channel is open"
+        return self._child.channel
+
+
+def main() -> NoReturn:
+    path = os.environ.get("GOSTAGE_SIM_PLAN")
+    if path is None:
+        sys.exit("GOSTAGE_SIM_PLAN is not set; this program is started by gostage_sim.harness.subject")
+    with open(path, "rb") as file:
+        plan = decode_document(file.read())
+    Child(plan, os.path.dirname(path)).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The director: decides who waits and who goes, so that faults strike while siblings are in the middle of their work.
+
+It does no I/O: what children said goes in, who is released comes out. Siblings stop at gate `before` and victims at
+their faults. When all are there the window opens and all go. Siblings stop again at gate `during`; when every fault is
+over or its child gone, all siblings are there, and the parent's heart has beaten since, the window closes. From then on
+nobody waits for anything. Whatever dies in whatever order, everyone alive is released in the end, because the dead are
+not waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+Gate = Literal["before", "during"]
+
+
+class Phase(Enum):
+    """Where the run stands."""
+
+    GATHERING = "gathering"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(slots=True)
+class _Victim:
+    to_come: set[str]
+    """Its faults that are not over."""
+    at: str | None = None
+    """The fault at whose point it waits."""
+    there: bool = False
+    """It has reached one of its faults."""
+
+
+@dataclass(slots=True)
+class _Sibling:
+    at: Gate | None = None
+
+
+@dataclass(slots=True)
+class Director:
+    """One scenario: `faults` are the fault ids of each victim, `siblings` the names of those without."""
+
+    faults: Mapping[str, Iterable[str]]
+    siblings: Iterable[str]
+    phase: Phase = Phase.GATHERING
+    _beaten: bool = False
+    _victims: dict[str, _Victim] = field(init=False)
+    _siblings: dict[str, _Sibling] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._victims = {name: _Victim(set(faults)) for name, faults in self.faults.items()}
+        self._siblings = {name: _Sibling() for name in self.siblings}
+
+    def reached(self, child: str, fault: str) -> list[str]:
+        """A victim waits at a fault's point. Returns the children to release now."""
+        victim = self._victims.get(child)
+        if victim is None or self.phase is not Phase.GATHERING:
+            return [child]
+        victim.at, victim.there = fault, True
+        return self._settle()
+
+    def over(self, child: str, fault: str) -> list[str]:
+        """The code of a fault has returned."""
+        victim = self._victims.get(child)
+        if victim is not None:
+            victim.to_come.discard(fault)
+        return self._settle()
+
+    def gate(self, child: str, gate: Gate) -> list[str]:
+        """A sibling waits at a gate."""
+        sibling = self._siblings.get(child)
+        if sibling is None or self.phase is Phase.CLOSED or (gate == "before" and self.phase is Phase.OPEN):
+            return [child]
+        sibling.at = gate
+        return self._settle()
+
+    def beat(self) -> list[str]:
+        """The parent's heart was seen to beat, or is no longer waited for; counts while the window is open."""
+        self._beaten = self._beaten or self.phase is Phase.OPEN
+        return self._settle()
+
+    def gone(self, child: str) -> list[str]:
+        """A child has ended, or will never come."""
+        self._victims.pop(child, None)
+        self._siblings.pop(child, None)
+        return self._settle()
+
+    def _settle(self) -> list[str]:
+        released: list[str] = []
+        if (
+            self.phase is Phase.GATHERING
+            and all(victim.there for victim in self._victims.values())
+            and all(sibling.at for sibling in self._siblings.values())
+        ):
+            self.phase = Phase.OPEN
+            for name, victim in self._victims.items():
+                if victim.at is not None:
+                    victim.at = None
+                    released.append(name)
+            for name, sibling in self._siblings.items():
+                if sibling.at == "before":
+                    sibling.at = None
+                    released.append(name)
+        if (
+            self.phase is Phase.OPEN
+            and self._beaten
+            and not any(victim.to_come for victim in self._victims.values())
+            and all(sibling.at == "during" for sibling in self._siblings.values())
+        ):
+            self.phase = Phase.CLOSED
+            released += self._siblings
+        return released

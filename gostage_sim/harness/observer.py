@@ -1,0 +1,153 @@
+"""The observer: one scenario from its plan to its judged result, with real processes, and nothing left behind.
+
+It is the reaper of every orphan below it, so whatever anyone leaves behind ends up in its lap, is counted and ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from gostage_sim.harness import proc
+from gostage_sim.harness.control import Listener
+from gostage_sim.harness.plan import Plan, make_plan, write_plan
+from gostage_sim.harness.result import ScenarioResult
+from gostage_sim.harness.verdict import judged, unjudged
+from gostage_sim.harness.watch import Watch
+from gostage_sim.history.collect import OBSERVER_NAME, STDERR_NAME, collect
+from gostage_sim.history.journal import Journal
+from gostage_sim.scenario.model import Scenario
+
+SUBJECT_MODULE = "gostage_sim.harness.subject"
+
+#: What outlives the subject gets this long to go by itself before it counts as left over.
+_LEFTOVERS_S = 0.5
+_POLL_S = 0.002
+
+
+def run_scenario(
+    scenario: Scenario, *, seed: int, transport: str = "json", histories: Path | None = None
+) -> ScenarioResult:
+    """Run one scenario here. With `histories` the run folder, journals included, is kept in there."""
+    return run_plan(make_plan(scenario, seed=seed, transport=transport), histories=histories)
+
+
+def run_plan(plan: Plan, *, histories: Path | None = None, runs: Path | None = None) -> ScenarioResult:
+    """As `run_scenario`, for a plan. `runs` is where run folders are made, by default the folder for temporary files.
+
+    Always a result: when the harness itself fails the verdict is unknown and the reason says how.
+    """
+    started = time.monotonic()
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="gostage-sim-", dir=runs))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        try:
+            observe(plan, folder)
+            history = collect(folder)
+            kept = {"history": str(_keep(folder, histories, plan))} if histories is not None else {}
+            return judged(history, plan, duration_s=time.monotonic() - started, extra=kept)
+        except Exception as error:
+            reason = f"the harness failed: {type(error).__name__}: {error}"
+            return unjudged(plan, reason, duration_s=time.monotonic() - started)
+
+
+def observe(plan: Plan, folder: Path) -> None:
+    """Run the plan and leave plan and journals in `folder`; returns when every process of the run is gone."""
+    with ExitStack() as stack:
+        ignored = frozenset(found.pid for found in proc.descendants(os.getpid()))
+        if not proc.become_subreaper():
+            stack.callback(proc.stop_being_subreaper)
+        write_plan(plan, folder)
+        (folder / "tmp").mkdir()
+        journal = Journal(str(folder / OBSERVER_NAME))
+        stack.callback(journal.close)
+        listener = Listener(str(folder))
+        stack.callback(listener.close)
+        stack.callback(_end_leftovers, journal, ignored)
+        subject = stack.enter_context(_subject(folder, journal))
+        Watch(plan, folder, journal, listener, subject, ignored).run()
+
+
+@contextlib.contextmanager
+def _subject(folder: Path, journal: Journal) -> Iterator[int]:
+    """Start the parent under test; at the end it is dead and its exit is recorded."""
+    with (folder / STDERR_NAME).open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", SUBJECT_MODULE, str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "TMPDIR": str(folder / "tmp")},
+            start_new_session=True,
+        )
+    journal.event("subject", pid=process.pid)
+    try:
+        yield process.pid
+    finally:
+        process.kill()  # it is gone already, unless something here failed
+        code = process.wait()
+        name = None if code >= 0 else proc.signal_name(-code)
+        journal.event("subject_exit", exit_code=code if code >= 0 else None, signal=name, source="waitpid")
+
+
+def _end_leftovers(journal: Journal, ignored: frozenset[int]) -> None:
+    """End every process that outlived the subject, and write down which."""
+    deadline = time.monotonic() + _LEFTOVERS_S
+    while (left := _still_there(ignored)) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)  # nobody tells when a grandchild goes
+    for found in left:
+        journal.event("leftover", text=f"pid {found.pid}, state {found.state}: {_command(found)}")
+    while left:
+        for found in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(found.pid, signal.SIGKILL)
+        time.sleep(_POLL_S)
+        left = _still_there(ignored)
+
+
+def _still_there(ignored: frozenset[int]) -> list[proc.Stat]:
+    """Descendants that are not mere zombies; those that are get reaped."""
+    left = []
+    for found in proc.descendants(os.getpid(), ignored):
+        if found.state != "Z":
+            left.append(found)
+        elif found.parent == os.getpid():
+            proc.reap(found.pid)
+    return left
+
+
+def _command(found: proc.Stat) -> str:
+    try:
+        line = Path(f"/proc/{found.pid}/cmdline").read_bytes()[:500]
+    except OSError:
+        line = b""
+    return line.replace(b"\0", b" ").decode("utf-8", "replace").strip() or found.name
+
+
+def _keep(folder: Path, histories: Path, plan: Plan) -> Path:
+    """Move the run folder to a name of its own under `histories`; returns where it is."""
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    (folder / "control").unlink(missing_ok=True)
+    histories.mkdir(parents=True, exist_ok=True)
+    slug = re.sub(r"[^a-z0-9]+", "-", plan["scenario"]["name"].lower()).strip("-")[:80] or "scenario"
+    number = 1
+    while True:
+        kept = histories / (slug if number == 1 else f"{slug}-{number}")
+        try:
+            kept.mkdir()
+        except FileExistsError:
+            number += 1
+            continue
+        for file in folder.iterdir():
+            shutil.move(file, kept / file.name)
+        return kept

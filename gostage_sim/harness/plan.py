@@ -1,0 +1,127 @@
+"""The plan of a run: a scenario as JSON files in the run folder, which subject, children and collector read.
+
+File names in a plan are relative to its folder, so that a finished run can be moved and judged again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gostage_sim.scenario.fakes import render_pools
+from gostage_sim.scenario.model import Call, Child, Log, PlacedFault, Put, Scenario, Send, Step
+
+PLAN_NAME = "plan.json"
+
+#: Environment variable by which a child learns the path of its plan.
+CHILD_PLAN_VARIABLE = "GOSTAGE_SIM_PLAN"
+
+RECOVERY = "recovery"
+_RECOVERY_MESSAGES = 3
+
+Plan = dict[str, Any]
+
+
+def make_plan(scenario: Scenario, *, seed: int, transport: str) -> Plan:
+    """Everything a run needs, as JSON has it."""
+    children: list[Plan] = []
+    for group, child in scenario.children.items():
+        for copy in range(1, child.copies + 1):
+            name = group if child.copies == 1 else f"{group}[{copy}]"
+            children.append(_child(scenario, group, name, child, seed, index=len(children)))
+    recovery = Child(steps=(Send(count=_RECOVERY_MESSAGES, type="recovery"),))
+    children.append(_child(scenario, RECOVERY, RECOVERY, recovery, seed, index=len(children), recovery=True))
+    guarantees = scenario.guarantees if isinstance(scenario.guarantees, str) else list(scenario.guarantees)
+    return {
+        "scenario": {
+            "name": scenario.name,
+            "file": scenario.file,
+            "tags": list(scenario.tags),
+            "timeout_s": scenario.timeout,
+            "guarantees": guarantees,
+        },
+        "transport": transport,
+        "seed": seed,
+        "handlers": {type: handler.delay for type, handler in scenario.handlers.items()},
+        "children": children,
+    }
+
+
+def write_plan(plan: Plan, folder: Path) -> Path:
+    """Write the plan, and the plan of each child; returns the path of the first."""
+    for child in plan["children"]:
+        own = {key: child[key] for key in ("name", "seed", "faults", "gates", "pools", "imports", "journal")}
+        (folder / child["plan"]).write_text(json.dumps(own), "utf-8")
+    path = folder / PLAN_NAME
+    path.write_text(json.dumps(plan), "utf-8")
+    return path
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan of a run folder."""
+    plan: Plan = json.loads((folder / PLAN_NAME).read_text("utf-8"))
+    return plan
+
+
+def expected_messages(steps: tuple[Step, ...]) -> int | None:
+    """How many messages the steps send when nothing goes wrong; None when a user's action is among them."""
+    if any(isinstance(step, Call) for step in steps):
+        return None
+    return sum(step.count if isinstance(step, Send) else isinstance(step, Log) for step in steps)
+
+
+def _child(
+    scenario: Scenario, group: str, name: str, child: Child, seed: int, *, index: int, recovery: bool = False
+) -> Plan:
+    role = RECOVERY if recovery else "victim" if child.faults else "sibling"
+    expectation = None if recovery else scenario.expect.get(group)
+    sends = [step for step in child.steps if isinstance(step, Send)]
+    # A step is sent in a third before the faults, a third during and a third after them. A user's own action may send
+    # any number; its child stops before and after it.
+    total = sum(step.count for step in sends) + sum(isinstance(step, Log) for step in child.steps)
+    return {
+        "name": name,
+        "group": group,
+        "role": role,
+        "seed": seed,
+        "timeout_s": child.timeout if child.timeout is not None else scenario.timeout,
+        "grace_s": child.grace,
+        "steps": [_step(step) for step in child.steps],
+        "faults": [_fault(name, number, placed) for number, placed in enumerate(child.faults, 1)],
+        "gates": {"before": total // 3, "during": 2 * total // 3} if role == "sibling" else None,
+        "pools": render_pools([step.payload for step in sends], seed),
+        "imports": list(scenario.imports),
+        "expect": {} if expectation is None else expectation.model_dump(mode="json", exclude_none=True),
+        "expected_messages": expected_messages(child.steps),
+        "plan": f"child-{index:03}.json",
+        "journal": f"child-{index:03}.journal",
+    }
+
+
+def _step(step: Step) -> Plan:
+    match step:
+        case Send():
+            return {"do": "send", **step.model_dump()}
+        case Call():
+            return {"do": "call", "target": step.target, "with": step.with_}
+        case Log():
+            return {"do": "log", **step.model_dump()}
+        case Put():
+            return {"do": "put", **step.model_dump()}
+
+
+def _fault(child: str, number: int, placed: PlacedFault) -> Plan:
+    at = {key: value for key, value in dataclasses.asdict(placed.at).items() if value is not None}
+    return {
+        "id": f"{child}#{number}",
+        "kind": placed.fault.kind,
+        "params": _params(placed.fault),
+        "at": at,
+    }
+
+
+def _params(fault: Any) -> Mapping[str, Any]:
+    return dataclasses.asdict(fault)

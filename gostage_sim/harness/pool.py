@@ -1,0 +1,173 @@
+"""The pool: observer processes that run scenarios side by side, each one scenario at a time.
+
+Plans go out and results come back as bytes of msgpack, never as pickles: texts of hostile children are in the results,
+and bytes that are only data cannot do anything. An observer that dies costs its scenario a verdict, and a new one takes
+over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import msgspec
+import multiprocess  # type: ignore[import-untyped]
+from multiprocess.connection import wait  # type: ignore[import-untyped]
+
+from gostage_sim.harness import proc
+from gostage_sim.harness.observer import run_plan
+from gostage_sim.harness.plan import Plan, make_plan
+from gostage_sim.harness.result import ScenarioResult
+from gostage_sim.harness.verdict import unjudged
+from gostage_sim.scenario.model import Scenario
+
+HISTORIES = "histories"
+
+#: From SIGTERM to SIGKILL for an observer: it ends its subject, whose children end with it.
+_STOP_S = 5.0
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=lambda value: value.item() if hasattr(value, "item") else repr(value))
+_results = msgspec.msgpack.Decoder(ScenarioResult)
+
+
+class _Pipe(Protocol):
+    """A connection of `multiprocess`."""
+
+    def send_bytes(self, data: bytes, /) -> None: ...
+    def recv_bytes(self) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class ObserverPool:
+    """`with ObserverPool(workers=2, directory=Path("reports/latest")) as pool: for result in pool.run(…)`.
+
+    With a directory the histories of an earlier run in there are replaced. Observers ignore SIGINT, so that who runs
+    the pool decides what a Ctrl-C means: leaving the block stops observers and all their processes, whatever they do.
+    """
+
+    def __init__(self, *, workers: int, directory: Path | None = None) -> None:
+        if workers < 1:
+            raise ValueError(f"workers must be 1 or more; found {workers}")
+        self._workers = workers
+        self._histories = None if directory is None else directory / HISTORIES
+        self._observers: list[_Observer] = []
+
+    def __enter__(self) -> Self:
+        self._runs = Path(tempfile.mkdtemp(prefix="gostage-sim-runs-"))
+        if self._histories is not None:
+            shutil.rmtree(self._histories, ignore_errors=True)
+            self._histories.mkdir(parents=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for observer in self._observers:
+            observer.terminate()
+        for observer in self._observers:
+            observer.end()
+        shutil.rmtree(self._runs, ignore_errors=True)
+
+    def run(
+        self,
+        scenarios: Iterable[Scenario],
+        *,
+        seed: int,
+        transport: str = "json",
+        on_started: Callable[[Scenario], None] | None = None,
+    ) -> Iterator[ScenarioResult]:
+        """Run them all; results come in the order in which they are done."""
+        waiting = deque(scenarios)
+        busy: dict[_Pipe, tuple[_Observer, Plan, float]] = {}
+        idle = list(self._observers)
+        while waiting or busy:
+            while waiting and len(busy) < self._workers:
+                scenario = waiting.popleft()
+                observer = idle.pop() if idle else self._new_observer()
+                plan = make_plan(scenario, seed=seed, transport=transport)
+                if on_started is not None:
+                    on_started(scenario)
+                observer.give(plan)
+                busy[observer.connection] = (observer, plan, time.monotonic())
+            for connection in wait(list(busy)):
+                observer, plan, started = busy.pop(connection)
+                try:
+                    result = _results.decode(connection.recv_bytes())
+                except (EOFError, OSError):
+                    yield unjudged(plan, self._bury(observer), duration_s=time.monotonic() - started)
+                    continue
+                idle.append(observer)
+                yield result
+
+    def _new_observer(self) -> _Observer:
+        observer = _Observer.start(self._histories, self._runs)
+        self._observers.append(observer)
+        return observer
+
+    def _bury(self, observer: _Observer) -> str:
+        self._observers.remove(observer)
+        return f"its observer (pid {observer.process.pid}) ended in the middle of it: {observer.end()}"
+
+
+@dataclass(slots=True)
+class _Observer:
+    """One observer process and the pipe to it."""
+
+    process: Any
+    connection: _Pipe
+
+    @classmethod
+    def start(cls, histories: Path | None, runs: Path) -> Self:
+        # spawn, not fork: pytest and the terminal's progress have threads, and a forked lock stays locked for ever.
+        context = multiprocess.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_observe, args=(theirs, histories, runs), name="gostage-sim observer")
+        process.start()
+        theirs.close()
+        return cls(process, ours)
+
+    def give(self, plan: Plan) -> None:
+        # A broken pipe is seen when the answer is read.
+        with contextlib.suppress(OSError):
+            self.connection.send_bytes(_encoder.encode(plan))
+
+    def terminate(self) -> None:
+        self.process.terminate()
+
+    def end(self) -> str:
+        """Make sure that it is gone; returns how it ended."""
+        self.process.join(_STOP_S)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        code: int = self.process.exitcode
+        self.connection.close()
+        self.process.close()
+        return f"killed by {proc.signal_name(-code)}" if code < 0 else f"exited with {code}"
+
+
+class _Stopped(BaseException):
+    """SIGTERM from the pool: unwinds the scenario, whose exit handlers end every process of it."""
+
+
+def _observe(connection: _Pipe, histories: Path | None, runs: Path) -> None:
+    """The life of an observer: plans in, results out, until the pipe ends."""
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; the way out must not be interrupted
+        raise _Stopped
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, stop)
+    with contextlib.suppress(EOFError, OSError, _Stopped):
+        while True:
+            plan = msgspec.msgpack.decode(connection.recv_bytes())
+            result = run_plan(plan, histories=histories, runs=runs)
+            connection.send_bytes(_encoder.encode(result))

@@ -1,0 +1,87 @@
+"""The steps of a scenario as registered actions, and the definition that carries them over the engine's wire.
+
+The subject writes the definition, the child runs it. The last action of every child is `gostage_sim.rest`: it stops at
+the gates that were not reached, so that a sibling with little to send is still there during the faults and after them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from gostage_sim.gostage.actions import FunctionAction
+from gostage_sim.gostage.registry import register_action
+from gostage_sim.scenario.payloads import compile_payload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from gostage_sim.gostage.context import ActionContext
+    from gostage_sim.gostage.definition import SubWorkflowDef
+
+    BeforeStep = Callable[[int], None]
+
+_PREFIX = "gostage_sim."
+
+
+def definition_of(name: str, steps: Sequence[Mapping[str, Any]]) -> SubWorkflowDef:
+    """The sub-workflow of one child; its id is the child's name."""
+    from gostage_sim.gostage.definition import ActionDef, StageDef, SubWorkflowDef
+
+    actions = [
+        ActionDef(id=_PREFIX + step["do"], params={**step, "step": number}) for number, step in enumerate(steps, 1)
+    ]
+    return SubWorkflowDef(id=name, stages=[StageDef(id="steps", actions=[*actions, ActionDef(id=_PREFIX + "rest")])])
+
+
+def register_steps(pools: Mapping[str, Sequence[Any]], before_step: BeforeStep, at_the_end: Callable[[], None]) -> None:
+    """Register the actions in this child. `before_step(number)` is called before each step, counted from 1."""
+
+    def send(context: ActionContext) -> None:
+        params = context.params
+        render = compile_payload(params["payload"], pools)
+        payloads = (render(i) for i in range(1, params["count"] + 1))
+        if params["bulk"]:
+            context.send_many(params["type"], payloads)
+            return
+        for payload in payloads:
+            context.send(params["type"], payload)
+
+    def call(context: ActionContext) -> None:
+        target, own = context.params["target"], context.params["with"]
+        context.action.params = own  # what the user's action finds in its context
+        _import_target(target)(context)
+
+    def log(context: ActionContext) -> None:
+        getattr(context.logger, context.params["level"])(context.params["message"])
+
+    def put(context: ActionContext) -> None:
+        context.store.put(context.params["key"], context.params["value"])
+
+    def rest(context: ActionContext) -> None:
+        at_the_end()
+
+    def step(function: Callable[[ActionContext], None]) -> Callable[[ActionContext], None]:
+        def run(context: ActionContext) -> None:
+            before_step(context.params["step"])
+            function(context)
+
+        return run
+
+    for function in (send, call, log, put):
+        _register(_PREFIX + function.__name__, step(function))
+    _register(_PREFIX + "rest", rest)
+
+
+def _register(id: str, run: Callable[[ActionContext], None]) -> None:
+    register_action(id, lambda: FunctionAction(id, run))
+
+
+def _import_target(target: str) -> Callable[[ActionContext], object]:
+    module, _, path = target.partition(":")
+    found: Any = import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name)
+    function: Callable[[ActionContext], object] = found
+    return function

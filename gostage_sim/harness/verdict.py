@@ -1,0 +1,107 @@
+"""A collected history, judged, as the result that reports are written from."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import numpy as np
+
+from gostage_sim.faults import fault_kind
+from gostage_sim.guarantees.contract import Judgement, Verdict
+from gostage_sim.guarantees.judge import judge
+from gostage_sim.harness.plan import Plan
+from gostage_sim.harness.result import ChildResult, FaultResult, ParentResult, ScenarioResult
+from gostage_sim.history.model import ChildHistory, FaultRecord, History, ParentHistory
+
+
+def judged(history: History, plan: Plan, *, duration_s: float, extra: dict[str, Any] | None = None) -> ScenarioResult:
+    """Ask every guarantee that the scenario names."""
+    names = plan["scenario"]["guarantees"]
+    judgements = judge(history, names if names == "all" else tuple(names))
+    verdict = Verdict.worst([judgement.verdict for judgement in judgements])
+    return ScenarioResult(
+        **_identity(plan),
+        verdict=verdict,
+        reason=_reason(judgements, verdict),
+        duration_s=duration_s,
+        guarantees=judgements,
+        faults=tuple(_fault(fault, child) for child in history.children for fault in child.faults),
+        children=tuple(_child(child) for child in history.children),
+        parent=_parent(history.parent),
+        extra=extra or {},
+    )
+
+
+def unjudged(plan: Plan, reason: str, *, duration_s: float) -> ScenarioResult:
+    """The result of a scenario whose history could not be had: unknown, with the reason."""
+    return ScenarioResult(
+        **_identity(plan),
+        verdict=Verdict.UNKNOWN,
+        reason=reason,
+        duration_s=duration_s,
+        guarantees=(Judgement("evidence", Verdict.UNKNOWN, reason),),
+        faults=tuple(
+            FaultResult(fault["kind"], child["name"], armed=False, fired=False, witness=None)
+            for child in plan["children"]
+            for fault in child["faults"]
+        ),
+        children=(),
+        parent=ParentResult(alive=False, peak_rss_growth_bytes=0, max_heartbeat_gap_s=0.0),
+    )
+
+
+def reproduce(plan: Plan) -> str:
+    """A shell command that runs this scenario again in the same way."""
+    scenario = plan["scenario"]
+    command = ["gostage-sim", "run", scenario["file"] or "-", "-k", scenario["name"]]
+    return shlex.join([*command, "--transport", plan["transport"], "--seed", str(plan["seed"])])
+
+
+def _identity(plan: Plan) -> dict[str, Any]:
+    scenario = plan["scenario"]
+    return {
+        "scenario": scenario["name"],
+        "file": scenario["file"],
+        "tags": tuple(scenario["tags"]),
+        "transport": plan["transport"],
+        "seed": plan["seed"],
+        "reproduce": reproduce(plan),
+    }
+
+
+def _reason(judgements: tuple[Judgement, ...], verdict: Verdict) -> str:
+    if verdict is Verdict.PASS:
+        return ""
+    worst = next((judgement for judgement in judgements if judgement.verdict is verdict), None)
+    return "nothing was judged" if worst is None else f"{worst.name}: {worst.reason}"
+
+
+def _fault(fault: FaultRecord, child: ChildHistory) -> FaultResult:
+    fired = fault.fired_ns is not None
+    witness = fault_kind(fault.kind)(**fault.params).witness(fault, child) if fired else None
+    return FaultResult(fault.kind, child.name, armed=fault.armed_ns is not None, fired=fired, witness=witness)
+
+
+def _child(child: ChildHistory) -> ChildResult:
+    report = child.report
+    return ChildResult(
+        name=child.name,
+        pid=child.pid,
+        outcome=report.outcome if report else None,
+        exit_code=report.exit_code if report else None,
+        signal=report.signal if report else None,
+        sent=len(child.sent),
+        handled=len(child.handled),
+        malformed=report.malformed_count if report else 0,
+        stderr_tail=report.stderr_tail if report else "",
+        error=child.spawn_error or (report.error_message if report else None),
+    )
+
+
+def _parent(parent: ParentHistory) -> ParentResult:
+    before = parent.baseline.rss_anon_bytes if parent.baseline else 0
+    peak = max((sample.rss_anon_bytes for sample in parent.samples), default=before)
+    beats = parent.heartbeats_ns
+    gap = int(np.diff(beats.astype(np.int64)).max()) / 1e9 if len(beats) > 1 else 0.0
+    return ParentResult(parent.alive, peak_rss_growth_bytes=max(0, peak - before), max_heartbeat_gap_s=gap)

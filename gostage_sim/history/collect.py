@@ -1,0 +1,236 @@
+"""Builds the history of one run from its folder: the plan and the journals of children, subject and observer.
+
+It trusts no file: what is missing, torn or unreadable becomes a line in `History.problems`, and the rest is used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gostage_sim.history import journal
+from gostage_sim.history.model import (
+    ChildHistory,
+    FaultRecord,
+    History,
+    KernelExit,
+    ParentHistory,
+    Quarantined,
+    RawFrame,
+    Resources,
+    SpawnReport,
+    Window,
+)
+from gostage_sim.history.read import RECORD_DTYPE, Event, JournalFile, read_journal
+
+PLAN_NAME = "plan.json"
+SUBJECT_NAME = "subject.journal"
+HEART_NAME = "heart.journal"
+OBSERVER_NAME = "observer.journal"
+STDERR_NAME = "subject.stderr"
+
+_STDERR_BYTES = 16 << 10
+_EMPTY = JournalFile(np.zeros(0, RECORD_DTYPE), (), (), 0)
+
+
+def collect(folder: Path) -> History:
+    """The history of the run in this folder; OSError or ValueError when not even its plan can be read."""
+    plan = json.loads((folder / PLAN_NAME).read_text("utf-8"))
+    sources = _Sources.read(folder, plan)
+    strangers = len(sources.subject.messages(journal.HANDLED, journal.STRANGER))
+    if strangers:
+        sources.problems.append(f"{strangers} messages were handled in the name of a child that nobody knows")
+    parent = _parent(folder, sources)
+    if parent.baseline is None:
+        last = next((line for line in reversed(parent.stderr_tail.splitlines()) if line.strip()), "nothing")
+        sources.problems.append(f"the parent never came to its first spawn; the last line of its stderr is: {last}")
+    children = tuple(_child(index, planned, sources) for index, planned in enumerate(plan["children"]))
+    return History(
+        scenario=plan["scenario"]["name"],
+        transport=plan["transport"],
+        seed=plan["seed"],
+        parent=parent,
+        children=children,
+        window=_window(sources.observer),
+        leftovers=tuple(event.facts["text"] for event in _named(sources.observer, "leftover")),
+        problems=tuple(sources.problems),
+    )
+
+
+@dataclass(slots=True)
+class _Sources:
+    """The journals of one run, and what is wrong with them."""
+
+    children: list[JournalFile]
+    subject: JournalFile
+    heart: JournalFile
+    observer: JournalFile
+    problems: list[str]
+
+    @classmethod
+    def read(cls, folder: Path, plan: dict[str, Any]) -> _Sources:
+        problems: list[str] = []
+
+        def read(name: str, whose: str, *, needed: bool = True) -> JournalFile:
+            try:
+                found = read_journal(folder / name)
+            except FileNotFoundError:
+                if needed:
+                    problems.append(f"there is no journal of {whose}")
+                return _EMPTY
+            except (OSError, ValueError) as error:
+                problems.append(f"the journal of {whose} cannot be read: {error}")
+                return _EMPTY
+            if found.torn and whose in ("the parent", "the observer"):
+                problems.append(f"the last record in the journal of {whose} is torn")
+            return found
+
+        observer = read(OBSERVER_NAME, "the observer")
+        said_hello = {event.facts["child"] for event in _named(observer, "hello")}
+        # A child that never said hello may have died before it could open a journal.
+        children = [
+            read(child["journal"], child["name"], needed=child["name"] in said_hello) for child in plan["children"]
+        ]
+        subject, heart = read(SUBJECT_NAME, "the parent"), read(HEART_NAME, "the parent's heart")
+        problems += [event.facts["text"] for event in _named(observer, "problem")]
+        return cls(children, subject, heart, observer, problems)
+
+
+def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHistory:
+    own = sources.children[index]
+    name = planned["name"]
+    hello = _first(sources.observer, "hello", child=name)
+    report = _first(sources.subject, "report", child=name)
+    own_report = None if report is None else _report(report.facts["report"])
+    pid = hello.facts["pid"] if hello else own_report.pid if own_report else None
+    error = _first(sources.subject, "spawn_error", child=name)
+    return ChildHistory(
+        name=name,
+        group=planned["group"],
+        role=planned["role"],
+        timeout_s=planned["timeout_s"],
+        grace_s=planned["grace_s"],
+        pid=pid,
+        spawned_ns=_time(_first(sources.subject, "spawned", child=name)),
+        returned_ns=_time(_first(sources.subject, "returned", child=name)),
+        sent=own.messages(journal.SENDING),
+        in_kernel=_in_kernel(own),
+        handled=sources.subject.messages(journal.HANDLED, index),
+        raw=tuple(_raw_frames(own)),
+        faults=tuple(_fault(fault, name, own, sources.observer) for fault in planned["faults"]),
+        exit=_exit(name, pid, sources),
+        stopped_ns=tuple(event.t_ns for event in _named(sources.observer, "stopped", child=name)),
+        report=own_report,
+        expect=planned["expect"],
+        expected_messages=planned["expected_messages"],
+        spawn_error=None if error is None else error.facts["text"],
+    )
+
+
+def _in_kernel(own: JournalFile) -> int:
+    counts = own.rows["number"][own.rows["kind"] == journal.WRITTEN]
+    return int(counts[-1]) if len(counts) else 0
+
+
+def _raw_frames(own: JournalFile) -> Iterator[RawFrame]:
+    sending = own.rows["kind"] == journal.SENDING
+    for event in own.events:
+        before = int(np.count_nonzero(sending[: event.at]))
+        facts = event.facts
+        if event.name == "raw":
+            yield RawFrame(
+                event.t_ns, facts["offset"], facts["length"], facts["must_quarantine"], before, facts["note"]
+            )
+        elif event.name == "cut" and _in_kernel(own) < before:
+            # The last message was never written to its end. It is among those sent, but not before its own bytes.
+            yield RawFrame(event.t_ns, facts["offset"], facts["length"], True, before - 1, "cut off inside a message")
+
+
+def _fault(planned: dict[str, Any], child: str, own: JournalFile, observer: JournalFile) -> FaultRecord:
+    id = planned["id"]
+    notes = [
+        {"t_ns": event.t_ns, **event.facts["facts"], "by": by}
+        for by, source in (("child", own), ("observer", observer))
+        for event in _named(source, "note", fault=id)
+    ]
+    return FaultRecord(
+        id=id,
+        kind=planned["kind"],
+        params=planned["params"],
+        at=planned["at"],
+        child=child,
+        armed_ns=_time(_first(own, "armed", fault=id)),
+        fired_ns=_time(_first(own, "fired", fault=id)),
+        over_ns=_time(_first(own, "over", fault=id)),
+        notes=tuple(sorted(notes, key=lambda note: note["t_ns"])),
+    )
+
+
+def _exit(name: str, pid: int | None, sources: _Sources) -> KernelExit | None:
+    """The observer's word, dated when the process was seen to be gone; else what was peeked in the subject."""
+    gone = _first(sources.observer, "gone", child=name)
+    seen = _first(sources.observer, "exit", child=name)
+    if seen is not None:
+        facts = {key: seen.facts[key] for key in ("exit_code", "signal", "source")}
+        return KernelExit((gone or seen).t_ns, **facts)
+    peeked = None if pid is None else _first(sources.subject, "kernel", pid=pid)
+    if peeked is None:
+        return None
+    exit_code, signal = peeked.facts["exit_code"], peeked.facts["signal"]
+    return KernelExit((gone or peeked).t_ns, exit_code, signal, "waitid")
+
+
+def _report(facts: dict[str, Any]) -> SpawnReport:
+    return SpawnReport(**{**facts, "malformed": tuple(Quarantined(*line) for line in facts["malformed"])})
+
+
+def _parent(folder: Path, sources: _Sources) -> ParentHistory:
+    observer = sources.observer
+    started = _first(observer, "subject")
+    ended = _first(observer, "subject_exit")
+    alive = _first(observer, "alive")
+    try:
+        stderr = (folder / STDERR_NAME).read_bytes()[-_STDERR_BYTES:].decode("utf-8", "replace")
+    except OSError:
+        stderr = ""
+    return ParentHistory(
+        pid=started.facts["pid"] if started else 0,
+        alive=alive is not None and alive.facts["alive"],
+        heartbeats_ns=sources.heart.times(journal.BEAT),
+        exit=None if ended is None else KernelExit(ended.t_ns, **ended.facts),
+        finished=_first(sources.subject, "finished") is not None,
+        unhandled=tuple(event.facts["text"] for event in _named(sources.subject, "unhandled")),
+        baseline=next(_resources(observer, "baseline"), None),
+        samples=tuple(_resources(observer, "sample")),
+        final=next(_resources(observer, "final"), None),
+        stderr_tail=stderr,
+    )
+
+
+def _resources(observer: JournalFile, name: str) -> Iterator[Resources]:
+    return (Resources(**event.facts) for event in _named(observer, name))
+
+
+def _window(observer: JournalFile) -> Window | None:
+    opened = _time(_first(observer, "window_opened"))
+    return None if opened is None else Window(opened, _time(_first(observer, "window_closed")))
+
+
+def _named(source: JournalFile, name: str, **facts: Any) -> Iterator[Event]:
+    """The events of this name that hold these facts, in their order."""
+    for event in source.events:
+        if event.name == name and all(event.facts.get(key) == value for key, value in facts.items()):
+            yield event
+
+
+def _first(source: JournalFile, name: str, **facts: Any) -> Event | None:
+    return next(_named(source, name, **facts), None)
+
+
+def _time(event: Event | None) -> int | None:
+    return None if event is None else event.t_ns

@@ -1,0 +1,12 @@
+"""What a run leaves for people and machines: report.json, junit.xml, summary.md and the terminal.
+
+* `run_report`    the run as one value, and writing all its files at once
+* `json_report`, `junit`, `summary`    one writer a format, each a pure function from the run to text
+* `terminal`, `live`    progress while it runs, the table and the failures at the end, in the words of `lines`
+* `escape`, `output`    text of a child made harmless for each of them; printing to a reader that may be gone
+* `run_command`   `gostage-sim run`: from paths to an exit code; `choice` picks them, `folder` minds the reports
+* `bad_input`     what the user gave cannot be used: exit code 2
+* `listing`, `explain`    what there is, and what a name means
+
+Nothing is imported here: the command line loads what a subcommand needs and no more.
+"""

@@ -1,0 +1,60 @@
+"""Makes text harmless before it reaches a terminal, XML or markdown: everything a child said is hostile.
+
+What would act instead of being read becomes a visible escape: control characters (a terminal obeys them, XML 1.0
+forbids most, https://www.w3.org/TR/xml/#charsets), lone surrogates (no encoder takes them), and the marks that reorder
+text (https://trojansource.codes).
+"""
+
+from __future__ import annotations
+
+import re
+
+_REORDERING = "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_REORDERING}\ud800-\udfff\ufffe\uffff]")
+_IN_ONE_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f{_REORDERING}\ud800-\udfff\ufffe\uffff]")
+_NOT_FOR_A_TERMINAL = re.compile(f"[\x7f-\x9f{_REORDERING}]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]#|~@$<>&]|(?<=:)//|(?<=www)\.", re.IGNORECASE)
+_HTML = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "//": "&#47;&#47;", ".": "&#46;", "@": "&#64;"}
+
+
+def visible(text: str) -> str:
+    """The text with line ends and tabs as they are; all else that acts becomes an escape: `\\x1b`, `\\u202e`."""
+    return _IN_LINES.sub(_escape, text)
+
+
+def visible_line(text: str) -> str:
+    """Like `visible`, in one line: line ends and tabs become `\\n` and `\\t` too."""
+    return _IN_ONE_LINE.sub(_escape, text)
+
+
+def encodable(text: str) -> str:
+    """The same text for an encoder that takes all but lone surrogates; those become `\\udc80`."""
+    return _SURROGATE.sub(_escape, text)
+
+
+def terminal_safe_json(document: str) -> str:
+    """The same JSON document, with what JSON lets through and a terminal would obey as JSON escapes.
+
+    Outside strings JSON is ASCII without control characters other than white space, so no context is needed.
+    """
+    return _NOT_FOR_A_TERMINAL.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
+
+
+def markdown(text: str) -> str:
+    """One line of text that markdown shows as it is: no markup, no table cell, no HTML, no link."""
+    return _MARKDOWN.sub(lambda found: _HTML.get(found[0]) or "\\" + found[0], visible_line(text))
+
+
+def markdown_block(text: str, language: str = "text") -> str:
+    """A fenced block; the fence is longer than any run of backticks in the text, so that the text cannot end it."""
+    shown = visible(text)
+    fence = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 3)
+    return f"{fence}{language}\n{shown.removesuffix(chr(10))}\n{fence}"
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found[0]
+    code = ord(character)
+    return _SHORT.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")

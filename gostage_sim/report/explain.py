@@ -1,0 +1,89 @@
+"""`gostage-sim explain NAME`: what a fault or a guarantee is, from its own source."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+
+from gostage_sim.faults import FaultNotLoaded, fault_kinds
+from gostage_sim.faults.contract import Fault, Point
+from gostage_sim.faults.describe import Parameter, parameters_of
+from gostage_sim.guarantees import guarantee, guarantee_names
+from gostage_sim.guarantees.contract import Guarantee
+from gostage_sim.guarantees.describe import describe
+from gostage_sim.report.bad_input import BadInput
+from gostage_sim.report.escape import visible, visible_line
+from gostage_sim.scenario.problems import close_match
+
+#: What `at:` may say, in the order of a child's life.
+_POINTS: dict[Point, str] = {
+    "definition": "before the definition is read",
+    "step": "before a step, counted from 1",
+    "message": "when a message, counted from 1, is in the kernel",
+    "byte": "after so many bytes of a message",
+    "result": "between the result and the exit",
+}
+_AT: dict[Point, str] = {
+    "definition": "at: definition",
+    "step": "at: {step: 2}",
+    "message": "at: {message: 250}",
+    "byte": "at: {message: 250, byte: 10}",
+    "result": "at: result",
+}
+
+
+def explain(name: str) -> str:
+    """The text for a person; BadInput with the close match for a name that is neither."""
+    try:
+        faults = fault_kinds()
+    except FaultNotLoaded as error:
+        raise BadInput([visible_line(str(error))]) from None
+    if name in faults:
+        return visible("\n".join(_fault(name, faults[name]))) + "\n"
+    if name in guarantee_names():
+        return visible(describe(_guarantee(name)))
+    shown = visible_line(repr(name))
+    match = close_match(name, [*faults, *guarantee_names()])
+    if match is not None:
+        raise BadInput([f"unknown fault or guarantee {shown}; did you mean '{match}'?"])
+    known = f"faults: {', '.join(faults)}; guarantees: {', '.join(guarantee_names())}"
+    raise BadInput([f"unknown fault or guarantee {shown}; known {known}"])
+
+
+def _guarantee(name: str) -> Guarantee:
+    try:
+        return guarantee(name)
+    except Exception as error:  # a plug-in may fail in any way
+        message = f"guarantee {name!r} cannot be loaded: {type(error).__name__}: {error}"
+        raise BadInput([visible_line(message)]) from None
+
+
+def _fault(name: str, kind: type[Fault]) -> Iterable[str]:
+    yield name
+    yield ""
+    yield inspect.getdoc(kind) or "no description"
+    yield ""
+    parameters = parameters_of(kind)
+    yield "Parameters:" if parameters else "Parameters: none"
+    for parameter in parameters:
+        yield from _parameter(parameter)
+    yield ""
+    yield "Where it may be placed:"
+    for point in _POINTS:
+        if point in kind.points:
+            yield f"  {_AT[point]:28}  {_POINTS[point]}"
+    witness = kind.witness.__doc__
+    if witness:
+        yield ""
+        yield "Witness:"
+        yield from (f"  {line}" for line in inspect.cleandoc(witness).splitlines())
+    yield ""
+    yield "Example:"
+    yield from (f"  {line}" for line in kind.example.rstrip().splitlines())
+
+
+def _parameter(parameter: Parameter) -> Iterable[str]:
+    default = "must be given" if parameter.default is None else f"default {parameter.default}"
+    yield f"  {parameter.name}: {parameter.type_text}; {default}"
+    if parameter.doc:
+        yield f"      {parameter.doc}"

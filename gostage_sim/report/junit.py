@@ -1,0 +1,109 @@
+"""junit.xml for CI servers, in the dialect of Jenkins and Maven Surefire.
+
+There is no official schema; this is the structure of
+https://github.com/jenkinsci/xunit-plugin/blob/master/src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd/junit-10.xsd
+and https://maven.apache.org/surefire/maven-surefire-plugin/xsd/surefire-test-report.xsd. A scenario file is a test
+suite, a scenario on a transport a test case. `fail` is a failure; `unknown` is an error, because it is never green.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from xml.etree import ElementTree
+
+from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.harness.result import ScenarioResult
+from gostage_sim.report.escape import visible, visible_line
+from gostage_sim.report.run_report import NotRun, Run
+
+_ELEMENT = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}
+
+
+def render(run: Run) -> str:
+    """The document with its declaration."""
+    suites: dict[str, list[ScenarioResult | NotRun]] = defaultdict(list)
+    cases: list[ScenarioResult | NotRun] = [*run.results, *run.not_run]
+    for case in cases:
+        suites[case.file].append(case)
+    root = ElementTree.Element(
+        "testsuites", {"name": "gostage-sim", **_counts(run.results, run.not_run), "time": f"{run.duration_s:.3f}"}
+    )
+    for file in sorted(suites):
+        _add_suite(root, run, file, suites[file])
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _add_suite(root: ElementTree.Element, run: Run, file: str, cases: list[ScenarioResult | NotRun]) -> None:
+    results = [case for case in cases if isinstance(case, ScenarioResult)]
+    missing = [case for case in cases if isinstance(case, NotRun)]
+    suite = ElementTree.SubElement(
+        root,
+        "testsuite",
+        {
+            "name": visible_line(file) or "scenarios",
+            **_counts(results, missing),
+            "skipped": "0",
+            "time": f"{sum(result.duration_s for result in results):.3f}",
+            "timestamp": run.started_at.removesuffix("+00:00"),  # the dialect has no time zones
+            "hostname": visible_line(run.platform.hostname),
+        },
+    )
+    properties = ElementTree.SubElement(suite, "properties")
+    facts = {"gostage-sim": run.version, "seed": str(run.seed), "git_head": run.git_head or "none"}
+    for name, value in facts.items():
+        ElementTree.SubElement(properties, "property", {"name": name, "value": visible_line(value)})
+    for result in results:
+        _add_result(suite, result)
+    for case in missing:
+        element = _add_case(suite, case, 0.0)
+        why = "the run was interrupted" if run.interrupted else "its observer was lost"
+        ElementTree.SubElement(element, "error", {"type": "unknown", "message": f"no result: {why}"})
+
+
+def _add_result(suite: ElementTree.Element, result: ScenarioResult) -> None:
+    case = _add_case(suite, result, result.duration_s)
+    if result.verdict in _ELEMENT:
+        element = ElementTree.SubElement(
+            case, _ELEMENT[result.verdict], {"type": str(result.verdict), "message": visible_line(result.reason)}
+        )
+        element.text = visible("\n".join(_why(result)))
+    ElementTree.SubElement(case, "system-out").text = visible("\n".join(_seen(result)))
+    said = [f"{child.name}:\n{child.stderr_tail}" for child in result.children if child.stderr_tail]
+    if said:
+        ElementTree.SubElement(case, "system-err").text = visible("\n".join(said))
+
+
+def _add_case(suite: ElementTree.Element, case: ScenarioResult | NotRun, duration_s: float) -> ElementTree.Element:
+    attributes = {
+        "classname": visible_line(case.file),
+        "name": visible_line(f"{case.scenario} [{case.transport}]"),
+        "time": f"{duration_s:.3f}",
+    }
+    return ElementTree.SubElement(suite, "testcase", attributes)
+
+
+def _why(result: ScenarioResult) -> Iterable[str]:
+    yield result.reason
+    for judgement in result.guarantees:
+        if judgement.verdict is not Verdict.PASS:
+            yield f"{judgement.name}: {judgement.verdict}: {judgement.reason}"
+    yield f"repeat: {result.reproduce}"
+
+
+def _seen(result: ScenarioResult) -> Iterable[str]:
+    yield f"seed: {result.seed}"
+    for fault in result.faults:
+        yield f"fault {fault.kind} of {fault.child}: {fault.witness or 'no witness'}"
+    for judgement in result.guarantees:
+        yield f"{judgement.name}: {judgement.verdict}: {judgement.reason}"
+
+
+def _counts(results: Iterable[ScenarioResult], missing: Iterable[NotRun]) -> dict[str, str]:
+    verdicts = [result.verdict for result in results] + [Verdict.UNKNOWN for _ in missing]
+    return {
+        "tests": str(len(verdicts)),
+        "failures": str(verdicts.count(Verdict.FAIL)),
+        "errors": str(verdicts.count(Verdict.UNKNOWN)),
+    }

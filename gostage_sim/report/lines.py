@@ -1,0 +1,100 @@
+"""The words of a run on a terminal, as lines of styled pieces: one wording for colour and for plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.harness.result import ChildResult, ScenarioResult
+from gostage_sim.report.escape import visible_line
+from gostage_sim.report.run_report import Run
+from gostage_sim.units import format_duration
+
+#: Pieces of one line: a style that rich knows (empty for none) and text without control characters.
+Line = list[tuple[str, str]]
+
+STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.UNKNOWN: "yellow"}
+COLUMNS = ("scenario", "transport", "verdict", "duration", "reason")
+
+_STDERR_LINES = 10
+
+
+def text(line: Line) -> str:
+    """The line without its styles."""
+    return "".join(piece for _, piece in line)
+
+
+def opening(run: Run, total: int) -> Line:
+    """What is about to happen, with the seed that repeats it."""
+    workers = "1 worker" if run.workers == 1 else f"{run.workers} workers"
+    return [("", f"{_scenarios(total)}, transport {run.transport}, {workers}, seed {run.seed}")]
+
+
+def row(result: ScenarioResult) -> tuple[str, str, str, str, str]:
+    """One cell for each of `COLUMNS`, each a single line."""
+    return (
+        visible_line(result.scenario),
+        visible_line(result.transport),
+        str(result.verdict),
+        format_duration(result.duration_s),
+        visible_line(result.reason),
+    )
+
+
+def finished(result: ScenarioResult, done: int, total: int) -> Line:
+    """One scenario came to its end."""
+    scenario, transport, verdict, duration, reason = row(result)
+    count = f"[{done:>{len(str(total))}}/{total}] "
+    line = [("dim", count), (STYLES[result.verdict], f"{verdict:7}"), ("", f" {scenario} ({transport}, {duration})")]
+    return [*line, ("", f": {reason}")] if reason else line
+
+
+def plain_table(results: Iterable[ScenarioResult]) -> Iterable[str]:
+    """The table in columns of text, nothing cut off."""
+    rows = [COLUMNS, *(row(result) for result in results)]
+    widths = [max(len(cells[column]) for cells in rows) for column in range(len(COLUMNS))]
+    for cells in rows:
+        yield "  ".join(f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def failure(result: ScenarioResult) -> Iterable[Line]:
+    """Everything a person needs of a scenario that did not pass, and the command that repeats it."""
+    where = f" ({visible_line(result.file)}, {visible_line(result.transport)}, seed {result.seed})"
+    yield [(STYLES[result.verdict], f"{result.verdict}: "), ("bold", visible_line(result.scenario)), ("", where)]
+    bad = [judgement for judgement in result.guarantees if judgement.verdict is not Verdict.PASS]
+    for judgement in bad:
+        style = STYLES[judgement.verdict]
+        reason = visible_line(judgement.reason)
+        yield [("", f"  {visible_line(judgement.name)} "), (style, str(judgement.verdict)), ("", f": {reason}")]
+    if not bad:
+        yield [("", f"  {visible_line(result.reason) or 'no reason was given'}")]
+    for child in result.children:
+        yield from _stderr(child)
+    yield [("", "  repeat: "), ("bold", visible_line(result.reproduce))]
+
+
+def closing(run: Run, directory: Path) -> Iterable[Line]:
+    """The count of verdicts, what is missing, and where the reports are."""
+    line: Line = [("", f"{_scenarios(len(run.results))}: ")]
+    for verdict, count in run.summary.items():
+        style = STYLES[Verdict(verdict)] if count else ""
+        line += [(style, f"{count} {verdict}"), ("", ", ")]
+    yield [*line[:-1], ("", f" in {format_duration(run.duration_s)}, seed {run.seed}")]
+    if run.not_run:
+        why = "the run was interrupted" if run.interrupted else "their observer was lost"
+        yield [(STYLES[Verdict.UNKNOWN], f"{_scenarios(len(run.not_run))} without a result: {why}")]
+    yield [("", f"reports: {visible_line(str(directory / 'report.json'))}")]
+
+
+def _stderr(child: ChildResult) -> Iterable[Line]:
+    if not child.stderr_tail:
+        return
+    ending = visible_line(child.signal or child.outcome or "no outcome")
+    yield [("dim", f"  the end of stderr of {visible_line(child.name)} (pid {child.pid}, {ending}):")]
+    for said in child.stderr_tail.splitlines()[-_STDERR_LINES:]:
+        yield [("dim", f"    | {visible_line(said)}")]
+
+
+def _scenarios(count: int) -> str:
+    return "1 scenario" if count == 1 else f"{count} scenarios"

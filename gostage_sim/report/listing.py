@@ -1,0 +1,56 @@
+"""`gostage-sim list`: what there is, a line each."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from gostage_sim.report.bad_input import BadInput
+from gostage_sim.report.escape import visible_line
+
+
+def scenarios(paths: Sequence[Path]) -> Iterable[str]:
+    """File, name and tags of every scenario; BadInput as for a run."""
+    from gostage_sim.report.choice import load_all
+
+    found = sorted(load_all(paths), key=lambda scenario: (scenario.file, scenario.name))
+    rows = [(visible_line(scenario.file), visible_line(scenario.name), scenario.tags) for scenario in found]
+    for file, name, tags in rows:
+        tagged = f"  [{', '.join(visible_line(tag) for tag in tags)}]" if tags else ""
+        yield f"{file}  {name}{tagged}"
+
+
+def faults() -> Iterable[str]:
+    """Kind and first sentence of every fault, plug-ins included."""
+    from gostage_sim.faults import FaultNotLoaded, fault_kinds
+
+    try:
+        kinds = fault_kinds()
+    except FaultNotLoaded as error:
+        raise BadInput([visible_line(str(error))]) from None
+    return _columns({name: _first_sentence(kind) for name, kind in kinds.items()})
+
+
+def guarantees() -> Iterable[str]:
+    """Name of every guarantee and when it holds, plug-ins included."""
+    from gostage_sim.guarantees import guarantee, guarantee_names
+
+    rows = {}
+    for name in guarantee_names():
+        try:
+            rows[name] = guarantee(name).holds_when
+        except Exception as error:  # a plug-in may fail in any way, and spoils its own line only
+            rows[name] = f"cannot be loaded: {type(error).__name__}: {error}"
+    return _columns(rows)
+
+
+def _columns(rows: dict[str, str]) -> Iterable[str]:
+    width = max(map(len, rows), default=0)
+    return [f"{visible_line(name):{width}}  {visible_line(text)}".rstrip() for name, text in rows.items()]
+
+
+def _first_sentence(described: object) -> str:
+    paragraph = (inspect.getdoc(described) or "").split("\n\n")[0].replace("\n", " ")
+    sentence, dot, _ = paragraph.partition(". ")
+    return sentence.removesuffix(".") + "." if dot else paragraph

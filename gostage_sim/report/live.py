@@ -1,0 +1,94 @@
+"""The live display of a run for a person at a terminal, drawn by rich."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Self, TextIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.harness.result import ScenarioResult
+from gostage_sim.report import lines
+from gostage_sim.report.escape import visible_line
+from gostage_sim.report.run_report import Run
+from gostage_sim.scenario.model import Scenario
+
+_NAMES_SHOWN = 8
+
+
+class LiveTerminal:
+    """Names of what is running and how many are done, redrawn in place; failures scroll by above as they come."""
+
+    def __init__(self, stream: TextIO, total: int) -> None:
+        # Text is given as `Text` everywhere: markup and emoji codes in a scenario's name stay text.
+        self._console = Console(file=stream, markup=False, emoji=False, highlight=False)
+        self._total = total
+        self._done = 0
+        self._running: list[str] = []
+        self._lock = threading.Lock()
+        self._live = Live(console=self._console, get_renderable=self._progress, transient=True, refresh_per_second=4)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._live.stop()
+
+    def opening(self, run: Run, total: int) -> None:
+        self._print(lines.opening(run, total))
+
+    def started(self, scenario: Scenario) -> None:
+        with self._lock:
+            self._running.append(visible_line(scenario.name))
+
+    def finished(self, result: ScenarioResult) -> None:
+        name = visible_line(result.scenario)
+        with self._lock:
+            self._done += 1
+            if name in self._running:
+                self._running.remove(name)
+        if result.verdict is not Verdict.PASS:
+            self._print(lines.finished(result, self._done, self._total))
+
+    def show(self, run: Run, directory: Path) -> None:
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for column in lines.COLUMNS:
+            table.add_column(column, justify="right" if column == "duration" else "left", overflow="fold")
+        for result in run.results:
+            scenario, transport, verdict, duration, reason = lines.row(result)
+            shown = Text(verdict, style=lines.STYLES[result.verdict])
+            table.add_row(Text(scenario), transport, shown, duration, Text(reason))
+        self._console.print(table)
+        for result in run.results:
+            if result.verdict is not Verdict.PASS:
+                for line in lines.failure(result):
+                    self._print(line)
+                self._console.print()
+        for line in lines.closing(run, directory):
+            self._print(line)
+
+    def _print(self, line: lines.Line) -> None:
+        # soft_wrap: a command that repeats a failure must be copied in one piece.
+        self._console.print(_styled(line), soft_wrap=True)
+
+    def _progress(self) -> Group:
+        with self._lock:
+            running, done = list(self._running), self._done
+        head = Table.grid(padding=(0, 1))
+        head.add_row(ProgressBar(total=self._total, completed=done, width=30), Text(f"{done}/{self._total}"))
+        shown = [Text(f"  {name}", style="dim", no_wrap=True, overflow="ellipsis") for name in running[:_NAMES_SHOWN]]
+        if len(running) > _NAMES_SHOWN:
+            shown.append(Text(f"  and {len(running) - _NAMES_SHOWN} more", style="dim"))
+        return Group(head, *shown)
+
+
+def _styled(line: lines.Line) -> Text:
+    return Text.assemble(*((piece, style) for style, piece in line))

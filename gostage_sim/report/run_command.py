@@ -1,0 +1,137 @@
+"""`gostage-sim run`: from paths to reports and an exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import secrets
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.harness.result import ScenarioResult
+from gostage_sim.report import choice, folder
+from gostage_sim.report.bad_input import BadInput
+from gostage_sim.report.run_report import NotRun, Run, begin, in_order, write_all
+from gostage_sim.report.terminal import Terminal, terminal_for
+from gostage_sim.scenario.model import Scenario, Transport
+
+EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 3}
+
+
+def run(
+    paths: Sequence[Path],
+    *,
+    transport: Transport,
+    workers: str,
+    seed: int | None,
+    tags: Sequence[str],
+    keyword: str | None,
+    report: Path,
+    quiet: bool,
+) -> int:
+    """Run the selected scenarios, write the reports, return the exit code; BadInput before anything is started."""
+    count = worker_count(workers)
+    scenarios = choice.choose(choice.load_all(paths), keyword, tags)
+    seed = secrets.randbits(32) if seed is None else seed
+    empty = begin(seed=seed, workers=min(count, len(scenarios)), transport=transport)
+    folder.prepare(report, without_results(empty, scenarios, (), interrupted=True))
+    # Not before here: bad input is answered without waiting for what only a run needs.
+    from gostage_sim.harness.pool import ObserverPool
+
+    terminal = terminal_for(sys.stdout, os.environ, len(scenarios), quiet=quiet)
+    terminal.opening(empty, len(scenarios))
+    results: list[ScenarioResult] = []
+    began = time.monotonic()
+    with Interruption() as interruption:
+        try:
+            with terminal, ObserverPool(workers=empty.workers, directory=report) as pool:
+                for result in pool.run(scenarios, seed=seed, transport=transport, on_started=terminal.started):
+                    results.append(result)
+                    terminal.finished(result)
+            interruption.shut_out()
+        except KeyboardInterrupt:
+            interruption.shut_out()
+        finally:
+            # Also when the pool itself failed: what was found out so far is kept.
+            interrupted = interruption.signal_number is not None
+            finished = without_results(empty, scenarios, results, interrupted=interrupted)
+            finished = dataclasses.replace(finished, duration_s=time.monotonic() - began)
+            _write_and_show(finished, report, terminal)
+    if interruption.signal_number is not None:
+        return 128 + interruption.signal_number
+    return EXIT_CODES[finished.verdict]
+
+
+def _write_and_show(run: Run, report: Path, terminal: Terminal) -> None:
+    """The files first; a folder that refuses them now does not cost the person at the terminal the results."""
+    try:
+        write_all(run, report)
+    except OSError as error:
+        terminal.show(run, report)
+        raise BadInput([folder.cannot_write(report, error)]) from error
+    terminal.show(run, report)
+
+
+def without_results(
+    empty: Run, scenarios: Sequence[Scenario], results: Sequence[ScenarioResult], *, interrupted: bool
+) -> Run:
+    """The run with these results, and every scenario that has none named as such."""
+    have = Counter((result.file, result.scenario) for result in results)
+    missing = []
+    for scenario in scenarios:
+        key = (scenario.file, scenario.name)
+        if have[key]:
+            have[key] -= 1
+        else:
+            missing.append(NotRun(scenario.name, scenario.file, empty.transport))
+    return dataclasses.replace(empty, results=in_order(results), not_run=tuple(missing), interrupted=interrupted)
+
+
+def worker_count(text: str) -> int:
+    """The number in the text; `auto` is one for each CPU this process may use."""
+    if text == "auto":
+        return len(os.sched_getaffinity(0))
+    if text.isascii() and text.isdigit() and int(text) >= 1:
+        return int(text)
+    raise BadInput([f"--workers {text!r}: expected 'auto' or a number of at least 1"])
+
+
+class Interruption:
+    """Turns the first SIGINT or SIGTERM into KeyboardInterrupt and ignores all later ones.
+
+    The first stops the children and makes the report be written; a second in the middle of that must not lose it. A
+    signal that whoever started us had ignored (`nohup`) stays ignored.
+    """
+
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.signal_number: int | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        for each in self._SIGNALS:
+            if signal.getsignal(each) is not signal.SIG_IGN:
+                self._before[each] = signal.signal(each, self._received)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for each, handler in self._before.items():
+            signal.signal(each, handler)
+
+    def shut_out(self) -> None:
+        """Ignore these signals from now on."""
+        for each in self._before:
+            signal.signal(each, signal.SIG_IGN)
+
+    def _received(self, number: int, frame: FrameType | None) -> None:
+        self.shut_out()
+        self.signal_number = number
+        raise KeyboardInterrupt

@@ -1,0 +1,67 @@
+"""summary.md: the run on one page for a pull request or a job summary; GitHub Flavored Markdown, https://github.github.com/gfm/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.harness.result import ScenarioResult
+from gostage_sim.report.escape import markdown, markdown_block
+from gostage_sim.report.run_report import Run
+from gostage_sim.units import format_duration
+
+_STDERR_LINES = 20
+
+
+def render(run: Run) -> str:
+    """The page: the verdict, a table of all scenarios, then every scenario that did not pass."""
+    return "\n".join(_lines(run)) + "\n"
+
+
+def _lines(run: Run) -> Iterable[str]:
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in run.summary.items())
+    yield f"# gostage-sim: {'interrupted, ' if run.interrupted else ''}{run.verdict}"
+    yield ""
+    yield f"{len(run.results)} scenarios: {counts}, in {format_duration(run.duration_s)}."
+    if run.not_run:
+        yield f"{len(run.not_run)} more have no result."
+    yield ""
+    commit = f"{run.git_head}{' with changes' if run.git_dirty else ''}" if run.git_head else "no commit"
+    where = f"{run.platform.system} {run.platform.release}, {run.platform.python}"
+    yield f"Seed {run.seed}, version {markdown(run.version)}, {markdown(commit)}, {markdown(where)}."
+    yield ""
+    yield "| verdict | scenario | transport | duration | reason |"
+    yield "| --- | --- | --- | --- | --- |"
+    for result in run.results:
+        name, transport, reason = markdown(result.scenario), markdown(result.transport), markdown(result.reason)
+        yield f"| {_shown(result.verdict)} | {name} | {transport} | {format_duration(result.duration_s)} | {reason} |"
+    for case in run.not_run:
+        yield f"| **not run** | {markdown(case.scenario)} | {markdown(case.transport)} | | no result |"
+    for result in run.results:
+        if result.verdict is not Verdict.PASS:
+            yield from _failure(result)
+
+
+def _failure(result: ScenarioResult) -> Iterable[str]:
+    yield ""
+    yield f"## {result.verdict}: {markdown(result.scenario)}"
+    yield ""
+    yield f"{markdown(result.file)}, {markdown(result.transport)}, seed {result.seed}"
+    yield ""
+    for judgement in result.guarantees:
+        if judgement.verdict is not Verdict.PASS:
+            yield f"* {_shown(judgement.verdict)} {markdown(judgement.name)}: {markdown(judgement.reason)}"
+    yield ""
+    yield "Repeat it with"
+    yield ""
+    yield markdown_block(result.reproduce, "sh")
+    for child in result.children:
+        if child.stderr_tail:
+            yield ""
+            yield f"The end of stderr of {markdown(child.name)}:"
+            yield ""
+            yield markdown_block("\n".join(child.stderr_tail.splitlines()[-_STDERR_LINES:]))
+
+
+def _shown(verdict: Verdict) -> str:
+    return str(verdict) if verdict is Verdict.PASS else f"**{verdict}**"

@@ -1,0 +1,206 @@
+"""Every fault done for real in a process, and seen for real by its own witness."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gostage_sim.faults.crash import Crash, CrashSignal
+from gostage_sim.faults.exit import Exit
+from gostage_sim.faults.flood import Flood
+from gostage_sim.faults.freeze import Freeze
+from gostage_sim.faults.kill import Kill, KillSignal
+from gostage_sim.faults.noop import Noop
+from gostage_sim.faults.panic import Panic
+from gostage_sim.faults.slow import Slow
+from gostage_sim.faults.stray import Stray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gostage_sim.faults.contract import Fault
+
+    from .conftest import Ended
+
+    RunFault = Callable[[Fault], Ended]
+
+
+def test_noop_changes_nothing(run_fault: RunFault) -> None:
+    """noop does nothing at all: the child goes on and exits with 0."""
+    ended = run_fault(Noop())
+    assert (ended.returncode, ended.witness) == (0, "passed the point and did nothing")
+    assert ended.channel.count(b"\n") == 3
+
+
+_ON_X86 = os.uname().machine == "x86_64"
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("SIGSEGV", "a bad read at address 1"),
+        ("SIGABRT", "abort() of the C library"),
+        ("SIGBUS", "touching a page of a truncated file"),
+        ("SIGILL", "an illegal instruction"),
+        pytest.param(
+            "SIGFPE", "an integer division by zero", marks=pytest.mark.skipif(not _ON_X86, reason="no trap elsewhere")
+        ),
+    ],
+)
+def test_crash_is_real(run_fault: RunFault, name: CrashSignal, how: str) -> None:
+    """crash makes the kernel kill the process with the signal, by the deed the docstring names."""
+    ended = run_fault(Crash(name))
+    assert ended.returncode == -signal.Signals[name]
+    assert ended.witness == f"killed by {name} after {how}"
+    assert ended.channel == b""
+
+
+@pytest.mark.parametrize("code", [0, 1, 42, 255])
+@pytest.mark.parametrize("how", ["hard", "normal", "unflushed"])
+def test_exit_code_is_the_one_asked_for(run_fault: RunFault, code: int, how: str) -> None:
+    """exit ends the process with any code, and says by which way."""
+    ended = run_fault(Exit(code, how))  # type: ignore[arg-type]
+    ways = {"hard": "os._exit()", "normal": "SystemExit", "unflushed": "os._exit() with unflushed buffers"}
+    assert (ended.returncode, ended.witness) == (code, f"exited with {code} by {ways[how]}")
+    assert ended.channel == b""
+
+
+def test_unflushed_text_is_lost(run_fault: RunFault) -> None:
+    """exit: {how: unflushed} leaves text in both buffers, and neither reaches the descriptor."""
+    ended = run_fault(Exit(how="unflushed"))
+    assert (ended.note("in_python_buffer"), ended.note("in_c_buffer")) == (24, 34)
+    assert ended.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        ("exception", "InjectedPanic"),
+        ("bad_str", "UnprintablePanic"),
+        ("base_exception", "InjectedBaseException"),
+        ("huge_message", "InjectedPanic"),
+    ],
+)
+def test_panic_leaves_the_action(run_fault: RunFault, form: str, name: str) -> None:
+    """panic raises out of the action, so that a process without an engine dies of a traceback."""
+    ended = run_fault(Panic(form))  # type: ignore[arg-type]
+    assert ended.returncode == 1
+    assert ended.witness == f"raised {name} out of the action; the process exited with 1"
+    assert ended.record.over_ns is None
+    assert f"panic.{name}" in ended.stderr
+
+
+def test_panic_with_an_exception_nobody_can_print(run_fault: RunFault) -> None:
+    """panic: {form: bad_str} raises again when it is shown."""
+    assert "<exception str() failed>" in run_fault(Panic("bad_str")).stderr
+
+
+def test_panic_with_a_huge_message(run_fault: RunFault) -> None:
+    """panic: {form: huge_message} has a message of 1,000,000 characters."""
+    assert "x" * 1_000_000 in run_fault(Panic("huge_message")).stderr
+
+
+def test_panic_in_a_thread(run_fault: RunFault) -> None:
+    """panic: {form: thread} raises in a second thread, which has ended when the action goes on."""
+    ended = run_fault(Panic("thread"))
+    assert ended.witness == "raised InjectedPanic in a second thread; the process exited with 0"
+    assert ended.note("thread") == "injected panic"
+    assert "Exception in thread injected panic" in ended.stderr
+    assert ended.channel.count(b"\n") == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["SIGKILL", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGABRT", "SIGSEGV", "SIGUSR1", "SIGUSR2"]
+)
+def test_kill_comes_from_outside(run_fault: RunFault, name: KillSignal) -> None:
+    """kill: the observer ends the held child by any of these signals."""
+    ended = run_fault(Kill(name))
+    assert (ended.returncode, ended.witness) == (-signal.Signals[name], f"killed by {name} through the pidfd")
+
+
+def test_kill_ignored(run_fault: RunFault) -> None:
+    """kill with ignored: SIGTERM has no effect, only SIGKILL ends the child."""
+    ended = run_fault(Kill("SIGTERM", ignored=True))
+    assert ended.returncode == -signal.SIGKILL
+    assert ended.witness == "ignored the SIGTERM sent through the pidfd and ended by SIGKILL"
+
+
+def test_freeze_is_seen_in_proc(run_fault: RunFault) -> None:
+    """freeze stops the child, and /proc shows state T."""
+    ended = run_fault(Freeze())
+    assert (ended.note("state"), ended.witness) == ("T", "stopped by SIGSTOP, seen in state T")
+
+
+@pytest.mark.parametrize("form", ["per_message", "busy"])
+def test_slow_delays_every_later_message(run_fault: RunFault, form: str) -> None:
+    """slow waits at least the delay before each later message."""
+    ended = run_fault(Slow(form, delay=0.02))  # type: ignore[arg-type]
+    assert ended.witness is not None
+    assert ended.witness.startswith("waited at least ")
+    assert ended.witness.endswith("ms before each of 3 messages")
+    assert ended.record.fired_ns is not None
+    assert ended.history.sent.rows["t_ns"][-1] - ended.record.fired_ns >= 3 * 0.99 * 20_000_000
+
+
+def test_slow_start(run_fault: RunFault) -> None:
+    """slow: {form: start} comes to the definition late."""
+    ended = run_fault(Slow("start", delay=0.05))
+    assert ended.witness is not None
+    assert ended.witness.startswith("started ")
+    assert ended.record.over_ns is not None
+    assert ended.record.fired_ns is not None
+    assert ended.record.over_ns - ended.record.fired_ns >= 50_000_000
+
+
+def test_slow_never_ready(run_fault: RunFault) -> None:
+    """slow: {form: never_ready} blocks until somebody ends the child."""
+    ended = run_fault(Slow("never_ready"))
+    assert ended.witness is not None
+    assert ended.witness.startswith("sent nothing for ")
+    assert ended.witness.endswith(", until killed by SIGKILL")
+
+
+@pytest.mark.parametrize("bulk", [True, False])
+@pytest.mark.parametrize(("count", "types"), [(10, 1), (10, 3), (2500, 2)])
+def test_flood_sends_all_of_it(run_fault: RunFault, count: int, types: int, bulk: bool) -> None:
+    """flood sends exactly count messages of every type, numbered from 0, with a text of the size asked for."""
+    ended = run_fault(Flood(count, size=5, types=types, bulk=bulk))
+    messages = [json.loads(line) for line in ended.channel.splitlines()][:-3]
+    assert [message["payload"] for message in messages] == [{"i": i, "text": "xxxxx"} for i in range(count)]
+    assert set(Counter(message["type"] for message in messages)) == {f"flood-{i}" for i in range(types)}
+    assert ended.witness is not None
+    assert ended.witness.startswith(f"sent {count:,} of {count:,} messages in ")
+
+
+@pytest.mark.parametrize(
+    ("form", "lines", "who"),
+    [
+        ("print", ["stray output"], "print wrote 13 bytes to fd 1"),
+        ("c_write", ["stray output of write()", "stray output of printf()"], "c_write wrote 24 bytes to fd 1"),
+    ],
+)
+def test_stray_output_goes_to_fd_1(run_fault: RunFault, form: str, lines: list[str], who: str) -> None:
+    """stray writes to fd 1, which is where the guard of the channel has put it, and the child goes on."""
+    ended = run_fault(Stray(form))  # type: ignore[arg-type]
+    assert (ended.returncode, ended.stderr.splitlines(), ended.witness) == (0, lines, who)
+
+
+@pytest.mark.parametrize("keep_channel", [False, True])
+def test_stray_grandchild_outlives_the_child(run_fault: RunFault, keep_channel: bool) -> None:
+    """stray: {form: grandchild} leaves a process in the child's group, holding what it was given."""
+    ended = run_fault(Stray("grandchild", keep_channel=keep_channel))
+    pid = ended.note("grandchild")
+    try:
+        assert (ended.returncode, ended.stderr) == (0, "stray output of a grandchild\n")
+        assert ended.witness == f"grandchild {pid} wrote 29 bytes to fd 1"
+        assert os.getpgid(pid) == ended.history.pid
+        held = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+        assert (str(ended.channel_path) in held) == keep_channel
+    finally:
+        os.kill(pid, signal.SIGKILL)

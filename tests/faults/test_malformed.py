@@ -1,0 +1,104 @@
+"""The malformed fault: its bytes are what its docstring says, and its witness has seen them written."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+
+from gostage_sim.faults.contract import Placement
+from gostage_sim.faults.malformed import Malformed, MalformedForm
+from gostage_sim.faults.odd_frames import odd_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gostage_sim.faults.contract import Fault
+
+    from .conftest import Ended
+
+_SMALLEST_HUGE_LINE = 17 * 2**20
+_GOOD = {"unknown_type", "line_separator", "crlf", "no_final_newline"}
+_FORMS: tuple[MalformedForm, ...] = get_args(MalformedForm)
+
+
+@pytest.mark.parametrize("form", _FORMS)
+def test_written_and_witnessed(run_fault: Callable[[Fault], Ended], form: MalformedForm) -> None:
+    """Each form is on the channel byte for byte, journaled with offset and length, between good messages."""
+    ended = run_fault(Malformed(form, size=_SMALLEST_HUGE_LINE))
+    frame = odd_frame(form, _SMALLEST_HUGE_LINE)
+    assert ended.channel.startswith(frame.data)
+    assert ended.channel[len(frame.data) :].count(b"\n") == 3
+    assert ended.witness == f"{form} written: {len(frame.data):,} bytes at offset 0 of the stream"
+
+
+@pytest.mark.parametrize("form", _FORMS)
+def test_what_a_parent_must_make_of_it(form: MalformedForm) -> None:
+    """Good messages are neither quarantined nor lost, bad ones are quarantined, empty lines are neither."""
+    frame = odd_frame(form, _SMALLEST_HUGE_LINE)
+    assert frame.must_quarantine == (form not in _GOOD | {"empty_lines"})
+    assert (frame.message is not None) == (form in _GOOD)
+    if frame.message is not None:
+        assert json.loads(frame.data) == {"type": frame.message[0], "payload": frame.message[1]}
+
+
+def _loads(form: MalformedForm) -> Any:
+    return json.loads(odd_frame(form, _SMALLEST_HUGE_LINE).data)
+
+
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        ("truncated_line", json.JSONDecodeError),
+        ("invalid_utf8", UnicodeDecodeError),
+        ("not_json", json.JSONDecodeError),
+        ("deep_nesting", RecursionError),
+        ("huge_integer", ValueError),
+    ],
+)
+def test_forms_no_decoder_takes(form: MalformedForm, error: type[Exception]) -> None:
+    """These raise, each in its own way, when read as JSON."""
+    with pytest.raises(error):
+        _loads(form)
+
+
+def test_forms_a_lenient_decoder_takes() -> None:
+    """These decode with Python's json, and yet are no messages: wrong shape, no type, NaN, half a surrogate pair."""
+    assert isinstance(_loads("wrong_shape"), list)
+    assert "type" not in _loads("missing_type")
+    assert _loads("nan")["payload"]["value"] != _loads("nan")["payload"]["value"]
+    with pytest.raises(UnicodeEncodeError):
+        _loads("lone_surrogate")["payload"]["text"].encode()
+
+
+def test_sizes_are_those_of_the_docstring() -> None:
+    """100,000 arrays, 5,000 digits, four empty lines, and a huge line of exactly its size."""
+    assert odd_frame("deep_nesting", 0).data.count(b"[") == 100_000
+    assert odd_frame("huge_integer", 0).data.count(b"9") == 5_000
+    assert odd_frame("empty_lines", 0).data.split(b"\n") == [b"", b"", b" \t ", b"\r", b""]
+    huge = odd_frame("huge_line", _SMALLEST_HUGE_LINE).data
+    assert (len(huge), huge.count(b"\n"), huge[-1:]) == (_SMALLEST_HUGE_LINE, 1, b"\n")
+
+
+def test_line_separator_is_raw() -> None:
+    """U+2028 goes out as its three UTF-8 bytes, not escaped, so that splitlines() would be fooled."""
+    data = odd_frame("line_separator", 0).data
+    assert b"\xe2\x80\xa8" in data
+    assert (len(data.splitlines()), len(data.decode().splitlines())) == (1, 2)
+
+
+def test_no_final_newline_is_for_the_end() -> None:
+    """A line without a newline can only be the last one."""
+    fault = Malformed("no_final_newline")
+    assert fault.placement_problem(Placement("result")) is None
+    assert fault.placement_problem(Placement("step", step=1)) == (
+        "form: no_final_newline is the last line of all; it is for at: result only"
+    )
+    assert Malformed("crlf").placement_problem(Placement("step", step=1)) is None
+
+
+def test_unknown_form_is_an_error() -> None:
+    """A form nobody knows is named."""
+    with pytest.raises(ValueError, match=r"^unknown form of malformed: 'odd'$"):
+        odd_frame("odd", 0)

@@ -1,0 +1,74 @@
+"""Parameters of faults: their bounds, combinations that make no sense, where they may be placed, their description."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from gostage_sim.faults import fault_kind
+from gostage_sim.faults.contract import LimitsPlacement, Placement, Point
+from gostage_sim.faults.describe import Parameter, parameters_of
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "message"),
+    [
+        ("exit", {"code": 256}, "code is 256; expected 0 to 255"),
+        ("exit", {"code": -1}, "code is -1; expected 0 to 255"),
+        ("flood", {"count": 0}, "count is 0; expected 1 to 100000000"),
+        ("flood", {"size": 2**30}, "size is 1GiB; expected at most 8MiB"),
+        ("flood", {"types": 1001}, "types is 1001; expected 1 to 1000"),
+        ("slow", {"delay": 0.00001}, "delay is 10us; expected 100us to 60s"),
+        ("slow", {"delay": 61.0}, "delay is 61s; expected 100us to 60s"),
+        ("malformed", {"size": 2**20}, "size is 1MiB; expected 17MiB to 1GiB"),
+        ("kill", {"ignored": True}, "ignored goes with signal: SIGTERM only; found signal: SIGKILL"),
+        ("stray", {"keep_channel": True}, "keep_channel goes with form: grandchild only; found form: print"),
+    ],
+)
+def test_what_cannot_be_is_refused(kind: str, params: dict[str, Any], message: str) -> None:
+    """A parameter out of its bounds, or one that contradicts another, says what was found and what was expected."""
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        fault_kind(kind)(**params)
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "point", "problem"),
+    [
+        (
+            "exit",
+            {"how": "normal"},
+            "byte",
+            "with how: normal the rest of a message could follow half a message; use how: hard",
+        ),
+        ("exit", {"how": "normal"}, "result", None),
+        ("exit", {"how": "hard"}, "byte", None),
+        ("panic", {"form": "bad_str"}, "byte", "form: bad_str would leave half a message behind; use form: thread"),
+        ("panic", {"form": "bad_str"}, "message", None),
+        ("panic", {"form": "thread"}, "byte", None),
+        ("slow", {"form": "start"}, "step", "form: start is for at: definition only"),
+        ("slow", {"form": "start"}, "definition", None),
+        ("slow", {"form": "busy"}, "result", "no message follows the result that form: busy could delay"),
+        ("slow", {"form": "never_ready"}, "result", None),
+    ],
+)
+def test_parameters_narrow_the_placement(kind: str, params: dict[str, Any], point: Point, problem: str | None) -> None:
+    """Some parameters make no sense at some points, and the fault says why."""
+    fault = fault_kind(kind)(**params)
+    assert isinstance(fault, LimitsPlacement)
+    assert fault.placement_problem(Placement(point)) == problem
+
+
+def test_parameters_are_described_in_the_words_of_a_scenario_file() -> None:
+    """Types, bounds and defaults carry their units."""
+    assert parameters_of(fault_kind("flood")) == [
+        Parameter("count", "integer, 1 to 100000000", "100000", "how many messages"),
+        Parameter("size", "size such as 64KiB, at most 8MiB", "0B", "length of a text in each payload"),
+        Parameter("types", "integer, 1 to 1000", "1", "how many message types"),
+        Parameter("bulk", "true | false", "true", "through send_many() instead of send()"),
+    ]
+    form, delay = parameters_of(fault_kind("slow"))
+    assert form.type_text == "per_message | busy | start | never_ready"
+    assert (delay.type_text, delay.default) == ("duration such as 20ms, 100us to 60s", "20ms")
+    assert parameters_of(fault_kind("noop")) == []

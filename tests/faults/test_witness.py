@@ -1,0 +1,196 @@
+"""What counts as proof that a fault happened, and what does not, on histories built by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gostage_sim.faults import fault_kind, fault_kinds
+from gostage_sim.history.model import (
+    MESSAGE_DTYPE,
+    ChildHistory,
+    FaultRecord,
+    KernelExit,
+    Messages,
+    RawFrame,
+    SpawnReport,
+)
+
+FIRED = 1_000_000_000
+OVER = 2_000_000_000
+EXIT = 3_000_000_000
+
+
+def _ms(milliseconds: int) -> int:
+    """A moment so long after the fault fired."""
+    return FIRED + milliseconds * 1_000_000
+
+
+def witness(
+    kind: str,
+    params: dict[str, Any],
+    *notes: dict[str, Any],
+    over: int | None = OVER,
+    exit: int | str | None = None,
+    sent: Sequence[tuple[int, str]] = (),
+    raw: Sequence[RawFrame] = (),
+    stopped: tuple[int, ...] = (),
+) -> str | None:
+    fault = fault_kind(kind)(**params)
+    noted = tuple({"t_ns": FIRED, "by": "child", **note} for note in notes)
+    record = FaultRecord("victim:1", kind, params, {}, "victim", 1, FIRED, over, noted)
+    types = tuple(dict.fromkeys(name for _, name in sent))
+    rows = np.array([(t_ns, types.index(name), 0) for t_ns, name in sent], MESSAGE_DTYPE)
+    end = None
+    if exit is not None:
+        code, name = (exit, None) if isinstance(exit, int) else (None, exit)
+        end = KernelExit(EXIT, code, name, "pidfd")
+    # What the engine reports is a lie here: no witness may believe it.
+    report = SpawnReport("signaled", 1, "SIGSEGV", 1, malformed_count=1)
+    messages = Messages(rows, types)
+    child = ChildHistory("victim", "victim", "victim", 5.0, 1.0, sent=messages, raw=tuple(raw), exit=end, report=report)
+    child = replace(child, stopped_ns=stopped)
+    return fault.witness(record, child)
+
+
+def _frame(**changed: Any) -> RawFrame:
+    frame = RawFrame(_ms(1), offset=1200, length=23, must_quarantine=True, sent_before=4, note="not_json")
+    return replace(frame, **changed)
+
+
+BAD_READ = {"how": "a bad read"}
+SIGNALLED = {"by": "observer", "signalled": "SIGTERM"}
+HELD = {"holding": True}
+AFTER = [(_ms(20), "m"), (_ms(40), "m"), (_ms(60), "n")]
+FLOOD = {"count": 3}
+
+SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], str]] = [
+    ("noop", {}, ({"passed": "x"},), {}, "passed the point and did nothing"),
+    ("noop", {}, ({"another": 1}, {"passed": "x"}), {}, "passed the point and did nothing"),
+    ("crash", {}, (BAD_READ,), {"exit": "SIGSEGV"}, "killed by SIGSEGV after a bad read"),
+    ("exit", {"code": 0}, ({"leaving": "hard"},), {"exit": 0}, "exited with 0 by os._exit()"),
+    (
+        "panic",
+        {},
+        ({"raised": "InjectedPanic"},),
+        {"exit": 1},
+        "raised InjectedPanic out of the action; the process exited with 1",
+    ),
+    ("kill", {"signal": "SIGTERM"}, (HELD, SIGNALLED), {"exit": "SIGTERM"}, "killed by SIGTERM through the pidfd"),
+    (
+        "kill",
+        {"signal": "SIGTERM", "ignored": True},
+        (HELD, SIGNALLED),
+        {"exit": "SIGKILL"},
+        "ignored the SIGTERM sent through the pidfd and ended by SIGKILL",
+    ),
+    ("freeze", {}, ({"by": "observer", "state": "T"},), {}, "stopped by SIGSTOP, seen in state T"),
+    ("freeze", {}, (), {"stopped": (FIRED + 1,)}, "stopped by SIGSTOP, seen in state T"),
+    (
+        "slow",
+        {"delay": 0.02},
+        ({"slow": "per_message"},),
+        {"sent": [(FIRED - 1, "m"), *AFTER, (_ms(61), "workflow_result")]},
+        "waited at least 20ms before each of 3 messages",
+    ),
+    ("slow", {"form": "start", "delay": 1.0}, ({"slow": "start"},), {}, "started 1s late"),
+    (
+        "slow",
+        {"form": "never_ready"},
+        ({"slow": "never_ready"},),
+        {"over": None, "exit": "SIGKILL", "sent": [(FIRED - 1, "m")]},
+        "sent nothing for 2s, until killed by SIGKILL",
+    ),
+    ("flood", FLOOD, (), {"sent": [(_ms(i), "flood-0") for i in (1, 2, 3)]}, "sent 3 of 3 messages in 3ms"),
+    (
+        "flood",
+        FLOOD,
+        (),
+        {"sent": [(_ms(1), "flood-0")], "over": None, "exit": "SIGKILL"},
+        "sent 1 of 3 messages in 1ms",
+    ),
+    (
+        "malformed",
+        {"form": "not_json"},
+        ({"written": 23},),
+        {"raw": [_frame()]},
+        "not_json written: 23 bytes at offset 1,200 of the stream",
+    ),
+    ("stray", {}, ({"written": 13},), {}, "print wrote 13 bytes to fd 1"),
+    (
+        "stray",
+        {"form": "grandchild"},
+        ({"written": 29, "grandchild": 77},),
+        {},
+        "grandchild 77 wrote 29 bytes to fd 1",
+    ),
+]
+
+UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]]] = [
+    ("noted by the wrong side", "noop", {}, ({"by": "observer", "passed": "x"},), {}),
+    ("another signal", "crash", {}, (BAD_READ,), {"exit": "SIGKILL"}),
+    ("still alive", "crash", {}, (BAD_READ,), {}),
+    ("killed before it came to it", "crash", {}, (), {"exit": "SIGSEGV"}),
+    ("another code", "exit", {"code": 3}, ({"leaving": "hard"},), {"exit": 4}),
+    ("still alive", "exit", {"code": 3}, ({"leaving": "hard"},), {}),
+    ("killed instead", "exit", {"code": 3}, ({"leaving": "hard"},), {"exit": "SIGKILL"}),
+    ("an ordinary end", "exit", {"code": 0}, (), {"exit": 0}),
+    ("nothing raised", "panic", {}, (), {"exit": 1}),
+    ("still alive", "panic", {}, ({"raised": "InjectedPanic"},), {}),
+    ("the observer did not send it", "kill", {"signal": "SIGTERM"}, (HELD,), {"exit": "SIGTERM"}),
+    ("it never held", "kill", {"signal": "SIGTERM"}, (SIGNALLED,), {"exit": "SIGTERM"}),
+    ("killed by something else", "kill", {"signal": "SIGTERM"}, (HELD, SIGNALLED), {"exit": "SIGKILL"}),
+    ("still alive", "kill", {"signal": "SIGTERM"}, (HELD, SIGNALLED), {}),
+    ("not ignored", "kill", {"signal": "SIGTERM", "ignored": True}, (HELD, SIGNALLED), {"exit": "SIGTERM"}),
+    ("not stopped", "freeze", {}, ({"by": "observer", "state": "not T"},), {}),
+    ("stopped before it fired", "freeze", {}, (), {"stopped": (FIRED - 1,)}),
+    ("stopped by its own word", "freeze", {}, ({"state": "T"},), {}),
+    ("no later message", "slow", {}, ({"slow": "per_message"},), {"sent": [(FIRED - 1, "m")]}),
+    ("one came too early", "slow", {}, ({"slow": "busy"},), {"sent": [*AFTER, (_ms(70), "m")]}),
+    ("the first came at once", "slow", {}, ({"slow": "busy"},), {"sent": [(_ms(1), "m"), (_ms(30), "m")]}),
+    ("only the engine spoke", "slow", {}, ({"slow": "busy"},), {"sent": [(_ms(30), "final_store")]}),
+    ("it never came to it", "slow", {"delay": 0.02}, (), {"sent": AFTER}),
+    ("started in time", "slow", {"form": "start", "delay": 1.1}, ({"slow": "start"},), {}),
+    ("never started", "slow", {"form": "start"}, ({"slow": "start"},), {"over": None}),
+    ("still alive", "slow", {"form": "never_ready"}, ({"slow": "x"},), {"over": None}),
+    ("it went on", "slow", {"form": "never_ready"}, ({"slow": "x"},), {"exit": "SIGKILL"}),
+    ("it spoke", "slow", {"form": "never_ready"}, ({"slow": "x"},), {"over": None, "exit": 0, "sent": AFTER}),
+    ("too few", "flood", FLOOD, (), {"sent": [(_ms(1), "flood-0"), (_ms(2), "flood-0")]}),
+    ("died before the first", "flood", FLOOD, (), {"over": None, "exit": "SIGKILL"}),
+    ("other messages", "flood", FLOOD, (), {"sent": AFTER}),
+    ("an earlier flood", "flood", FLOOD, (), {"sent": [(FIRED - i, "flood-0") for i in (3, 2, 1)]}),
+    ("a later flood", "flood", FLOOD, (), {"sent": [(OVER + i, "flood-0") for i in (1, 2, 3)]}),
+    ("not written", "malformed", {"form": "not_json"}, (), {"raw": [_frame()]}),
+    ("another form", "malformed", {"form": "not_json"}, ({"written": 23},), {"raw": [_frame(note="nan")]}),
+    ("another length", "malformed", {"form": "not_json"}, ({"written": 24},), {"raw": [_frame()]}),
+    ("an earlier one", "malformed", {"form": "not_json"}, ({"written": 23},), {"raw": [_frame(t_ns=FIRED - 1)]}),
+    ("write() failed", "stray", {"form": "c_write"}, ({"written": -1},), {}),
+    ("grandchild died at once", "stray", {"form": "grandchild"}, ({"written": 0, "grandchild": 77},), {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "params", "notes", "facts", "clause"), SEEN)
+def test_proof(
+    kind: str, params: dict[str, Any], notes: tuple[dict[str, Any], ...], facts: dict[str, Any], clause: str
+) -> None:
+    """What the kernel, /proc and the journals say makes the clause of the report."""
+    assert witness(kind, params, *notes, **facts) == clause
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "notes", "facts"), [case[1:] for case in UNSEEN], ids=[f"{c[1]}: {c[0]}" for c in UNSEEN]
+)
+def test_no_proof(kind: str, params: dict[str, Any], notes: tuple[dict[str, Any], ...], facts: dict[str, Any]) -> None:
+    """Half of the proof, or the proof of something else, is none."""
+    assert witness(kind, params, *notes, **facts) is None
+
+
+def test_every_fault_is_here() -> None:
+    """No built-in witness goes without a history that satisfies it and one that nearly does."""
+    built_in = {name for name, kind in fault_kinds().items() if kind.__module__.startswith("gostage_sim.")}
+    assert {case[0] for case in SEEN} == built_in
+    assert {case[1] for case in UNSEEN} == built_in

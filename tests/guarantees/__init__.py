@@ -1,0 +1,1 @@
+"""Tests of the guarantees, on histories built by hand."""

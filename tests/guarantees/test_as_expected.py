@@ -1,0 +1,69 @@
+"""Guarantee `as-expected`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gostage_sim.guarantees.as_expected import AsExpected
+from gostage_sim.guarantees.contract import Judgement, Verdict
+from gostage_sim.history.model import SpawnReport
+
+from .histories import history, sibling, victim
+
+REPORT = SpawnReport(
+    "failed", 1, None, 100, error_message="no such file\x1b[1m", malformed_count=2, stderr_tail="Traceback: disk full"
+)
+
+
+def judged(**expect: Any) -> Judgement:
+    unset = dict.fromkeys(("outcome", "exit_code", "signal", "handled", "malformed", "error", "stderr"))
+    return AsExpected().judge(history(victim(report=REPORT, expect=unset | expect), sibling(1)))
+
+
+def test_holds() -> None:
+    """A child that ended as written is as expected; what is not written is not checked."""
+    found = judged(
+        outcome="failed",
+        exit_code=1,
+        handled={"at_least": 20, "at_most": None},
+        malformed={"at_least": 0, "at_most": 2},
+        error="no such file",
+        stderr="disk full",
+    )
+    assert found.verdict is Verdict.PASS
+    assert found.reason == "6 expectations of victim met"
+
+
+@pytest.mark.parametrize(
+    ("key", "expected", "reason"),
+    [
+        ("outcome", "signaled", "outcome of victim is failed, signaled expected"),
+        ("exit_code", 0, "exit code of victim is 1, 0 expected"),
+        ("signal", "SIGSEGV", "signal of victim is none, SIGSEGV expected"),
+        ("handled", 19, "20 messages of victim handled, 19 expected"),
+        ("handled", {"at_least": 21, "at_most": None}, "20 messages of victim handled, at least 21 expected"),
+        ("handled", {"at_least": 0, "at_most": 9}, "20 messages of victim handled, at most 9 expected"),
+        ("handled", {"at_least": 1, "at_most": 9}, "20 messages of victim handled, between 1 and 9 expected"),
+        ("malformed", 0, "2 lines of victim in quarantine, 0 expected"),
+        ("error", "boom", r"error of victim is 'no such file\x1b[1m', a text with 'boom' expected"),
+        ("stderr", "boom", "stderr of victim is 'Traceback: disk full', a text with 'boom' expected"),
+    ],
+)
+def test_violated(key: str, expected: Any, reason: str) -> None:
+    """Each expectation that is not met is named with what was seen."""
+    found = judged(**{key: expected})
+    assert (found.verdict, found.reason) == (Verdict.FAIL, reason)
+
+
+def test_spawn_never_returned() -> None:
+    """Of a child whose spawn never returned nobody can say how it ended."""
+    found = AsExpected().judge(history(victim(report=None, expect={"outcome": "failed"})))
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.reason == "spawn() of victim never returned, so how it ended is not known"
+
+
+def test_applies() -> None:
+    """It has nothing to judge where nothing is expected."""
+    assert not AsExpected().applies(history(victim(expect={"outcome": None}), sibling(1)))

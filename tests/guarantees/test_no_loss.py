@@ -1,0 +1,58 @@
+"""Guarantee `no-loss`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.guarantees.no_loss import NoLoss
+from gostage_sim.history.model import KernelExit
+
+from .histories import OPENED, SECOND, content, handled_as, history, recovery, sibling, victim
+
+
+def test_holds() -> None:
+    """Everything handed to the kernel was handled, and some of it was sent just before a death."""
+    judgement = NoLoss().judge(history())
+    assert judgement.verdict is Verdict.PASS
+    assert judgement.reason == (
+        "89 messages handed to the kernel and handled, the last of sibling[1] 0.100 s before its exit"
+    )
+
+
+def test_lost_in_the_middle() -> None:
+    """A message that no handler saw is named by its number and type."""
+    seen = content(20)
+    del seen[9]
+    judgement = NoLoss().judge(history(handled_as(victim(), seen)))
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.reason == "victim sent message 10 (store_put) and no handler saw it"
+
+
+def test_lost_at_the_end() -> None:
+    """What was left in the pipe of a dead child counts as lost."""
+    judgement = NoLoss().judge(history(handled_as(victim(), content(20)[:-3])))
+    assert judgement.reason == "victim sent message 18 (store_put) and no handler saw it; 3 messages missing in all"
+
+
+def test_message_being_written_may_be_lost_or_handled() -> None:
+    """The message whose write had not returned at the death may be handled or not."""
+    cut = victim(in_kernel=19)
+    for seen in (content(19), content(20)):
+        assert NoLoss().judge(history(handled_as(cut, seen))).verdict is Verdict.PASS
+
+
+def test_nothing_sent_before_death() -> None:
+    """A child that had been silent for long before its exit proves nothing."""
+    late = KernelExit(OPENED + 10 * SECOND, None, "SIGKILL", "pidfd")
+    judgement = NoLoss().judge(history(victim(exit=late)))
+    assert judgement.verdict is Verdict.UNKNOWN
+    assert judgement.reason == "no child was seen to send a message within 1 s before its exit"
+
+
+def test_spawn_that_never_returned() -> None:
+    """What a child sent whose spawn() never returned may still be on its way."""
+    stuck = replace(handled_as(victim(), content(3)), returned_ns=None, report=None)
+    judgement = NoLoss().judge(history(stuck, sibling(1), recovery()))
+    assert judgement.verdict is Verdict.UNKNOWN
+    assert judgement.reason == "spawn() of victim never returned, so what it sent may still have been on its way"

@@ -1,0 +1,59 @@
+"""Guarantee `nothing-left`."""
+
+from __future__ import annotations
+
+import pytest
+
+from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.guarantees.nothing_left import NothingLeft
+
+from .histories import SECOND, history, parent, resources
+
+
+def test_holds() -> None:
+    """A parent back at its baseline after a peak holds nothing more."""
+    found = NothingLeft().judge(history())
+    assert found.verdict is Verdict.PASS
+    assert found.reason == "back to the baseline after a peak of 3 processes, 20 open file descriptors"
+
+
+@pytest.mark.parametrize(
+    ("counter", "reason"),
+    [
+        ("processes", "7 processes after the last spawn, 0 before the first"),
+        ("zombies", "7 zombies after the last spawn, 0 before the first"),
+        ("fds", "15 open file descriptors after the last spawn, 8 before the first"),
+        ("sockets", "8 sockets after the last spawn, 1 before the first"),
+        ("threads", "9 threads after the last spawn, 2 before the first"),
+        ("temp_files", "8 temporary files after the last spawn, 1 before the first"),
+    ],
+)
+def test_violated(counter: str, reason: str) -> None:
+    """Each counter that is not back is a violation."""
+    final = resources(5 * SECOND, **{counter: getattr(resources(0), counter) + 7})
+    found = NothingLeft().judge(history(parent=parent(final=final)))
+    assert (found.verdict, found.reason) == (Verdict.FAIL, reason)
+
+
+def test_leftovers() -> None:
+    """A process that the observer had to end is a violation."""
+    found = NothingLeft().judge(history(leftovers=("pid 77: sleep 1000",)))
+    assert found.reason == "a process outlived the work and had to be ended: pid 77: sleep 1000"
+
+
+def test_counters_that_never_rose() -> None:
+    """A counter that was never seen above its baseline cannot be back."""
+    found = NothingLeft().judge(history(parent=parent(samples=(resources(1, processes=2),))))
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.reason == "open file descriptors were never seen above the 8 of the baseline"
+
+
+def test_not_counted() -> None:
+    """A parent that did not finish, or was not counted, is not judged."""
+    for changed, reason in (
+        (parent(finished=False), "the parent did not finish its work, so it had no occasion to clean up"),
+        (parent(baseline=None), "the parent's resources were not counted before the first spawn"),
+        (parent(final=None), "the parent's resources were not counted after the last spawn"),
+    ):
+        found = NothingLeft().judge(history(parent=changed))
+        assert (found.verdict, found.reason) == (Verdict.UNKNOWN, reason)

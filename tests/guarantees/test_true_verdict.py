@@ -1,0 +1,110 @@
+"""Guarantee `true-verdict`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.guarantees.true_verdict import TrueVerdict
+from gostage_sim.history.model import ChildHistory, KernelExit, SpawnReport
+
+from .histories import OPENED, SECOND, history, recovery, sibling, victim
+
+
+def ended(report: SpawnReport, exit_code: int | None, signal: str | None, **changes: Any) -> ChildHistory:
+    """A victim whose spawn reported this and that the kernel saw end like that."""
+    return victim(report=report, exit=KernelExit(OPENED + SECOND, exit_code, signal, "pidfd"), **changes)
+
+
+def report(outcome: str, exit_code: int | None = None, signal: str | None = None) -> SpawnReport:
+    return SpawnReport(outcome, exit_code, signal, 100, error_type="ValueError")
+
+
+def test_holds() -> None:
+    """Reports that agree with the kernel pass, a clean child among them."""
+    judgement = TrueVerdict().judge(history())
+    assert judgement.verdict is Verdict.PASS
+    assert judgement.reason == "4 reports compared with the kernel's, sibling[1], sibling[2], recovery clean"
+
+
+@pytest.mark.parametrize(
+    ("said", "exit_code", "signal"),
+    [
+        (report("failed", 1), 1, None),
+        (report("panicked", 70), 70, None),
+        (report("exited", 3), 3, None),
+        (report("exited", 0), 0, None),
+        (report("cancelled", None, "SIGTERM"), None, "SIGTERM"),
+    ],
+)
+def test_true(said: SpawnReport, exit_code: int | None, signal: str | None) -> None:
+    """Every outcome has endings that it may stand for."""
+    found = TrueVerdict().judge(history(ended(said, exit_code, signal), sibling(1)))
+    assert found.verdict is Verdict.PASS, found.reason
+
+
+@pytest.mark.parametrize(
+    ("said", "exit_code", "signal", "reason"),
+    [
+        (report("completed", 0), None, "SIGSEGV", "was reported completed, but the kernel said killed by SIGSEGV"),
+        (report("signaled", None, "SIGTERM"), 0, None, "was reported signaled, but the kernel said exit code 0"),
+        (
+            report("signaled", None, "SIGTERM"),
+            None,
+            "SIGSEGV",
+            "was reported signaled with killed by SIGTERM, but the kernel said killed by SIGSEGV",
+        ),
+        (report("exited", 0), 3, None, "was reported exited with exit code 0, but the kernel said exit code 3"),
+        (report("completed", 0), 0, None, "was reported completed, but it never sent a result"),
+        (SpawnReport("failed", 1, None, 100), 1, None, "was reported failed without an error"),
+        (report("panicked", 0), 0, None, "was reported panicked, but the kernel said exit code 0"),
+        (SpawnReport("exited", 3, None, 7), 3, None, "was reported with pid 7, but process 100 ran"),
+        (
+            report("timed_out", None, "SIGTERM"),
+            None,
+            "SIGTERM",
+            "was reported timed_out, but it ended 2.500 s after its spawn, before its timeout of 20 s",
+        ),
+    ],
+)
+def test_false(said: SpawnReport, exit_code: int | None, signal: str | None, reason: str) -> None:
+    """Each contradiction between report and kernel is named."""
+    found = TrueVerdict().judge(history(ended(said, exit_code, signal), sibling(1)))
+    assert (found.verdict, found.reason) == (Verdict.FAIL, f"victim {reason}")
+
+
+def test_timed_out() -> None:
+    """A child that lived longer than its timeout and was ended by the engine timed out."""
+    assert (
+        TrueVerdict()
+        .judge(history(ended(report("timed_out", None, "SIGKILL"), None, "SIGKILL", timeout_s=2.0), sibling(1)))
+        .verdict
+        is Verdict.PASS
+    )
+
+
+def test_result_and_exit_code_0_is_no_exited() -> None:
+    """A child that sent its result and ended with exit code 0 was not merely `exited`."""
+    found = TrueVerdict().judge(history(sibling(1, report=SpawnReport("exited", 0, None, 201)), recovery()))
+    assert found.reason == "sibling[1] was reported exited, but it sent its result and the kernel said exit code 0"
+
+
+def test_spawn_that_raised() -> None:
+    """`spawn()` returns a result for whatever a child does; an exception is none."""
+    found = TrueVerdict().judge(history(victim(report=None, spawn_error="OSError: no more pipes"), sibling(1)))
+    assert found.reason == "spawn() of victim raised OSError: no more pipes instead of returning a result"
+
+
+def test_no_kernel_evidence() -> None:
+    """A report that cannot be compared is not believed."""
+    found = TrueVerdict().judge(history(victim(exit=None), sibling(1)))
+    assert (found.verdict, found.reason) == (Verdict.UNKNOWN, "how the kernel saw victim end is not known")
+
+
+def test_no_clean_child() -> None:
+    """Without a clean child reported clean, an engine that cries wolf at each would pass."""
+    found = TrueVerdict().judge(history(victim()))
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.reason == "no child that ended with exit code 0 was reported completed in this run"

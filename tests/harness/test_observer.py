@@ -1,0 +1,209 @@
+"""One scenario end to end: observer, subject and children are real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gostage_sim.faults.contract import Placement
+from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.harness import observer, proc
+from gostage_sim.harness.observer import run_plan, run_scenario
+from gostage_sim.harness.plan import make_plan
+from gostage_sim.harness.result import ScenarioResult
+from gostage_sim.history.collect import collect
+from gostage_sim.history.model import History
+from gostage_sim.scenario.model import Call, Child, Put, Scenario, Send
+
+MakeScenario = Callable[..., Scenario]
+
+AT_MESSAGE_40 = Placement("message", message=40)
+
+
+def _verdicts(result: ScenarioResult) -> dict[str, tuple[Verdict, str]]:
+    return {judgement.name: (judgement.verdict, judgement.reason) for judgement in result.guarantees}
+
+
+def _run(scenario: Scenario, tmp_path: Path) -> tuple[ScenarioResult, History]:
+    result = run_scenario(scenario, seed=7, histories=tmp_path)
+    return result, collect(Path(result.extra["history"]))
+
+
+CASES: list[tuple[str, Placement, dict[str, Any], str | None]] = [
+    ("crash", AT_MESSAGE_40, {}, "signaled"),
+    ("crash", Placement("byte", message=40, byte=5), {"signal": "SIGABRT"}, "signaled"),
+    ("exit", Placement("definition"), {"code": 3}, "exited"),
+    ("exit", Placement("result"), {"code": 9}, "exited"),
+    ("panic", Placement("step", step=2), {"form": "base_exception"}, "panicked"),
+    ("kill", AT_MESSAGE_40, {"signal": "SIGTERM"}, "signaled"),
+    ("freeze", AT_MESSAGE_40, {}, "timed_out"),
+    ("slow", Placement("message", message=85), {"delay": 0.005}, "completed"),
+    ("malformed", AT_MESSAGE_40, {"form": "not_json"}, "completed"),
+    ("stray", AT_MESSAGE_40, {"form": "grandchild", "keep_channel": True}, "completed"),
+    ("flood", AT_MESSAGE_40, {"count": 3000, "types": 3}, "completed"),
+    ("noop", AT_MESSAGE_40, {}, "completed"),
+]
+
+
+@pytest.mark.parametrize(("kind", "at", "params", "outcome"), CASES, ids=[f"{case[0]}-{case[1].point}" for case in CASES])
+def test_a_fault_strikes_and_the_parent_passes(
+    kind: str, at: Placement, params: dict[str, Any], outcome: str, scenario: MakeScenario, tmp_path: Path
+) -> None:
+    """Every kind of fault is armed, fires, leaves its witness, and every guarantee holds."""
+    result, history = _run(scenario((kind, at, params), victim_timeout=1.0), tmp_path)
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
+    (fault,) = result.faults
+    assert (fault.armed, fault.fired) == (True, True)
+    assert fault.witness
+    outcomes = {child.name: child.outcome for child in result.children}
+    assert outcomes == {
+        "victim": outcome,
+        "sibling[1]": "completed",
+        "sibling[2]": "completed",
+        "recovery": "completed",
+    }
+    assert history.problems == ()
+    assert history.leftovers == ()
+
+
+def test_the_history_says_what_happened(scenario: MakeScenario, tmp_path: Path) -> None:
+    """A crash at message 40: 40 sent, 40 in the kernel, 40 handled; the kernel's word on the end; a window."""
+    result, history = _run(scenario(("crash", AT_MESSAGE_40, {}), tags=("smoke",), file="x.yaml"), tmp_path)
+    victim = history.children[0]
+    assert (len(victim.sent), victim.in_kernel, len(victim.handled)) == (40, 40, 40)
+    assert victim.exit is not None
+    assert (victim.exit.exit_code, victim.exit.signal) == (None, "SIGSEGV")
+    assert victim.expected_messages == 91
+    assert history.window is not None
+    assert history.window.closed_ns is not None
+    (fault,) = victim.faults
+    assert (fault.id, fault.at) == ("victim#1", {"point": "message", "message": 40})
+    assert fault.armed_ns is not None
+    assert fault.fired_ns is not None
+    assert fault.armed_ns < history.window.opened_ns < fault.fired_ns < victim.exit.t_ns < history.window.closed_ns
+    sibling = history.children[1]
+    times = sibling.sent.rows["t_ns"]
+    opened, closed = history.window.opened_ns, history.window.closed_ns
+    assert [(times < opened).sum(), ((times > opened) & (times < closed)).sum()] == [30, 30]
+    assert (result.file, result.tags, result.seed) == ("x.yaml", ("smoke",), 7)
+    assert result.reproduce == "gostage-sim run x.yaml -k 'a small scenario' --transport json --seed 7"
+
+
+def test_a_cut_message_is_a_raw_frame(scenario: MakeScenario, tmp_path: Path) -> None:
+    """Of a message cut off at byte 5, five bytes are recorded as what the parent must put into quarantine."""
+    _, history = _run(scenario(("crash", Placement("byte", message=40, byte=5), {})), tmp_path)
+    victim = history.children[0]
+    (frame,) = victim.raw
+    assert (frame.length, frame.must_quarantine, frame.sent_before) == (5, True, 39)
+    assert (len(victim.sent), victim.in_kernel) == (40, 39)
+    assert victim.report is not None
+    assert [(line.offset, line.length) for line in victim.report.malformed] == [(frame.offset, 5)]
+
+
+def test_the_same_seed_sends_the_same_messages(scenario: MakeScenario, tmp_path: Path) -> None:
+    """Payloads depend on the seed alone."""
+    sums = []
+    for folder in ("one", "two"):
+        _, history = _run(scenario(("noop", AT_MESSAGE_40, {})), tmp_path / folder)
+        sums.append(history.children[0].sent.rows["crc"][:91].tolist())
+    assert sums[0] == sums[1]
+
+
+def test_a_users_action_gets_its_parameters(tmp_path: Path, scenario: MakeScenario) -> None:
+    """A `call` step runs an importable function whose context holds what stands under `with`."""
+    steps = (Call.model_validate({"target": "builtins:print", "with": {"a": 1}}), Put(key="k", value=[1, 2]))
+    made = scenario(children={"only": Child(steps=(*steps, Send(count=9)))})
+    _, history = _run(made, tmp_path)
+    only = history.children[0]
+    assert only.report is not None
+    assert only.report.outcome == "completed"
+    assert only.report.final_store is not None
+    assert only.report.final_store["k"] == [1, 2]
+    assert only.report.stderr_tail.startswith("<gostage_sim.gostage.context.ActionContext object")
+    assert only.expected_messages is None
+
+
+def _when_there_are_children(subject_of: int, act: Callable[[int], None]) -> threading.Thread:
+    """Calls `act` with the pid of the subject once its three children run."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            for pid in proc.children(subject_of):
+                if len(proc.children(pid)) >= 3:
+                    act(pid)
+                    return
+            time.sleep(0.005)  # nobody tells when a stranger's child has children
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def test_a_parent_killed_from_outside_fails_and_the_report_is_complete(scenario: MakeScenario, tmp_path: Path) -> None:
+    """SIGKILL to the parent in the middle of a scenario: `parent-alive` fails, nobody is left, nothing crashes."""
+    killer = _when_there_are_children(os.getpid(), lambda pid: os.kill(pid, signal.SIGKILL))
+    before = set(proc.children(os.getpid()))
+    result, history = _run(scenario(("slow", Placement("definition"), {"form": "never_ready"})), tmp_path)
+    killer.join()
+    verdict, reason = _verdicts(result)["parent-alive"]
+    assert verdict is result.verdict is Verdict.FAIL
+    pid = history.parent.pid
+    assert reason.startswith(f"the parent (pid {pid}) ended before its work was done: killed by SIGKILL")
+    assert history.parent.exit is not None
+    assert (history.parent.exit.signal, history.parent.alive, history.parent.finished) == ("SIGKILL", False, False)
+    assert [child.name for child in result.children] == ["victim", "sibling[1]", "sibling[2]", "recovery"]
+    assert set(proc.children(os.getpid())) <= before
+    assert history.leftovers == ()
+
+
+def test_a_parent_that_takes_too_long_is_ended(
+    scenario: MakeScenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped parent is killed after the timeout of the scenario, and the report says so."""
+    monkeypatch.setattr("gostage_sim.harness.watch.MARGIN_S", 0.2)
+    stopper = _when_there_are_children(os.getpid(), lambda pid: os.kill(pid, signal.SIGSTOP))
+    result, history = _run(
+        scenario(("slow", Placement("definition"), {"form": "never_ready"}), timeout=1.0), tmp_path
+    )
+    stopper.join()
+    assert _verdicts(result)["parent-alive"][0] is Verdict.FAIL
+    assert history.problems[0] == (
+        "the parent was not done after 1 s, the timeout of the scenario, and 0.2 s more; the observer ended it"
+    )
+
+
+def test_a_parent_that_cannot_start_is_reported_with_the_end_of_its_stderr(
+    scenario: MakeScenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A parent that dies before its first spawn: fail, and the last line of its stderr in the evidence."""
+    monkeypatch.setattr(observer, "SUBJECT_MODULE", "gostage_sim.harness.no_such_module")
+    result, _ = _run(scenario(), tmp_path)
+    assert result.verdict is Verdict.FAIL
+    assert "No module named gostage_sim.harness.no_such_module" in _verdicts(result)["evidence"][1]
+
+
+def test_a_harness_that_fails_gives_unknown_and_not_an_exception(
+    scenario: MakeScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong in the harness itself costs the verdict, never the run."""
+    monkeypatch.setattr("gostage_sim.harness.observer.Listener", lambda folder: 1 / 0)
+    result = run_scenario(scenario(("noop", AT_MESSAGE_40, {})), seed=1)
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.reason == "the harness failed: ZeroDivisionError: division by zero"
+    assert [(fault.kind, fault.armed) for fault in result.faults] == [("noop", False)]
+
+
+def test_nothing_is_left_of_a_run_that_is_not_kept(scenario: MakeScenario, tmp_path: Path) -> None:
+    """Without a folder for histories the run folder is removed; the parent's temporary files were in it."""
+    plan = make_plan(scenario(("noop", AT_MESSAGE_40, {})), seed=1, transport="json")
+    result = run_plan(plan, runs=tmp_path)
+    assert result.verdict is Verdict.PASS
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,148 @@
+"""What the kernel says of real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gostage_sim.harness import proc
+
+
+@contextmanager
+def python(program: str) -> Iterator[subprocess.Popen[str]]:
+    """A Python process that has printed a line; it is gone at the end."""
+    process = subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1, text=True)
+    assert process.stdout is not None
+    assert process.stdin is not None
+    with process.stdout, process.stdin:
+        process.stdout.readline()
+        yield process
+        process.kill()
+        process.wait()
+
+
+WAITS = "import sys; print('ready', flush=True); sys.stdin.read()"
+
+TWO_BELOW = f"""
+import subprocess, sys
+below = subprocess.Popen([sys.executable, "-c", {WAITS!r}], stdin=-1, stdout=-1)
+below.stdout.readline()
+print(below.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_stopped_process_is_seen_in_state_t() -> None:
+    """`wait_for_state` sees what SIGSTOP does, and gives up on what does not happen."""
+    with python(WAITS) as process:
+        assert not proc.wait_for_state(process.pid, "T", 0.01)
+        process.send_signal(signal.SIGSTOP)
+        assert proc.wait_for_state(process.pid, "T", 5)
+
+
+def test_a_process_that_is_not_there_has_no_stat() -> None:
+    """None instead of an error: processes go at any time."""
+    with python(WAITS) as process:
+        pass
+    assert proc.stat(process.pid) is None
+    assert not proc.wait_for_state(process.pid, "T", 5)
+
+
+def test_a_name_with_parentheses_does_not_confuse() -> None:
+    """The name in `/proc/PID/stat` is the process's own choice."""
+    with python(f"import ctypes; ctypes.CDLL(None).prctl(15, b') R (x'); {WAITS}") as process:
+        seen = proc.stat(process.pid)
+        assert seen is not None
+        assert (seen.name, seen.parent) == (") R (x", os.getpid())
+
+
+def test_descendants_are_all_below_and_nobody_ignored() -> None:
+    """Children and grandchildren are found; an ignored process hides what is below it."""
+    with python(TWO_BELOW) as process:
+        below = {found.pid for found in proc.descendants(os.getpid())}
+        assert process.pid in below
+        assert len({found.pid for found in proc.descendants(process.pid)}) == 1
+        assert len({found.pid for found in proc.descendants(os.getpid(), {process.pid})} & below) == len(below) - 2
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [("sys.exit(7)", (7, None)), ("os.kill(os.getpid(), 11)", (None, "SIGSEGV"))],
+)
+def test_the_exit_of_a_stranger_is_known_after_its_parent_reaped_it(
+    program: str, expected: tuple[int | None, str | None]
+) -> None:
+    """`PIDFD_GET_INFO` tells how a process ended to whoever holds a pidfd, parent or not."""
+    process = subprocess.Popen([sys.executable, "-c", f"import os, sys; input(); {program}"], stdin=-1)
+    assert process.stdin is not None
+    pidfd = os.pidfd_open(process.pid)
+    try:
+        assert proc.exit_of(pidfd) is None
+        with process.stdin:
+            process.stdin.write(b"\n")
+        process.wait()
+        end = proc.exit_of(pidfd)
+    finally:
+        os.close(pidfd)
+    if end is None:
+        pytest.skip("this kernel tells the exit of a process only to its parent (before Linux 6.15)")
+    assert (end.exit_code, end.signal, end.source) == (*expected, "pidfd")
+
+
+def test_resources_rise_and_fall_with_what_a_process_holds(tmp_path: Path) -> None:
+    """Files, sockets, threads, memory, processes and temporary files are counted by kind."""
+    program = """
+import socket, sys, threading
+print(flush=True)
+input()
+kept = [open("/dev/null"), *socket.socketpair()]
+threading.Thread(target=sys.stdin.read).start()
+memory = bytearray(30 << 20)
+print(flush=True)
+"""
+    with python(program) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        below = frozenset(found.pid for found in proc.descendants(os.getpid())) - {process.pid}
+
+        def count() -> proc.Resources:
+            found = proc.resources(process.pid, reaper=os.getpid(), ignored=below, temp=tmp_path)
+            assert found is not None
+            return found
+
+        before = count()
+        (tmp_path / "file").touch()
+        process.stdin.write("\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        with python(WAITS):
+            after = count()
+    assert (after.fds, after.sockets) == (before.fds + 3, before.sockets + 2)
+    assert (after.threads, after.temp_files, after.processes) == (before.threads + 1, 1, before.processes + 1)
+    assert after.rss_anon_bytes - before.rss_anon_bytes >= 29 << 20
+    assert proc.resources(process.pid, reaper=os.getpid(), ignored=below, temp=tmp_path) is None
+
+
+def test_a_subreaper_inherits_orphans() -> None:
+    """What a dead process leaves behind becomes a child of the observer, which can reap it."""
+    was_before = proc.become_subreaper()
+    try:
+        with python(TWO_BELOW) as process:
+            (below,) = proc.children(process.pid)
+            process.kill()
+            process.wait()
+            assert below in proc.children(os.getpid())
+            os.kill(below, signal.SIGKILL)
+            end = proc.reap(below, block=True)
+    finally:
+        if not was_before:
+            proc.stop_being_subreaper()
+    assert end is not None
+    assert (end.exit_code, end.signal, end.source) == (None, "SIGKILL", "waitpid")

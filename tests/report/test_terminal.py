@@ -1,0 +1,171 @@
+"""The terminal: plain lines, the live display, and which of the two."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.harness.result import ScenarioResult
+from gostage_sim.report.escape import visible_line
+from gostage_sim.report.live import LiveTerminal
+from gostage_sim.report.run_report import NotRun, Run
+from gostage_sim.report.terminal import PlainTerminal, terminal_for
+from gostage_sim.scenario.model import Child, Scenario, Send
+
+MakeResult = Callable[..., ScenarioResult]
+MakeRun = Callable[..., Run]
+
+REPORTS = Path("reports/latest")
+
+
+class Screen(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    for name in ("NO_COLOR", "CI", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    return Screen()
+
+
+def scenario(name: str) -> Scenario:
+    """Not validated: the display must stand what a file cannot hold, too."""
+    children = {"victim": Child(steps=(Send(),))}
+    return Scenario.model_construct(name=name, children=children, file="scenarios/crash/a.yaml")
+
+
+def test_plain_lines(make_result: MakeResult, make_run: MakeRun) -> None:
+    """A line when one is finished, the table with nothing cut off, failures last with the command to repeat them."""
+    results = make_result(), make_result(Verdict.FAIL, "message 7 came twice", scenario="B")
+    run = make_run(*results, not_run=(NotRun("C", "c", "json"),), interrupted=True)
+    stream = io.StringIO()
+    with PlainTerminal(stream, 3) as terminal:
+        terminal.opening(run, 3)
+        for result in results:
+            terminal.started(scenario(result.scenario))
+            terminal.finished(result)
+    terminal.show(run, REPORTS)
+    assert (
+        stream.getvalue()
+        == """\
+3 scenarios, transport json, 2 workers, seed 42
+[1/3] pass    A bad pointer (json, 1.25s)
+[2/3] fail    B (json, 1.25s): message 7 came twice
+
+scenario       transport  verdict  duration  reason
+A bad pointer  json       pass     1.25s
+B              json       fail     1.25s     message 7 came twice
+
+fail: B (scenarios/crash/a.yaml, json, seed 42)
+  order fail: message 7 came twice
+  the end of stderr of message 7 came twice (pid 17, SIGSEGV):
+    | message 7 came twice
+  repeat: gostage-sim run a
+
+2 scenarios: 1 pass, 0 unknown, 1 fail in 2.5s, seed 42
+1 scenario without a result: the run was interrupted
+reports: reports/latest/report.json
+"""
+    )
+
+
+def test_quiet_shows_failures_and_the_count(make_result: MakeResult, make_run: MakeRun) -> None:
+    """With --quiet a passing run is two lines, the seed among them."""
+    stream = io.StringIO()
+    terminal = PlainTerminal(stream, 1, quiet=True)
+    terminal.opening(make_run(), 1)
+    terminal.finished(make_result())
+    terminal.show(make_run(make_result()), REPORTS)
+    assert stream.getvalue() == (
+        "1 scenario: 1 pass, 0 unknown, 0 fail in 2.5s, seed 42\nreports: reports/latest/report.json\n"
+    )
+
+
+def test_the_live_display_names_what_runs(screen: Screen, make_run: MakeRun, make_result: MakeResult) -> None:
+    """While scenarios run their names and the count are on the screen; a failure scrolls by at once."""
+    terminal = LiveTerminal(screen, 3)
+    terminal.opening(make_run(), 3)
+    with terminal:
+        terminal.started(scenario("A bad pointer"))
+        terminal.started(scenario("B"))
+        terminal.finished(make_result(Verdict.FAIL, "lost", scenario="B"))
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
+    assert "3 scenarios, transport json, 2 workers, seed 42" in shown
+    assert "[1/3] fail    B (json, 1.25s): lost" in shown
+    assert shown.rstrip().endswith("1/3\n  A bad pointer")
+
+
+def test_verdicts_are_coloured(screen: Screen, make_run: MakeRun, make_result: MakeResult) -> None:
+    """Green, red and yellow words in the table; the command to repeat a failure in one piece however narrow it is."""
+    command = "gostage-sim run " + "x" * 300
+    results = [make_result(verdict, "said", reproduce=command) for verdict in Verdict]
+    LiveTerminal(screen, 3).show(make_run(*results), REPORTS)
+    shown = screen.getvalue()
+    assert re.search(r"\x1b\[32mpass *\x1b\[0m", shown)
+    assert re.search(r"\x1b\[1;31mfail *\x1b\[0m", shown)
+    assert re.search(r"\x1b\[33munknown\x1b\[0m", shown)
+    assert command in shown
+
+
+def test_no_child_reaches_the_terminal(
+    screen: Screen, make_run: MakeRun, make_result: MakeResult, hostile: str
+) -> None:
+    """What a child said is on the screen with its control characters as escapes, and markup is no markup."""
+    said = f"x{hostile}x"
+    result = make_result(Verdict.FAIL, said, scenario=said, file=said, reproduce=said)
+    plain = io.StringIO()
+    for terminal in (PlainTerminal(plain, 1), LiveTerminal(screen, 1)):
+        with terminal:
+            terminal.started(scenario(said))
+            terminal.finished(result)
+        terminal.show(make_run(result), REPORTS)
+    assert not {c for c in plain.getvalue() if not c.isprintable()} - {"\n"}
+    of_rich = re.sub(r"\x1b\[[0-9;?]*[A-Za-ln-z]|\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert not {c for c in of_rich if not c.isprintable()} - {"\n", "\r"}
+    assert f"repeat: {visible_line(said)}" in plain.getvalue()
+    assert f"repeat: {visible_line(said)}" in of_rich
+
+
+@pytest.mark.parametrize(
+    ("environ", "live"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "dumb"}, False),
+        ({"CI": "true"}, False),
+        ({"NO_COLOR": "1"}, False),
+        ({"NO_COLOR": ""}, True),
+    ],
+)
+def test_who_gets_the_live_display(environ: dict[str, str], live: bool) -> None:
+    """A person at a terminal, unless the environment asks for plain text."""
+    assert isinstance(terminal_for(Screen(), environ, 1), LiveTerminal) is live
+    assert isinstance(terminal_for(io.StringIO(), environ, 1), PlainTerminal)
+    assert isinstance(terminal_for(Screen(), environ, 1, quiet=True), PlainTerminal)
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    """Output into a closed pipe is given up in silence and the program goes on, to its own exit code."""
+    program = (
+        "import sys; from gostage_sim.report.output import say\n"
+        "for number in range(9): say('x' * 100000, sys.stdout)\n"
+        "sys.exit(7)"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (7, b"")

@@ -1,0 +1,171 @@
+"""The command line through a real process: usage errors, texts, exit codes. What runs scenarios is in `test_run`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import gostage_sim
+
+GOOD = """\
+name: Nothing is broken
+tags: [smoke]
+children:
+  victim:
+    steps:
+      - send: {count: 3}
+    faults:
+      - noop: {}
+        at: {message: 1}
+  sibling:
+    steps:
+      - send: {count: 3}
+"""
+
+
+def gostage_sim_cli(*arguments: str | Path, cwd: Path, environ: dict[str, str] | None = None) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error."""
+    root = str(Path(gostage_sim.__file__).parent.parent)
+    search = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, "-m", "gostage_sim", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": search, "COLUMNS": "200", "NO_COLOR": "1", **(environ or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "good.yaml").write_text(GOOD)
+    return tmp_path
+
+
+def test_version(tmp_path: Path) -> None:
+    """`--version` is one line."""
+    assert gostage_sim_cli("--version", cwd=tmp_path) == (0, f"gostage-sim {gostage_sim.__version__}\n", "")
+
+
+def test_help_is_quick(tmp_path: Path) -> None:
+    """`--help` names every subcommand and the exit codes, and loads neither the harness nor a large library."""
+    code, text, _ = gostage_sim_cli("--help", cwd=tmp_path)
+    assert code == 0
+    assert all(f"\n  {name} " in text for name in ("run", "check", "list", "explain", "selftest", "bench"))
+    assert "Exit codes: 0 pass, 1 fail, 2 bad usage or bad scenario file, 3 unknown, 130 interrupted." in " ".join(
+        text.split()
+    )
+    program = (
+        "import sys\nfrom gostage_sim.cli import main\nsys.argv = ['gostage-sim', '--help']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "large = {'pydantic', 'numpy', 'rich', 'faker', 'ruamel', 'msgspec', 'multiprocess', 'gostage_sim.report'}\n"
+        "sys.exit(', '.join(sorted(large & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fly"], "No such command 'fly'"),
+        (["run"], "Missing argument 'PATH"),
+        (["run", "x", "--transport", "pigeon"], "'pigeon' is not"),
+        (["run", "x", "--seed", "-1"], "Invalid value for '--seed':"),
+        (["run", "x", "--fast"], "No such option: --fast"),
+        (["run", "x", "--workers", "0"], "--workers '0': expected 'auto' or a number of at least 1"),
+        (["list", "things"], "'things' is not one of 'scenarios', 'faults', 'guarantees'"),
+        (["list", "faults", "x"], "list faults: found 'x'; only 'list scenarios' takes paths"),
+        (["explain", "crsh"], "unknown fault or guarantee 'crsh'; did you mean 'crash'?"),
+        (["explain"], "Missing argument 'NAME'"),
+    ],
+)
+def test_bad_usage(folder: Path, arguments: Sequence[str], message: str) -> None:
+    """A message on stderr that says what is wrong, exit code 2, nothing on stdout, no traceback, nothing written."""
+    code, out, err = gostage_sim_cli(*arguments, cwd=folder)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "Traceback" not in err
+    assert [path.name for path in folder.iterdir()] == ["scenarios"]
+
+
+def test_check_says_that_all_is_well(folder: Path) -> None:
+    """A valid file is counted, and nothing is run."""
+    assert gostage_sim_cli("check", "scenarios", cwd=folder) == (0, "no mistakes: 1 scenario in 1 file\n", "")
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_all_mistakes_of_all_files_at_once(folder: Path, command: str) -> None:
+    """Every mistake is a line with file, line and column; paths that do not exist are among them."""
+    (folder / "scenarios" / "a.yaml").write_text(GOOD.replace("noop", "nop").replace("Nothing", "A: Nothing"))
+    (folder / "scenarios" / "b.yaml").write_text(GOOD.replace("is broken", "else").replace("noop", "nop"))
+    (folder / "scenarios" / "c.yaml").write_text(GOOD.replace("Nothing", "C").replace("count", "cuont"))
+    code, out, err = gostage_sim_cli(command, "scenarios", "scenarios/god.yaml", cwd=folder)
+    assert (code, out) == (2, "")
+    lines = err.splitlines()
+    assert lines[0] == "scenarios/god.yaml: no such file or folder; did you mean scenarios/good.yaml?"
+    assert [line.split(":")[0] for line in lines[1:]] == [f"scenarios/{name}.yaml" for name in "abcc"]
+    assert lines[2] == "scenarios/b.yaml:8:9: unknown fault 'nop'; did you mean 'noop'?"
+    assert "did you mean 'count'?" in lines[3]
+
+
+def test_an_empty_selection(folder: Path) -> None:
+    """Exit code 2, how many there were, and what is close; nothing is run."""
+    assert gostage_sim_cli("run", "scenarios", "-k", "brokn", "--tag", "smok", cwd=folder) == (
+        2,
+        "",
+        "--tag smok -k 'brokn': does not select the only scenario\n"
+        "  unknown tag 'smok'; did you mean 'smoke'?\n"
+        "  tags: smoke\n"
+        "  names: 'Nothing is broken'\n",
+    )
+    assert not (folder / "reports").exists()
+
+
+def test_a_report_folder_that_cannot_be_written(folder: Path) -> None:
+    """It is found out before anything runs."""
+    (folder / "taken").write_text("")
+    assert gostage_sim_cli("run", "scenarios", "--report", "taken", cwd=folder) == (
+        2,
+        "",
+        "--report taken: cannot write there: File exists: taken; choose a folder you can write\n",
+    )
+
+
+def test_list(folder: Path) -> None:
+    """Scenarios of the folder `scenarios` by default, or of the paths given."""
+    line = "scenarios/good.yaml  Nothing is broken  [smoke]\n"
+    assert gostage_sim_cli("list", "scenarios", cwd=folder) == (0, line, "")
+    assert gostage_sim_cli("list", "scenarios", "scenarios/good.yaml", cwd=folder) == (0, line, "")
+    code, text, _ = gostage_sim_cli("list", "guarantees", cwd=folder)
+    assert code == 0
+    assert text.startswith("parent-alive ")
+
+
+def test_a_locale_without_accents(folder: Path) -> None:
+    """A name that the terminal's encoding lacks is shown with escapes instead of ending the program."""
+    (folder / "scenarios" / "good.yaml").write_text(GOOD.replace("Nothing", "Ça, rien"), encoding="utf-8")
+    code, text, err = gostage_sim_cli("list", "scenarios", cwd=folder, environ={"PYTHONIOENCODING": "ascii"})
+    assert (code, err) == (0, "")
+    assert text == "scenarios/good.yaml  \\xc7a, rien is broken  [smoke]\n"
+
+
+def test_a_closed_pipe(folder: Path) -> None:
+    """`gostage-sim list … | head -0` is no error and says nothing."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "gostage_sim", "list", "faults"], stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,0 +1,195 @@
+"""`gostage-sim run` as users run it: real processes, signals, pipes and terminals."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+import gostage_sim
+
+SCENARIO = """\
+name: {name}
+tags: [{tag}]
+children:
+  victim:
+    {limits}
+    steps:
+      - send: {{count: 30}}
+      - send: {{count: 30, type: other}}
+    faults:
+      - {fault}
+        at: {{message: 20}}
+  sibling:
+    copies: 2
+    steps:
+      - send: {{count: 30}}
+      - send: {{count: 30, type: other}}
+expect:
+  victim: {expect}
+  sibling: {{outcome: completed, handled: 60}}
+"""
+CRASH = {"fault": "crash: {signal: SIGSEGV}", "limits": "copies: 1", "tag": "crash"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two scenarios that crash, of which the second expects something else."""
+    (tmp_path / "scenarios").mkdir()
+    right = SCENARIO.format(name="A bad pointer", expect="{outcome: signaled, handled: 20}", **CRASH)
+    wrong = SCENARIO.format(name="Better than it was", expect="{outcome: completed}", **CRASH)
+    (tmp_path / "scenarios" / "right.yaml").write_text(right)
+    (tmp_path / "scenarios" / "wrong.yaml").write_text(wrong)
+    return tmp_path
+
+
+def start(*arguments: str, cwd: Path, environ: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+    root = str(Path(gostage_sim.__file__).parent.parent)
+    search = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-m", "gostage_sim", *arguments],
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": search, **(environ or {})},
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:
+    """Exit code, standard output, standard error."""
+    process = start("run", *arguments, cwd=cwd)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def report_in(directory: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((directory / "report.json").read_text())
+    return document
+
+
+def living_with(mark: str) -> list[str]:
+    """Command lines of processes that have the mark in their environment, as all descendants of a run do."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text())
+        except OSError:  # gone meanwhile, or of someone else
+            continue
+    return found
+
+
+def test_the_whole_way(folder: Path) -> None:
+    """A pass and a fail: exit code 1, the failure last with its command, three reports and the histories."""
+    code, out, err = run("scenarios", "--seed", "5", cwd=folder)
+    assert (code, err) == (1, "")
+    lines = out.splitlines()
+    assert lines[0].startswith("2 scenarios, transport json, ")
+    assert lines[0].endswith(", seed 5")
+    assert any(line.startswith("fail: Better than it was (scenarios/wrong.yaml, json, seed 5)") for line in lines)
+    assert lines[-2].startswith("2 scenarios: 1 pass, 0 unknown, 1 fail in ")
+    assert lines[-1] == "reports: reports/latest/report.json"
+    reports = folder / "reports" / "latest"
+    assert sorted(each.name for each in reports.iterdir()) == ["histories", "junit.xml", "report.json", "summary.md"]
+    document = report_in(reports)
+    assert [result["verdict"] for result in document["results"]] == ["pass", "fail"]
+    assert [result["children"][0]["handled"] for result in document["results"]] == [20, 20]
+    root = ElementTree.parse(reports / "junit.xml").getroot()
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("2", "1", "0")
+    assert (reports / "summary.md").read_text().startswith("# gostage-sim: fail\n")
+
+
+def test_two_workers_give_the_verdicts_of_one(folder: Path) -> None:
+    """Scenarios side by side do not change what is judged."""
+    verdicts = []
+    for workers in ("1", "2"):
+        run("scenarios", "--seed", "5", "--workers", workers, "--report", workers, cwd=folder)
+        results = report_in(folder / workers)["results"]
+        verdicts.append(
+            [[result["scenario"], *((each["name"], each["verdict"]) for each in result["guarantees"])]
+             for result in results]
+        )  # fmt: skip
+    assert verdicts[0] == verdicts[1]
+
+
+def test_the_command_under_a_failure_repeats_it(folder: Path) -> None:
+    """Pasted into a shell it runs the one scenario with the same seed, to the same verdict and reason."""
+    run("scenarios", cwd=folder)
+    first = report_in(folder / "reports" / "latest")["results"][1]
+    program, command, *arguments = shlex.split(first["reproduce"])
+    assert (program, command) == ("gostage-sim", "run")
+    assert run(*arguments, "--report", "again", cwd=folder)[0] == 1
+    (again,) = report_in(folder / "again")["results"]
+    same = ("scenario", "file", "seed", "verdict", "reason")
+    assert [again[key] for key in same] == [first[key] for key in same]
+
+
+@pytest.mark.parametrize("who", ["the group", "the tool"])
+def test_ctrl_c(folder: Path, who: str) -> None:
+    """It stops all processes, keeps the results so far, writes the report, exits 130; pressed twice, too."""
+    freeze = {"fault": "freeze: {}", "limits": "timeout: 60s", "tag": "freeze", "expect": "{outcome: timed_out}"}
+    text = SCENARIO.format(name="Stands still", **freeze)
+    (folder / "scenarios" / "wrong.yaml").write_text(f"timeout: 100s\n{text}")
+    mark = f"GOSTAGE_SIM_TEST={uuid.uuid4()}"
+    name, _, value = mark.partition("=")
+    started = "run", "scenarios", "--workers", "1"
+    process = start(*started, cwd=folder, environ={name: value}, start_new_session=True)
+    assert process.stdout is not None
+    while not (line := process.stdout.readline()).startswith("[1/2]"):
+        assert line, process.communicate()
+    for _ in range(2):
+        if who == "the group":
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
+    assert "1 scenario without a result: the run was interrupted" in out
+    document = report_in(folder / "reports" / "latest")
+    assert document["run"]["interrupted"] is True
+    assert [result["scenario"] for result in document["results"]] == ["A bad pointer"]
+    assert [missing["scenario"] for missing in document["run"]["not_run"]] == ["Stands still"]
+    assert living_with(mark) == []
+
+
+def test_a_reader_that_goes_away_does_not_end_the_run(folder: Path) -> None:
+    """`gostage-sim run … | head -0`: the reports are written, the exit code is the verdict's, no word on stderr."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = start("run", "scenarios", "-k", "pointer", cwd=folder, stdout=writer)
+    os.close(writer)
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 0
+    assert report_in(folder / "reports" / "latest")["summary"] == {"pass": 1, "unknown": 0, "fail": 0}
+
+
+def test_a_person_at_a_terminal_sees_what_runs(folder: Path) -> None:
+    """On a terminal the names of running scenarios are shown while they run, and verdicts have colours."""
+    master, slave = os.openpty()
+    environ = {"TERM": "xterm-256color", "CI": "", "NO_COLOR": "", "COLUMNS": "120"}
+    process = start("run", "scenarios", cwd=folder, environ=environ, stdout=slave)
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(master, 65536)
+        except OSError:  # EIO: the last one who had it open is gone
+            break
+    os.close(master)
+    process.communicate(timeout=60)
+    assert process.returncode == 1
+    progress, _, table = shown.partition(b"transport")[2].partition(b"reason")
+    assert b"A bad pointer" in progress
+    assert b"/2" in progress
+    assert b"\x1b[32mpass" in table
+    assert b"\x1b[1;31mfail" in table
