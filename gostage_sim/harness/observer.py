@@ -71,9 +71,9 @@ def observe(plan: Plan, folder: Path) -> None:
         (folder / "tmp").mkdir()
         journal = Journal(str(folder / OBSERVER_NAME))
         stack.callback(journal.close)
-        listener = Listener(str(folder))
-        stack.callback(listener.close)
         stack.callback(_end_leftovers, journal, ignored)
+        listener = Listener(str(folder))
+        stack.callback(listener.close)  # a child that came too late to be heard learns it now and leaves
         subject = stack.enter_context(_subject(folder, journal))
         Watch(plan, folder, journal, listener, subject, ignored).run()
 

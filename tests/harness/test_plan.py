@@ -1,0 +1,74 @@
+"""A scenario as the plan that processes read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from gostage_sim.faults.contract import Placement
+from gostage_sim.harness.plan import expected_messages, make_plan, read_plan, write_plan
+from gostage_sim.scenario.model import Call, Child, Expectation, Handler, Log, Put, Scenario, Send
+
+MakeScenario = Callable[..., Scenario]
+
+
+def test_a_plan_is_json_and_comes_back_as_it_was(scenario: MakeScenario, tmp_path: Path) -> None:
+    """What observer, subject, children and collector read is one and the same."""
+    made = scenario(
+        ("freeze", Placement("byte", message=3, byte=2), {}),
+        ("slow", Placement("step", step=1), {"delay": 0.25}),
+        handlers={"log": Handler(delay=0.001)},
+        expect={"victim": Expectation(outcome="timed_out", handled=3)},
+    )
+    plan = make_plan(made, seed=3, transport="json")
+    write_plan(plan, tmp_path)
+    assert read_plan(tmp_path) == plan
+    assert plan["handlers"] == {"log": 0.001}
+    victim = plan["children"][0]
+    assert victim["expect"] == {"outcome": "timed_out", "handled": 3}
+    assert [(fault["id"], fault["at"]) for fault in victim["faults"]] == [
+        ("victim#1", {"point": "byte", "message": 3, "byte": 2}),
+        ("victim#2", {"point": "step", "step": 1}),
+    ]
+    assert victim["faults"][1]["params"] == {"form": "per_message", "delay": 0.25}
+
+
+def test_copies_have_names_and_files_of_their_own(scenario: MakeScenario) -> None:
+    """`copies: 2` are two children; the recovery comes last, whatever is in the scenario."""
+    children = make_plan(scenario(), seed=1, transport="json")["children"]
+    assert [(child["name"], child["group"], child["role"]) for child in children] == [
+        ("victim", "victim", "sibling"),
+        ("sibling[1]", "sibling", "sibling"),
+        ("sibling[2]", "sibling", "sibling"),
+        ("recovery", "recovery", "recovery"),
+    ]
+    assert len({child["journal"] for child in children}) == 4
+
+
+def test_siblings_stop_after_a_third_and_two_thirds_of_their_messages(scenario: MakeScenario) -> None:
+    """Gates stand at message numbers; victims and the recovery have none."""
+    children = make_plan(scenario(("noop", Placement("result"), {})), seed=1, transport="json")["children"]
+    assert [child["gates"] for child in children] == [
+        None,
+        {"before": 30, "during": 60},
+        {"before": 30, "during": 60},
+        None,
+    ]
+
+
+def test_what_a_child_is_expected_to_send() -> None:
+    """Sends and logs count, puts send nothing; what a user's action sends nobody knows beforehand."""
+    steps = (Send(count=5), Log(message="x"), Put(key="k"))
+    assert expected_messages(steps) == 6
+    assert expected_messages((*steps, Call(target="a.b:c"))) is None
+
+
+def test_pools_are_rendered_for_the_placeholders_a_child_uses(scenario: MakeScenario) -> None:
+    """Faker runs in the observer only; a child without placeholders gets no values."""
+    plain = Child(steps=(Send(payload={"i": "{i}"}),))
+    plan = make_plan(scenario(children={"a": plain, "b": Child(steps=(Send(payload="{faker.name}"),))}), seed=1,
+                     transport="json")  # fmt: skip
+    assert plan["children"][0]["pools"] == {}
+    assert list(plan["children"][1]["pools"]) == ["faker.name"]
+    json.dumps(plan)

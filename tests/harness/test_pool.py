@@ -1,0 +1,110 @@
+"""The pool of observers: results as they come, and no process left whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gostage_sim.faults.contract import Placement
+from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.harness import proc
+from gostage_sim.harness.pool import ObserverPool
+from gostage_sim.scenario.model import Scenario
+
+MakeScenario = Callable[..., Scenario]
+
+AT_MESSAGE_40 = Placement("message", message=40)
+FOREVER = ("slow", Placement("definition"), {"form": "never_ready"})
+
+
+def _wait_for(seen: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)  # processes of processes of others: nobody tells
+
+
+def _running(names: tuple[str, ...] = ("gostage_sim.harness",)) -> list[int]:
+    """Subjects and children of scenarios, anywhere below this process or orphaned."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                line = Path(f"/proc/{entry}/cmdline").read_bytes().decode(errors="replace")
+                environ = Path(f"/proc/{entry}/environ").read_bytes()
+            except OSError:
+                continue
+            if any(name in line for name in names) and MARK in environ:
+                found.append(int(entry))
+    return found
+
+
+MARK = f"GOSTAGE_SIM_TEST={os.getpid()}".encode()
+
+
+@pytest.fixture(autouse=True)
+def _marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, _, value = MARK.decode().partition("=")
+    monkeypatch.setenv(name, value)
+
+
+def test_every_scenario_gets_its_result_and_its_history(scenario: MakeScenario, tmp_path: Path) -> None:
+    """Two observers run four scenarios; names that are alike get histories of their own."""
+    made = [scenario(("crash", AT_MESSAGE_40, {}), name=name) for name in ("one", "two", "two", "Größe / 4")]
+    started: list[str] = []
+    (tmp_path / "histories" / "old").mkdir(parents=True)
+    with ObserverPool(workers=2, directory=tmp_path) as pool:
+        results = list(pool.run(made, seed=1, on_started=lambda scenario: started.append(scenario.name)))
+    assert sorted(result.scenario for result in results) == sorted(scenario.name for scenario in made)
+    assert {result.verdict for result in results} == {Verdict.PASS}
+    assert started == ["one", "two", "two", "Größe / 4"]
+    assert sorted(path.name for path in (tmp_path / "histories").iterdir()) == ["gr-e-4", "one", "two", "two-2"]
+    assert {result.extra["history"] for result in results} == set(map(str, (tmp_path / "histories").iterdir()))
+
+
+def test_a_dead_observer_costs_one_verdict(scenario: MakeScenario) -> None:
+    """Killing an observer gives unknown for its scenario, naming how it died; the next one runs all the same."""
+    with ObserverPool(workers=1) as pool:
+        results = pool.run([scenario(FOREVER, name="killed"), scenario(name="next")], seed=1)
+
+        def kill() -> None:
+            _wait_for(lambda: len(_running(("harness.child",))) >= 3)
+            (observer,) = pool._observers
+            os.kill(observer.process.pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        first = next(results)
+        killer.join()
+        assert first.verdict is Verdict.UNKNOWN
+        assert first.reason.endswith("ended in the middle of it: killed by SIGKILL")
+        _wait_for(lambda: not _running())
+        assert [(result.scenario, result.verdict) for result in results] == [("next", Verdict.PASS)]
+    _wait_for(lambda: not _running())
+
+
+def test_leaving_the_block_ends_every_process(scenario: MakeScenario) -> None:
+    """An interrupted run leaves nobody: observers end their subjects, and those take their children with them."""
+    with pytest.raises(KeyboardInterrupt), ObserverPool(workers=2) as pool:
+        results = pool.run([scenario(FOREVER), scenario(FOREVER)], seed=1)
+        thread = threading.Thread(target=lambda: next(results, None), daemon=True)
+        thread.start()
+        _wait_for(lambda: len(_running(("harness.child",))) >= 6)
+        observers = [observer.process.pid for observer in pool._observers]
+        for pid in observers:
+            os.kill(pid, signal.SIGINT)  # as a terminal would send it to all
+        raise KeyboardInterrupt
+    assert _running() == []
+    assert [proc.stat(pid) for pid in observers] == [None, None]
+
+
+def test_workers_must_be_at_least_one() -> None:
+    """Zero workers would wait for ever."""
+    with pytest.raises(ValueError, match=r"^workers must be 1 or more; found 0$"):
+        ObserverPool(workers=0)
