@@ -7,6 +7,7 @@ one lock, so that a point means the same however many threads send.
 from __future__ import annotations
 
 from _thread import RLock
+from functools import lru_cache
 from zlib import crc32
 
 from gostage_sim.gostage.child.channel import BLOCK_BYTES, JsonChannel
@@ -27,7 +28,17 @@ def message_crc(type: str, payload: Any) -> int:
     The same on both sides of the wire: the encoder is one and the same, and decoding keeps the order of keys, the
     digits of floats and the kind of every value.
     """
-    return crc32(encode_frame(type, payload, ""))
+    return crc32(encode_value(payload).encode(), _crc_of_start(type))
+
+
+@lru_cache(maxsize=1024)
+def _crc_of_start(type: str) -> int:
+    return crc32(_start_of(type))
+
+
+def _start_of(type: str) -> bytes:
+    """The line up to the payload."""
+    return f'{{"type":{encode_value(type)},"payload":'.encode()
 
 
 class Stop:
@@ -68,8 +79,7 @@ class JournallingChannel(JsonChannel):
     def send_many(self, type: str, payloads: Iterable[Any], context: ActionContext | None = None) -> None:
         """Many messages of one type, in blocks that end where something has to happen."""
         suffix = self._suffix(context).encode()
-        prefix = f'{{"type":{encode_value(type)},"payload":'.encode()
-        start = crc32(prefix)
+        prefix, start = _start_of(type), _crc_of_start(type)
         frames: list[bytes] = []
         sums: list[int] = []
         size = 0
@@ -115,7 +125,7 @@ class JournallingChannel(JsonChannel):
             while position < len(frames):
                 for action in tuple(self.before_each):
                     action()
-                room = 1 if self.before_each else self._room()
+                room = 1 if self.before_each else self._room(len(frames) - position)
                 if room:
                     part = frames[position : position + room]
                     self._write_whole(type, part, sums[position : position + room])
@@ -125,10 +135,10 @@ class JournallingChannel(JsonChannel):
                     position += 1
                 self._pass_points()
 
-    def _room(self) -> int | None:
-        """How many messages may go out in one write; 0 when the next one has a stop inside; None without a stop."""
+    def _room(self, waiting: int) -> int:
+        """How many of the waiting messages may go out in one write; 0 when the next one has a stop inside."""
         stop = self._next_stop()
-        return None if stop is None else stop.message - self.count - (stop.byte is not None)
+        return waiting if stop is None else min(waiting, stop.message - self.count - (stop.byte is not None))
 
     def _write_whole(self, type: str, frames: list[bytes], sums: list[int]) -> None:
         data = frames[0] if len(frames) == 1 else b"".join(frames)

@@ -100,7 +100,7 @@ class Subject:
 
     def _handle(self, message: gostage.Message) -> None:
         crc = message_crc(message.type, message.payload)
-        child = self._index.get(message.context.workflow_id, STRANGER)
+        child = self._index.get(message.origin.workflow_id, STRANGER)
         with self._lock:
             self._journal.handled(child, message.type, crc)
 

@@ -83,7 +83,7 @@ class _Sources:
                 if needed:
                     problems.append(f"there is no journal of {whose}")
                 return _EMPTY
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, KeyError) as error:
                 problems.append(f"the journal of {whose} cannot be read: {error}")
                 return _EMPTY
             if found.torn and whose in ("the parent", "the observer"):

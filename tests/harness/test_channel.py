@@ -186,10 +186,12 @@ def test_what_precedes_a_bad_payload_is_sent(wire: Wire) -> None:
 def test_messages_of_many_threads_are_recorded_in_the_order_of_the_wire(wire: Wire) -> None:
     """The journal and the wire agree on the order, whoever sends."""
     channel = wire.channel(Stop(500, lambda: None))
-    threads = [
-        threading.Thread(target=lambda n=n: [channel.send("data", [n, i]) for i in range(200)])  # type: ignore[misc]
-        for n in range(4)
-    ]
+
+    def send(number: int) -> None:
+        for i in range(200):
+            channel.send("data", [number, i])
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

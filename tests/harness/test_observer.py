@@ -52,7 +52,9 @@ CASES: list[tuple[str, Placement, dict[str, Any], str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "at", "params", "outcome"), CASES, ids=[f"{case[0]}-{case[1].point}" for case in CASES])
+@pytest.mark.parametrize(
+    ("kind", "at", "params", "outcome"), CASES, ids=[f"{case[0]}-{case[1].point}" for case in CASES]
+)
 def test_a_fault_strikes_and_the_parent_passes(
     kind: str, at: Placement, params: dict[str, Any], outcome: str, scenario: MakeScenario, tmp_path: Path
 ) -> None:
@@ -170,9 +172,7 @@ def test_a_parent_that_takes_too_long_is_ended(
     """A stopped parent is killed after the timeout of the scenario, and the report says so."""
     monkeypatch.setattr("gostage_sim.harness.watch.MARGIN_S", 0.2)
     stopper = _when_there_are_children(os.getpid(), lambda pid: os.kill(pid, signal.SIGSTOP))
-    result, history = _run(
-        scenario(("slow", Placement("definition"), {"form": "never_ready"}), timeout=1.0), tmp_path
-    )
+    result, history = _run(scenario(("slow", Placement("definition"), {"form": "never_ready"}), timeout=1.0), tmp_path)
     stopper.join()
     assert _verdicts(result)["parent-alive"][0] is Verdict.FAIL
     assert history.problems[0] == (

@@ -91,15 +91,20 @@ def test_a_dead_observer_costs_one_verdict(scenario: MakeScenario) -> None:
 
 def test_leaving_the_block_ends_every_process(scenario: MakeScenario) -> None:
     """An interrupted run leaves nobody: observers end their subjects, and those take their children with them."""
-    with pytest.raises(KeyboardInterrupt), ObserverPool(workers=2) as pool:
-        results = pool.run([scenario(FOREVER), scenario(FOREVER)], seed=1)
-        thread = threading.Thread(target=lambda: next(results, None), daemon=True)
-        thread.start()
+    observers: list[int] = []
+
+    def interrupt() -> None:
         _wait_for(lambda: len(_running(("harness.child",))) >= 6)
-        observers = [observer.process.pid for observer in pool._observers]
-        for pid in observers:
-            os.kill(pid, signal.SIGINT)  # as a terminal would send it to all
-        raise KeyboardInterrupt
+        observers.extend(observer.process.pid for observer in pool._observers)
+        for pid in (*observers, os.getpid()):
+            os.kill(pid, signal.SIGINT)  # as a terminal sends it to all
+
+    with ObserverPool(workers=2) as pool:
+        terminal = threading.Thread(target=interrupt)
+        terminal.start()
+        with pytest.raises(KeyboardInterrupt):
+            list(pool.run([scenario(FOREVER), scenario(FOREVER)], seed=1))
+        terminal.join()
     assert _running() == []
     assert [proc.stat(pid) for pid in observers] == [None, None]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gostage_sim.harness import proc
+from gostage_sim.history.model import Resources
 
 
 @contextmanager
@@ -112,7 +113,7 @@ print(flush=True)
         assert process.stdout is not None
         below = frozenset(found.pid for found in proc.descendants(os.getpid())) - {process.pid}
 
-        def count() -> proc.Resources:
+        def count() -> Resources:
             found = proc.resources(process.pid, reaper=os.getpid(), ignored=below, temp=tmp_path)
             assert found is not None
             return found

@@ -232,6 +232,8 @@ class Session:
         if self._result.get("success") is True:
             # No status at all: somebody else in this program reaped the child. Then its own word is the best there is.
             return (Outcome.COMPLETED if status.exit_code in (0, None) else Outcome.EXITED), error
+        if status.exit_code == 0 and not self._foreign:
+            return Outcome.EXITED, error  # ours never leave with 0 after a failure; something else ended this one
         facts = self._result.get("error")
         if isinstance(facts, dict) and facts.get("panicked") is True:
             return Outcome.PANICKED, error

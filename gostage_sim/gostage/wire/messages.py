@@ -6,6 +6,7 @@ where in the child's workflow the message was sent.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -43,6 +44,16 @@ class _Where(msgspec.Struct):
     action_name: str = ""
 
 
+@lru_cache(maxsize=64)  # an action says the same with each of its messages
+def _read_where(data: bytes) -> _Where:
+    if not data:
+        return _Where()
+    try:
+        return msgspec.json.decode(data, type=_Where)
+    except DECODE_ERRORS:
+        return _Where()  # a foreign child may use the key for something of its own
+
+
 class Message(msgspec.Struct):
     """One message: its type, and its payload as decoded from JSON."""
 
@@ -54,13 +65,16 @@ class Message(msgspec.Struct):
     _sequence: Any = 0
 
     @property
+    def origin(self) -> Origin:
+        """The part of `context` that the parent knows by itself; costs nothing."""
+        origin: Origin = self._origin
+        return origin
+
+    @property
     def context(self) -> MessageContext:
         """Where it comes from; made when asked for, because most handlers do not ask."""
-        origin: Origin = self._origin
-        try:
-            where = msgspec.json.decode(self._where, type=_Where) if bytes(self._where) else _Where()
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            where = _Where()  # a foreign child may use the key for something of its own
+        origin = self.origin
+        where = _read_where(bytes(self._where))
         return MessageContext(
             workflow_id=origin.workflow_id,
             stage_id=where.stage_id,

@@ -58,7 +58,9 @@ def end(core: Session, exit_code: int | None = 0, signal: str | None = None) -> 
         (b"", 3, None, True, Outcome.EXITED),
         (b"", None, "SIGKILL", False, Outcome.SIGNALED),
         (line("workflow_result", "not an object"), 0, None, False, Outcome.EXITED),
-        (line("workflow_result", {"success": "yes"}), 0, None, False, Outcome.FAILED),
+        (line("workflow_result", {"success": "yes"}), 1, None, False, Outcome.FAILED),
+        (FAILURE, 0, None, False, Outcome.EXITED),
+        (FAILURE, 0, None, True, Outcome.FAILED),
         (FAILURE + SUCCESS, 0, None, False, Outcome.COMPLETED),
     ],
 )

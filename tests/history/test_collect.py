@@ -1,0 +1,143 @@
+"""Run folders with damage: the rest of the evidence is used, and what is missing is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gostage_sim.history.collect import collect
+from gostage_sim.history.journal import STRANGER, Journal
+from gostage_sim.history.model import History
+
+CHILD = {
+    "name": "victim",
+    "group": "victim",
+    "role": "victim",
+    "timeout_s": 1.0,
+    "grace_s": 0.5,
+    "faults": [{"id": "victim#1", "kind": "noop", "params": {}, "at": {"point": "message", "message": 2}}],
+    "expect": {"outcome": "exited"},
+    "expected_messages": 3,
+    "journal": "child.journal",
+}
+
+BASELINE: dict[str, Any] = dict.fromkeys(
+    ("processes", "zombies", "fds", "sockets", "threads", "temp_files", "rss_anon_bytes"), 1
+)
+
+
+class Run:
+    """A run folder in the making."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        plan = {"scenario": {"name": "s"}, "transport": "json", "seed": 1, "children": [CHILD]}
+        (folder / "plan.json").write_text(json.dumps(plan))
+        self.child, self.subject, self.heart, self.observer = (
+            Journal(str(folder / f"{name}.journal")) for name in ("child", "subject", "heart", "observer")
+        )
+        self.observer.event("subject", pid=10)
+        self.observer.event("baseline", t_ns=5, **BASELINE)
+
+    def collect(self) -> History:
+        for journal in (self.child, self.subject, self.heart, self.observer):
+            journal.close()
+        return collect(self.folder)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+def test_an_undamaged_run_has_no_problems(run: Run) -> None:
+    """Nothing is missing of a run in which nothing happened."""
+    history = run.collect()
+    assert history.problems == ()
+    assert (history.parent.pid, history.parent.finished, history.children[0].expect) == (
+        10,
+        False,
+        {"outcome": "exited"},
+    )
+
+
+def test_the_kernels_word_comes_from_the_observer_and_else_from_the_subject(run: Run) -> None:
+    """The observer's is preferred; what was peeked in the subject stands in for it; both are dated when it was gone."""
+    run.observer.event("hello", child="victim", pid=11)
+    run.observer.event("gone", child="victim")
+    run.subject.event("kernel", pid=11, exit_code=None, signal="SIGKILL")
+    run.subject.event("kernel", pid=12, exit_code=0, signal=None)
+    end = run.collect().children[0].exit
+    assert end is not None
+    assert (end.exit_code, end.signal, end.source) == (None, "SIGKILL", "waitid")
+
+
+def test_missing_journals_are_problems(run: Run) -> None:
+    """A child that said hello must have left a journal; a parent must have left two."""
+    run.observer.event("hello", child="victim", pid=11)
+    for name in ("child", "subject", "heart"):
+        (run.folder / f"{name}.journal").unlink()
+    assert run.collect().problems == (
+        "there is no journal of victim",
+        "there is no journal of the parent",
+        "there is no journal of the parent's heart",
+    )
+
+
+def test_a_child_that_never_said_hello_needs_no_journal(run: Run) -> None:
+    """A child that died before it could open one is not missing evidence."""
+    (run.folder / "child.journal").unlink()
+    assert run.collect().problems == ()
+
+
+def test_a_damaged_journal_is_a_problem_and_not_an_exception(run: Run) -> None:
+    """A file of rubbish costs what it held, nothing else."""
+    run.child.event("armed", fault="victim#1")
+    run.subject.close()
+    (run.folder / "subject.journal").write_bytes(b"\xff" * 240)
+    history = run.collect()
+    assert history.problems == ("the last record in the journal of the parent is torn",)
+    assert history.children[0].faults[0].armed_ns is not None
+
+
+def test_messages_in_the_name_of_nobody_are_a_problem(run: Run) -> None:
+    """A message attributed to a workflow that was never spawned is reported."""
+    run.subject.handled(STRANGER, "data", 1)
+    assert run.collect().problems == ("1 messages were handled in the name of a child that nobody knows",)
+
+
+def test_a_cut_that_was_completed_is_no_raw_frame(run: Run) -> None:
+    """A fault that returned in the middle of a message let it be finished; only an unfinished one is a bad line."""
+    run.child.sending("data", 1)
+    run.child.event("cut", offset=0, length=5)
+    run.child.written(1)
+    run.child.sending("data", 2)
+    run.child.event("cut", offset=20, length=7)
+    child = run.collect().children[0]
+    assert [(frame.offset, frame.length, frame.sent_before) for frame in child.raw] == [(20, 7, 1)]
+    assert (len(child.sent), child.in_kernel) == (2, 1)
+
+
+def test_notes_of_both_sides_are_in_the_order_of_time(run: Run) -> None:
+    """What child and observer wrote about a fault is one list, each note with its author."""
+    run.child.event("note", fault="victim#1", facts={"holding": True, "by": "liar"})
+    run.observer.event("note", fault="victim#1", facts={"signalled": "SIGKILL"})
+    notes = run.collect().children[0].faults[0].notes
+    assert [(note["by"], note.get("holding"), note.get("signalled")) for note in notes] == [
+        ("child", True, None),
+        ("observer", None, "SIGKILL"),
+    ]
+
+
+def test_a_parent_that_never_came_to_work_is_named_with_its_last_words(run: Run) -> None:
+    """Without a baseline the end of the parent's stderr is the best evidence there is."""
+    run.observer.close()
+    (run.folder / "observer.journal").unlink()
+    run.observer = Journal(str(run.folder / "observer.journal"))
+    (run.folder / "subject.stderr").write_text("Traceback\nImportError: no\n\n")
+    assert run.collect().problems == (
+        "the parent never came to its first spawn; the last line of its stderr is: ImportError: no",
+    )
