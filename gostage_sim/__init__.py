@@ -11,8 +11,9 @@ The map of the house, upper rooms import lower ones, never the other way:
 * `faults`                 one fault a file: what is broken, where, how, and what witnesses it
 * `history`                journals that survive SIGKILL, and the merged history
 * `gostage`                the engine, complete alone: workflows, and sub-workflows in child processes
+* `units`                  durations and sizes as scenario files write them
 
-Nothing is imported here: a child process runs every parent `__init__`, and its start-up counts.
+Nothing is imported here: a child process runs the facade of every package above its module, and its start-up counts.
 """
 
 __version__ = "0.1.0"

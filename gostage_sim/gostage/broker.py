@@ -37,11 +37,13 @@ class Broker:
         """Call `handler(message)` for every message of this type; several handlers run in the order registered."""
         if not isinstance(type, str) or not type:
             raise TypeError(f"a message type is a non-empty str; found {type!r}")
+        _require_callable(handler)
         with self._lock:
             self._by_type[type] = (*self._by_type.get(type, ()), handler)
 
     def register_default_handler(self, handler: Handler) -> None:
         """Call `handler(message)` for every message whose type has no handler."""
+        _require_callable(handler)
         with self._lock:
             self._default = (*self._default, handler)
 
@@ -67,3 +69,8 @@ class Broker:
             return
         for payload in payloads:
             self.send(type, payload, context)
+
+
+def _require_callable(handler: object) -> None:
+    if not callable(handler):
+        raise TypeError(f"a handler is called with the message; found {handler!r}, which cannot be called")

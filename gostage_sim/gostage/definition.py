@@ -70,7 +70,7 @@ class SubWorkflowDef(msgspec.Struct, kw_only=True, omit_defaults=True, rename="c
 
 
 def _without_nulls(part: Any, *, inside: str = "") -> Any:
-    """Drop null members of the definition itself (Go writes nil slices so), but none inside the application's values."""
+    """Drop null members of the definition (Go writes nil slices so), but none inside the application's values."""
     if inside in ("params", "initialStore"):
         return part
     if isinstance(part, dict):

@@ -26,6 +26,10 @@ def register_action(id: str, factory: Callable[[], Action]) -> None:
     """
     import sys
 
+    if not isinstance(id, str) or not id:
+        raise TypeError(f"an action id is a non-empty str; found {id!r}")
+    if not callable(factory):
+        raise TypeError(f"the factory of action {id!r} must be callable, as a class is; found {factory!r}")
     caller = sys._getframe(1)
     if caller.f_code.co_filename == __file__:  # through the decorator: the place is its user's
         caller = caller.f_back or caller
@@ -55,7 +59,12 @@ def new_action(id: str) -> Action:
     known = _factories.get(id)
     if known is None:
         raise unknown_actions((id,))
-    return known[0]()
+    made = known[0]()
+    if not isinstance(made, Action):
+        raise RegistrationError(
+            f"the factory of action {id!r}, registered at {known[1]}, made {type(made).__name__}, expected an Action"
+        )
+    return made
 
 
 def registered_ids() -> list[str]:

@@ -41,7 +41,8 @@ class Store:
         if value is _MISSING:
             raise KeyMissingError(f"the store holds nothing under {key!r}")
         if not isinstance(value, type_) or (isinstance(value, bool) and type_ is int):
-            raise WrongTypeError(f"the store holds {type(value).__name__} under {key!r}, not {type_.__name__}")
+            wanted = getattr(type_, "__name__", type_)  # `int | None` has no name
+            raise WrongTypeError(f"the store holds {type(value).__name__} under {key!r}, not {wanted}")
         return value
 
     def get_or_default(self, key: str, default: T) -> T:

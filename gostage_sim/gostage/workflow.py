@@ -43,7 +43,9 @@ class Workflow:
         UnknownActionError names every action id that is not registered in this process; DefinitionError says which part
         has the wrong shape.
         """
-        document = definition if isinstance(definition, dict) else definition.to_document()  # type: ignore[union-attr]
+        if not isinstance(definition, dict) and not hasattr(definition, "to_document"):
+            raise TypeError(f"from_def() takes a SubWorkflowDef or a dict; found {type(definition).__name__}")
+        document = definition if isinstance(definition, dict) else definition.to_document()
         workflow = cls(**_identity(document, "the definition"))
         stages = [_part(stage, f"stages[{i}]") for i, stage in enumerate(_list(document, "stages", "the definition"))]
         known = set(registered_ids())

@@ -8,6 +8,7 @@ Map of the room:
 * `director`   decides who waits and who goes; no I/O
 * `control`    the control socket, both ends
 * `proc`       readings of `/proc`, pidfds, the kernel's word on how a process ended
+* `limits`     room for the descriptors of hundreds of children
 * `plan`       a scenario as JSON files that subject and children read
 * `subject`    the parent under test: `python -m gostage_sim.harness.subject`
 * `child`      a child: `python -m gostage_sim.harness.child`
@@ -15,6 +16,8 @@ Map of the room:
 * `channel`    the child's journalling channel, where faults strike
 * `verdict`    a history, judged, as a result
 * `result`     the shape of that result
+* `saboteurs`  the engine broken on purpose, one way for each guarantee
+* `selftest`   sees that every saboteur is caught
 
 Nothing is imported here: children run this module.
 """

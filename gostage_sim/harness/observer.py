@@ -87,7 +87,8 @@ def _subject(folder: Path, journal: Journal) -> Iterator[int]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "TMPDIR": str(folder / "tmp")},
+            # Children import the user's actions from where the scenario's loader found them.
+            env={**os.environ, "TMPDIR": str(folder / "tmp"), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,
         )
     journal.event("subject", pid=process.pid)

@@ -12,7 +12,6 @@ import shutil
 import signal
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ import multiprocess  # type: ignore[import-untyped]
 from multiprocess.connection import wait  # type: ignore[import-untyped]
 
 from gostage_sim.harness import proc
+from gostage_sim.harness.limits import allow_many_files
 from gostage_sim.harness.observer import run_plan
 from gostage_sim.harness.plan import Plan, make_plan
 from gostage_sim.harness.result import ScenarioResult
@@ -84,18 +84,28 @@ class ObserverPool:
         on_started: Callable[[Scenario], None] | None = None,
     ) -> Iterator[ScenarioResult]:
         """Run them all; results come in the order in which they are done."""
-        waiting = deque(scenarios)
+        plans = ((scenario, make_plan(scenario, seed=seed, transport=transport)) for scenario in scenarios)
+        yield from self.run_plans(plans, on_started)
+
+    def run_plans(
+        self,
+        plans: Iterable[tuple[Scenario, Plan]],
+        on_started: Callable[[Scenario], None] | None = None,
+    ) -> Iterator[ScenarioResult]:
+        """As `run`, for plans made by the caller; each is taken when an observer is free for it."""
+        waiting = iter(plans)
+        following = next(waiting, None)
         busy: dict[_Pipe, tuple[_Observer, Plan, float]] = {}
         idle = list(self._observers)
-        while waiting or busy:
-            while waiting and len(busy) < self._workers:
-                scenario = waiting.popleft()
+        while following is not None or busy:
+            while following is not None and len(busy) < self._workers:
+                scenario, plan = following
                 observer = idle.pop() if idle else self._new_observer()
-                plan = make_plan(scenario, seed=seed, transport=transport)
                 if on_started is not None:
                     on_started(scenario)
                 observer.give(plan)
                 busy[observer.connection] = (observer, plan, time.monotonic())
+                following = next(waiting, None)
             for connection in wait(list(busy)):
                 observer, plan, started = busy.pop(connection)
                 try:
@@ -129,7 +139,11 @@ class _Observer:
         context = multiprocess.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_observe, args=(theirs, histories, runs), name="gostage-sim observer")
-        process.start()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the observer ignores it
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         return cls(process, ours)
 
@@ -164,8 +178,11 @@ def _observe(connection: _Pipe, histories: Path | None, runs: Path) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; the way out must not be interrupted
         raise _Stopped
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A handler and not SIG_IGN, which the subject and its children would inherit; the same goes for the mask.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
     signal.signal(signal.SIGTERM, stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    allow_many_files()
     with contextlib.suppress(EOFError, OSError, _Stopped):
         while True:
             plan = msgspec.msgpack.decode(connection.recv_bytes())

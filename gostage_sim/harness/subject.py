@@ -26,6 +26,7 @@ from gostage_sim.gostage.spawn.process import Process, signal_name
 from gostage_sim.gostage.wire.encode import encode_value
 from gostage_sim.harness.channel import message_crc
 from gostage_sim.harness.control import EXIT_ORPHANED, Client
+from gostage_sim.harness.limits import allow_many_files
 from gostage_sim.harness.steps import definition_of
 from gostage_sim.history.journal import STRANGER, Journal
 
@@ -197,10 +198,16 @@ def main() -> None:
     """Run the plan in the folder that the observer names."""
     # When the observer dies this process dies too, and with it, by the engine's own lifelines, every child.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    allow_many_files()
     import json
 
     folder = Path(sys.argv[1])
-    Subject(folder, json.loads((folder / "plan.json").read_text("utf-8"))).run()
+    plan = json.loads((folder / "plan.json").read_text("utf-8"))
+    if plan.get("saboteur") is not None:
+        from gostage_sim.harness.saboteurs import saboteur
+
+        saboteur(plan["saboteur"]).sabotage()
+    Subject(folder, plan).run()
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def unjudged(plan: Plan, reason: str, *, duration_s: float) -> ScenarioResult:
 def reproduce(plan: Plan) -> str:
     """A shell command that runs this scenario again in the same way."""
     scenario = plan["scenario"]
-    command = ["gostage-sim", "run", scenario["file"] or "-", "-k", scenario["name"]]
+    command = ["gostage-sim", "run", scenario["file"] or "-"]  # a file holds one scenario
     return shlex.join([*command, "--transport", plan["transport"], "--seed", str(plan["seed"])])
 
 

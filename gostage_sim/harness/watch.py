@@ -76,6 +76,7 @@ class Watch:
         self._deadline = time.monotonic() + self._timeout_s + grace_s + MARGIN_S
         self._baseline: Resources | None = None
         self._next_sample: float | None = None
+        self._rested_at = 0.0
         self._settling: tuple[Peer, float] | None = None
         self._subject_alive = True
         self._journalled_phase = Phase.GATHERING
@@ -191,7 +192,8 @@ class Watch:
         child = self._children[name] = _Child(name, peer.pid, pidfd, peer)
         self._journal.event("hello", child=name, pid=peer.pid)
         self._watch(pidfd, lambda: self._child_ended(child))
-        self._sample("sample")
+        if time.monotonic() >= self._rested_at:
+            self._sample("sample")
         peer.answer()
 
     def _release(self, names: list[str]) -> None:
@@ -275,7 +277,9 @@ class Watch:
                 self._journal.event("stopped", child=child.name)
         self._ask_for_exits()
         # With hundreds of children a sample takes long; it must not become the load of the machine.
-        self._next_sample = started + max(SAMPLE_INTERVAL_S, 10 * (time.monotonic() - started))
+        cost_s = time.monotonic() - started
+        self._rested_at = started + 4 * cost_s
+        self._next_sample = started + max(SAMPLE_INTERVAL_S, 10 * cost_s)
         return counted
 
     def _settle(self, now: float) -> None:

@@ -95,7 +95,7 @@ def test_the_history_says_what_happened(scenario: MakeScenario, tmp_path: Path) 
     opened, closed = history.window.opened_ns, history.window.closed_ns
     assert [(times < opened).sum(), ((times > opened) & (times < closed)).sum()] == [30, 30]
     assert (result.file, result.tags, result.seed) == ("x.yaml", ("smoke",), 7)
-    assert result.reproduce == "gostage-sim run x.yaml -k 'a small scenario' --transport json --seed 7"
+    assert result.reproduce == "gostage-sim run x.yaml --transport json --seed 7"
 
 
 def test_a_cut_message_is_a_raw_frame(scenario: MakeScenario, tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ class JsonChannel:
         self.fd = fd
         self._lock = RLock()
         self._suffixes: tuple[ActionContext | None, str] = (None, "}\n")
+        self._writing = False
+        self._torn = False
+        self._later: list[bytes] = []
 
     def send(self, type: str, payload: Any, context: ActionContext | None = None) -> None:
         """One message; when it returns, the bytes are in the kernel."""
@@ -99,8 +102,25 @@ class JsonChannel:
         return suffix
 
     def _write(self, data: bytes) -> None:
-        """All of it, blocking: a pipe takes what fits, and a parent that is behind slows this child down."""
+        """All of it, blocking: a pipe takes what fits, and a parent that is behind slows this child down.
+
+        Python runs signal handlers between two writes. One that raises leaves a torn line, which the next write ends
+        before it begins its own; one that sends has its line written after the one it interrupted.
+        """
+        if self._writing:
+            self._later.append(data)
+            return
+        self._writing = True
+        try:
+            self._write_all(b"\n" + data if self._torn else data)
+            while self._later:
+                self._write_all(self._later.pop(0))
+        finally:
+            self._writing = False
+
+    def _write_all(self, data: bytes) -> None:
         view = memoryview(data)
+        self._torn = True
         while view:
             try:
                 written = os.write(self.fd, view)
@@ -112,3 +132,4 @@ class JsonChannel:
             except OSError as error:
                 raise ChannelClosedError(f"the parent no longer reads this child's messages: {error}") from error
             view = view[written:]
+        self._torn = False

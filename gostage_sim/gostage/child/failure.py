@@ -44,8 +44,8 @@ class ThreadWatch:
     """Calls `report(error)` for an exception that nobody handled in a thread of this process.
 
     The standard library prints it and goes on, and a workflow that lost one of its threads would look completed.
-    `threading` costs a child its import, so the hook is set when somebody else imports it: this object is a finder of the
-    import system until then.
+    `threading` costs a child its import, so the hook is set when somebody else imports it: this object is a finder of
+    the import system until then.
     """
 
     def __init__(self, report: Callable[[BaseException], None]) -> None:

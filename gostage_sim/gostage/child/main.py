@@ -61,6 +61,7 @@ def _run(channel: JsonChannel) -> int:
         workflow = Workflow.from_def(document)
         try:
             Runner(broker=Broker(channel)).execute(workflow)
+            _join_threads()
         finally:
             final_store = workflow.store.export_all()
     except ChannelClosedError:
@@ -99,6 +100,19 @@ def _run(channel: JsonChannel) -> int:
     if panicked:
         return EXIT_PANICKED
     return 0 if result["success"] else EXIT_FAILED
+
+
+def _join_threads() -> None:
+    """Wait for the threads that actions started, daemons excepted: the result speaks for them as well.
+
+    The interpreter would wait for them too, but after the result was sent.
+    """
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        mine = threading.current_thread()
+        for thread in threading.enumerate():
+            if thread is not mine and not thread.daemon:
+                thread.join()
 
 
 def _send_final_store(channel: JsonChannel, values: dict[str, Any], result: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import math
 import os
 import select
 import signal
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,6 +34,8 @@ from gostage_sim.gostage.wire.messages import Message, Origin
 READ_BYTES = 64 * 1024
 STDERR_TAIL_BYTES = 64 * 1024
 MAX_HANDLER_ERRORS = 100
+MAX_POLL_MS = 3_600_000
+"""`poll` takes no more than 24 days, and no infinity; waking once an hour costs nothing."""
 
 
 class ChildHandle:
@@ -52,6 +55,11 @@ class ChildHandle:
         self._delivering = True
         self._result: SpawnResult | None = None
         self._process: Process | None = None
+        self._cancelled = False
+        self._wake_fd = -1
+        self._lock = threading.RLock()  # of the wake-up descriptor: cancel() comes from anywhere
+        self._waiting = threading.RLock()
+        self._in_wait = False
 
     @classmethod
     def start(
@@ -64,6 +72,7 @@ class ChildHandle:
         launcher: Launcher | None,
     ) -> Self:
         """Start the child; a child that cannot be started is a handle whose result is `start_failed`."""
+        _check_arguments(definition, initial_store, options)
         if initial_store:
             definition = msgspec.structs.replace(
                 definition, initial_store={**definition.initial_store, **initial_store}
@@ -96,15 +105,19 @@ class ChildHandle:
         """Handle messages in this thread until the child is gone. Never raises for what a child does.
 
         KeyboardInterrupt, SystemExit and the like, out of a handler or a signal, end the child first and then pass on.
+        Of several threads one does the work and the others get the same result.
         """
-        if self._result is None:
+        with self._waiting:
+            if self._in_wait and self._result is None:
+                raise RuntimeError("wait() was called by a handler of this same child, which would wait for itself")
+            self._in_wait = True
             try:
-                self._run()
-            except BaseException:
-                self._abandon()
-                raise
-        assert self._result is not None
-        return self._result
+                if self._result is None:
+                    self._run_to_the_end()
+            finally:
+                self._in_wait = False
+            assert self._result is not None
+            return self._result
 
     def __enter__(self) -> Self:
         return self
@@ -115,10 +128,14 @@ class ChildHandle:
             self._delivering = False
             self.wait()
 
+    def __del__(self) -> None:
+        if hasattr(self, "_lock"):
+            self._close_wake_fd()
+
     # --- start ------------------------------------------------------------------------------------------------------
 
     def _open(self, document: bytes, launcher: Launcher) -> None:
-        depth = int(os.environ.get(DEPTH_VARIABLE, "0") or 0)
+        depth = _own_depth()
         if depth >= self._options.max_depth:
             raise LaunchError(
                 f"spawn depth {self._options.max_depth} is reached: this process is itself a child of children. "
@@ -126,13 +143,9 @@ class ChildHandle:
             )
         with ExitStack() as stack:
             self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-            stack.callback(os.close, self._wake_fd)
-            process = launcher.start(self._options, depth + 1)
-            stack.callback(process.close)
-            self._pipe_bytes = fcntl(process.stdout, F_GETPIPE_SZ)
-            self._resources = stack.pop_all()
-        self._process = process
-        self._cancelled = False
+            stack.callback(self._close_wake_fd)
+            self._process = process = launcher.start(self._options, depth + 1)
+            stack.pop_all()
         origin = Origin(self._definition.id, process.pid, uuid.uuid4().hex)
         self._session = Session(self._options, origin, time.monotonic(), foreign=launcher.foreign)
         self._poll = select.poll()
@@ -158,7 +171,7 @@ class ChildHandle:
         session, poll = self._session, self._poll
         while not session.finished:
             deadline = session.deadline
-            wait_ms = None if deadline is None else max(0, math.ceil((deadline - time.monotonic()) * 1000))
+            wait_ms = None if deadline is None else _milliseconds(deadline - time.monotonic())
             for fd, _ in poll.poll(wait_ms):
                 action = self._on_ready.get(fd)
                 if action is not None:  # an earlier one of this round may have closed it
@@ -183,8 +196,9 @@ class ChildHandle:
         self._drain_stderr()
         session.reaped(process.reap())
         outcome, error = session.verdict()
-        self._resources.close()
-        self._on_ready.clear()
+        self._on_ready.clear()  # before the descriptors go: an interrupted end is done again, from its beginning
+        process.close()
+        self._close_wake_fd()
         status = session.exit_status
         self._result = SpawnResult(
             workflow_id=self._definition.id,
@@ -201,6 +215,13 @@ class ChildHandle:
             first_message_s=None if self._first_message is None else self._first_message - self._started,
             total_s=time.monotonic() - self._started,
         )
+
+    def _run_to_the_end(self) -> None:
+        try:
+            self._run()
+        except BaseException:
+            self._abandon()
+            raise
 
     def _abandon(self) -> None:
         """End the child without handling anything more; a second interruption kills it at once."""
@@ -237,7 +258,7 @@ class ChildHandle:
     def _write_definition(self) -> None:
         fd = self._running.stdin
         try:
-            written = os.write(fd, self._unwritten)
+            written = self._running.write_stdin(self._unwritten)
         except BlockingIOError:
             return
         except OSError:  # the child closed its end; how it goes on is its business
@@ -289,13 +310,20 @@ class ChildHandle:
 
     def _wake(self) -> None:
         if self._process is not None and self._result is None:
-            with contextlib.suppress(OSError):  # the loop ended at this moment
-                os.eventfd_write(self._wake_fd, 1)
+            with self._lock:
+                if self._wake_fd >= 0:  # else the loop ended at this moment
+                    os.eventfd_write(self._wake_fd, 1)
+
+    def _close_wake_fd(self) -> None:
+        with self._lock:
+            fd, self._wake_fd = self._wake_fd, -1
+            if fd >= 0:
+                os.close(fd)
 
     def _drain_stdout(self) -> None:
         """What the pipe holds now, and no more: somebody outside the group may go on writing for ever."""
-        left = self._pipe_bytes
         fd = self._running.stdout
+        left = fcntl(fd, F_GETPIPE_SZ) if fd in self._on_ready else 0  # asked now: a child may have enlarged it
         while fd in self._on_ready and left > 0:
             try:
                 chunk = os.read(fd, READ_BYTES)
@@ -341,4 +369,26 @@ class ChildHandle:
 
     def _record(self, message: Message, error: Exception) -> None:
         if len(self._handler_errors) < MAX_HANDLER_ERRORS:
-            self._handler_errors.append(HandlerError(message.type, message._sequence, error))
+            self._handler_errors.append(HandlerError.of(message.type, message._sequence, error))
+
+
+def _check_arguments(definition: object, initial_store: object, options: object) -> None:
+    """Wrong types are the caller's mistake and raise here; everything later is a result."""
+    if not isinstance(definition, SubWorkflowDef):
+        raise TypeError(f"a child is started from a SubWorkflowDef; found {type(definition).__name__}")
+    if initial_store is not None and not isinstance(initial_store, Mapping):
+        raise TypeError(f"initial_store is a mapping of keys to JSON values; found {type(initial_store).__name__}")
+    if options is not None and not isinstance(options, SpawnOptions):
+        raise TypeError(f"options is a SpawnOptions; found {type(options).__name__}")
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(0, math.ceil(min(seconds * 1000, MAX_POLL_MS)))
+
+
+def _own_depth() -> int:
+    """How deep this process is itself; what is no number was not written by a runner."""
+    try:
+        return int(os.environ.get(DEPTH_VARIABLE, "0"))
+    except ValueError:
+        return 0

@@ -25,6 +25,12 @@ class ResourceLimits:
     file_size_bytes: int | None = None
     """Of any file it writes; the kernel answers with SIGXFSZ, or Python with OSError."""
 
+    def __post_init__(self) -> None:
+        for name in ("memory_bytes", "cpu_s", "open_files", "file_size_bytes"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 0):
+                raise ValueError(f"ResourceLimits.{name} must be a whole number, 0 or more; found {value!r}")
+
 
 @dataclass(frozen=True, slots=True)
 class SpawnOptions:
@@ -52,7 +58,18 @@ class SpawnOptions:
 
     def __post_init__(self) -> None:
         for name, value in (("timeout_s", self.timeout_s), ("grace_s", self.grace_s), ("drain_s", self.drain_s)):
-            if value is not None and not value >= 0:
+            if value is None and name == "timeout_s":
+                continue
+            if not isinstance(value, int | float) or not value >= 0:
                 raise ValueError(f"SpawnOptions.{name} must be 0 or more seconds; found {value!r}")
-        if self.max_message_bytes < 1024:
+        if not isinstance(self.max_message_bytes, int) or self.max_message_bytes < 1024:
             raise ValueError(f"SpawnOptions.max_message_bytes must be at least 1024; found {self.max_message_bytes!r}")
+        if self.malformed not in ("quarantine", "fail"):
+            raise ValueError(f"SpawnOptions.malformed must be 'quarantine' or 'fail'; found {self.malformed!r}")
+        if not isinstance(self.limits, ResourceLimits):
+            raise TypeError(f"SpawnOptions.limits must be a ResourceLimits; found {self.limits!r}")
+        if not isinstance(self.inherit, tuple | list):
+            raise TypeError(f"SpawnOptions.inherit must be a tuple of names; found {self.inherit!r}")
+        for pair in self.environment.items():
+            if not all(isinstance(part, str) for part in pair):
+                raise TypeError(f"SpawnOptions.environment must map str to str; found {pair!r}")

@@ -12,10 +12,14 @@ import contextlib
 import fcntl
 import os
 import resource
+import select
 import signal
+import struct
 import subprocess
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from threading import RLock
 
 from gostage_sim.gostage.spawn.options import ResourceLimits, SpawnOptions
 from gostage_sim.gostage.spawn.session import ExitStatus
@@ -29,12 +33,15 @@ class Process:
     """A running child. Descriptors belong to this object; `close()` returns them all."""
 
     def __init__(self, argv: Sequence[str], options: SpawnOptions, environment: dict[str, str]) -> None:
+        self._open: set[int] = set()
+        self._reaped: ExitStatus | None = None
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._lock = RLock()  # signals come from other threads too, and must not meet the number's next owner
         with ExitStack() as stack:
+            stack.callback(self.close)
 
             def pipe() -> tuple[int, int]:
-                ends = os.pipe()
-                for end in ends:
-                    stack.callback(_close_quietly, end)
+                self._open.update(ends := os.pipe())
                 return ends
 
             child_stdin, self.stdin = pipe()
@@ -45,6 +52,7 @@ class Process:
                 fcntl.fcntl(self.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
             for end in (self.stdin, self.stdout, self.stderr):
                 os.set_blocking(end, False)
+            stack.callback(self._kill_and_reap)
             self._popen = subprocess.Popen(
                 argv,
                 stdin=child_stdin,
@@ -56,38 +64,60 @@ class Process:
                 env=environment,
             )
             self.pid = self._popen.pid
-            stack.callback(self._kill_and_reap)
             fcntl.fcntl(lifeline_end, fcntl.F_SETOWN, -self.pid)
             fcntl.fcntl(lifeline_end, fcntl.F_SETSIG, signal.SIGKILL)
             fcntl.fcntl(lifeline_end, fcntl.F_SETFL, fcntl.fcntl(lifeline_end, fcntl.F_GETFL) | os.O_ASYNC)
             self.pidfd = os.pidfd_open(self.pid)
+            self._open.add(self.pidfd)
             _set_limits(self.pid, options.limits)
-            stack.pop_all()
             for end in (child_stdin, child_stdout, child_stderr, lifeline_end):
-                os.close(end)
-        self._open = {self.stdin, self.stdout, self.stderr, self.lifeline, self.pidfd}
+                self.close_fd(end)
+            stack.pop_all()
+
+    def write_stdin(self, data: memoryview) -> int:
+        """What fits of `data` now, as os.write. A child that closed its stdin cannot raise SIGPIPE in this program.
+
+        Python ignores that signal, but a program that gave it its default back, as filters do, would die of it.
+        """
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+        try:
+            return os.write(self.stdin, data)
+        except BrokenPipeError:
+            signal.sigtimedwait({signal.SIGPIPE}, 0)  # it is pending, even where it is ignored: take it
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def signal_group(self, signum: int) -> None:
         """Send to the child and whoever is in its process group; nothing when all are gone.
 
         Only before `reap()`: until then the zombie keeps the group's number from being given to somebody else.
         """
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signum)
+        with self._lock, contextlib.suppress(ProcessLookupError, PermissionError):
+            if self._reaped is None:
+                os.killpg(self.pid, signum)
 
     def reap(self) -> ExitStatus:
-        """Take the exit status. Neither code nor signal when it is not to be had: taken by others, or still running."""
+        """Take the exit status, once. Neither code nor signal when it is not to be had.
+
+        That is: it is still running, or somebody else took it and the kernel is older than 6.15.
+        """
+        with self._lock:
+            if self._reaped is None:
+                self._reaped = self._take_status()
+                if self._popen is not None:
+                    self._popen.returncode = 0  # or Popen would wait for it, and for who has the number next
+            return self._reaped
+
+    def _take_status(self) -> ExitStatus:
         try:
             status = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG)
-        except ChildProcessError:
-            status = None
+        except ChildProcessError:  # SIGCHLD is ignored in this program, or it waits for every child
+            return _status_of_reaped(self.pidfd)
         if status is None:
-            self._popen.returncode = 0  # or Popen would wait for it, and for who has the number next
             return ExitStatus(None, None)
         if status.si_code == os.CLD_EXITED:
-            self._popen.returncode = status.si_status
             return ExitStatus(status.si_status, None)
-        self._popen.returncode = -status.si_status
         return ExitStatus(None, signal_name(status.si_status))
 
     def close_fd(self, fd: int) -> None:
@@ -101,9 +131,38 @@ class Process:
         for fd in list(self._open):
             self.close_fd(fd)
 
+    def __del__(self) -> None:
+        """End a child that nobody waits for: forgotten, or its owner was interrupted before it could keep it."""
+        if getattr(self, "_open", None) and hasattr(self, "pidfd") and self._reaped is None:
+            warnings.warn(f"child {self.pid} was never waited for and is ended", ResourceWarning, 2, source=self)
+            self.signal_group(signal.SIGKILL)
+            ended = select.poll()
+            ended.register(self.pidfd, select.POLLIN)
+            ended.poll(1000)
+            self.reap()
+        if getattr(self, "_open", None):
+            self.close()
+
     def _kill_and_reap(self) -> None:
-        self._popen.kill()
-        self._popen.wait()
+        if self._popen is not None:
+            self._popen.kill()
+            self._popen.wait()
+
+
+_PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(PIDFS_IOCTL_MAGIC, 11, 64 bytes); include/uapi/linux/pidfd.h
+_PIDFD_INFO_EXIT = 1 << 3
+
+
+def _status_of_reaped(pidfd: int) -> ExitStatus:
+    """What the pidfd itself remembers of an exit that somebody else took; since Linux 6.15."""
+    info = bytearray(struct.pack("Q56x", _PIDFD_INFO_EXIT))
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(pidfd, _PIDFD_GET_INFO, info)
+        mask, status = struct.unpack("Q52xi", info)
+        if mask & _PIDFD_INFO_EXIT:
+            code = os.waitstatus_to_exitcode(status)
+            return ExitStatus(code, None) if code >= 0 else ExitStatus(None, signal_name(-code))
+    return ExitStatus(None, None)
 
 
 def signal_name(number: int) -> str:
@@ -135,8 +194,3 @@ def _set_limits(pid: int, limits: ResourceLimits) -> None:
     ):
         if soft is not None and hard is not None:
             resource.prlimit(pid, kind, (soft, hard))
-
-
-def _close_quietly(fd: int) -> None:
-    with contextlib.suppress(OSError):
-        os.close(fd)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from gostage_sim.gostage import errors
+from gostage_sim.gostage.child.failure import describe
 
 
 class Outcome(StrEnum):
@@ -87,6 +88,22 @@ class HandlerError:
     message_type: str
     sequence: int
     error: Exception
+    """Without its traceback, whose frames would keep the message and all that came with it in memory."""
+    traceback: str = ""
+
+    @classmethod
+    def of(cls, message_type: str, sequence: int, error: Exception) -> HandlerError:
+        """The record of `error`, its traceback turned into text."""
+        text = describe(error)["traceback"]
+        seen: set[int] = set()
+        chain: list[BaseException | None] = [error]
+        while chain:
+            link = chain.pop()
+            if link is not None and id(link) not in seen:
+                seen.add(id(link))
+                link.__traceback__ = None
+                chain += [link.__cause__, link.__context__]
+        return cls(message_type[:200], sequence, error, text)
 
 
 @dataclass(frozen=True, slots=True)

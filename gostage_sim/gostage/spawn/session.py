@@ -26,6 +26,8 @@ READ_TYPES = ("final_store", "workflow_result")
 """What the session reads itself, beside handing it on."""
 MAX_TYPES = 1000
 """Distinct message types that are counted one by one; a hostile child may invent a new one for every message."""
+MAX_TYPE_CHARACTERS = 200
+"""A longer type is not counted by its name: a thousand types of 16 MiB each would be in memory to the end."""
 UNKILLABLE_S = 10.0
 """How long after SIGKILL a process may still be there (uninterruptible sleep) before the session gives up on it."""
 
@@ -126,14 +128,16 @@ class Session:
                 offset += len(line) + 1
             return
         decode, origin, counts = decode_line, self._origin, self._type_counts
+        measured = 0  # lines before which `offset` is; summing from the first for each bad line would be quadratic
         for index, line in enumerate(lines):
             try:
                 message = decode(line)
             except DECODE_ERRORS as error:
                 if line.strip():
                     reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
-                    start = offset + sum(map(len, lines[:index])) + index
-                    self._put_away(MalformedLine(start, len(line), reason, line[:EXCERPT_BYTES], self.received))
+                    offset += sum(map(len, lines[measured:index])) + index - measured
+                    measured = index
+                    self._put_away(MalformedLine(offset, len(line), reason, line[:EXCERPT_BYTES], self.received))
                 continue
             self.received = sequence = self.received + 1
             message._origin = origin
@@ -154,7 +158,8 @@ class Session:
             elif isinstance(payload, dict):
                 self._result = payload
         else:
-            kind = kind if len(self._type_counts) < MAX_TYPES else "(other types)"
+            if len(self._type_counts) >= MAX_TYPES or len(kind) > MAX_TYPE_CHARACTERS:
+                kind = "(other types)"
             self._type_counts[kind] = self._type_counts.get(kind, 0) + 1
 
     def _quarantine_oversize(self, line: Oversize) -> None:
@@ -256,4 +261,11 @@ class Session:
         facts = self._result.get("error")
         facts = facts if isinstance(facts, dict) else {}
         message = facts.get("message", self._result.get("error_message", ""))
-        return ChildError(str(facts.get("type", "error")), str(message), str(facts.get("traceback", "")))
+        return ChildError(_text(facts.get("type", "error")), _text(message), _text(facts.get("traceback", "")))
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except (RecursionError, ValueError):  # decoded by a reader that goes deeper than `repr` does
+        return f"<{type(value).__name__} nested too deep>"

@@ -15,7 +15,7 @@ HEAVY = ("grpc", "pydantic", "ruamel", "yaml", "pytest", "asyncio", "msgspec", "
 
 
 def test_a_json_child_loads_next_to_nothing(program: Program) -> None:
-    """A JSON child loads neither grpc, pydantic, yaml, pytest, asyncio nor the harness, and none of the costly stdlib."""
+    """A JSON child loads neither grpc, pydantic, yaml, pytest, asyncio nor the harness, nor costly parts of the stdlib."""
     runner = program("import sys\n@gostage.action('act')\ndef act(ctx):\n    ctx.store.put('m', sorted(sys.modules))\n")
     loaded = spawn_one(runner).final_store["m"]
     assert "gostage_sim.gostage.child.main" in loaded
@@ -38,5 +38,5 @@ def test_facade_is_complete() -> None:
     assert sorted({*gostage._HOME, "errors"}) == gostage.__all__
     assert all(getattr(gostage, name) is not None for name in gostage.__all__)
     assert dir(gostage) == gostage.__all__
-    with pytest.raises(AttributeError, match="module 'gostage_sim.gostage' has no attribute 'Wrokflow'"):
+    with pytest.raises(AttributeError, match=r"module 'gostage_sim\.gostage' has no attribute 'Wrokflow'"):
         _ = gostage.Wrokflow

@@ -79,7 +79,7 @@ def test_endings(program: Program, name: str) -> None:
 
 
 def test_messages_in_order_with_their_context(program: Program) -> None:
-    """Handlers get their types, the default handler the others, in the order sent, with workflow, stage, action and pid."""
+    """Handlers get their types, the default handler the others, in the order sent, with their context."""
     runner = program(
         "@gostage.action('act')\ndef act(ctx):\n    ctx.send('a', 1)\n    ctx.send_many('b', range(3))\n"
         "    ctx.logger.warning('w %d', 5)\n    ctx.store.put('k', ctx.params['p'] + ctx.store.get('i', int))\n"

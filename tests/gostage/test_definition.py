@@ -1,0 +1,81 @@
+"""Definitions: the JSON of the original, read and written."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gostage_sim import gostage
+from gostage_sim.gostage.errors import DefinitionError
+
+
+def test_json_has_the_keys_of_the_original() -> None:
+    """Keys are in camel case and what is empty is left out."""
+    definition = gostage.SubWorkflowDef(
+        id="w",
+        stages=[gostage.StageDef(id="s", actions=[gostage.ActionDef(id="a", params={"n": 1})])],
+        initial_store={"k": [1]},
+    )
+    document = {
+        "id": "w",
+        "stages": [{"id": "s", "actions": [{"id": "a", "params": {"n": 1}}]}],
+        "initialStore": {"k": [1]},
+    }
+    assert json.loads(definition.to_json()) == document == definition.to_document()
+    assert gostage.SubWorkflowDef.from_json(definition.to_json()) == definition
+
+
+def test_a_document_of_a_go_program_is_read() -> None:
+    """Null lists are empty, unknown keys are ignored, and null among the application's values stays."""
+    data = (
+        '{"id":"w","tags":null,"transport":{"Type":"json"},"stages":[{"id":"s","actions":[{"id":"a","params":'
+        '{"x":null}}]}],"initialStore":{"k":null}}'
+    )
+    definition = gostage.SubWorkflowDef.from_json(data)
+    assert definition.tags == []
+    assert definition.stages[0].actions[0].params == {"x": None}
+    assert definition.initial_store == {"k": None}
+
+
+def test_short_way() -> None:
+    """`of` puts the actions into one stage."""
+    assert gostage.SubWorkflowDef.of("a", "b").to_document() == {
+        "id": "workflow",
+        "stages": [{"id": "main", "actions": [{"id": "a"}, {"id": "b"}]}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "Input data was truncated"),
+        (b"[]", "Expected `object`, got `array`"),
+        (b"{}", "Object missing required field `id`"),
+        (b'{"id":"w","stages":[{"id":5}]}', "Expected `str`, got `int` - at `$.stages[0].id`"),
+    ],
+)
+def test_bad_document(data: bytes, why: str) -> None:
+    """What is no definition is a DefinitionError that says what is wrong and where."""
+    with pytest.raises(DefinitionError) as caught:
+        gostage.SubWorkflowDef.from_json(data)
+    assert str(caught.value) == f"not a workflow definition: {why}"
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"[" * 100_000, b'{"id":"w","x":' + b"9" * 5000 + b"}"])
+def test_hostile_document(data: bytes) -> None:
+    """Invalid UTF-8, endless nesting and a 5,000-digit integer are DefinitionErrors too."""
+    with pytest.raises(DefinitionError, match=r"^not a workflow definition: "):
+        gostage.SubWorkflowDef.from_json(data)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [(object(), "Encoding objects of type object is unsupported"), ("\ud800", "'utf-8' codec can't encode character")],
+)
+def test_what_is_not_json_cannot_be_written(value: object, why: str) -> None:
+    """A value that is not JSON is an error that names the definition."""
+    definition = gostage.SubWorkflowDef(id="w", initial_store={"k": value})
+    with pytest.raises(DefinitionError) as caught:
+        definition.to_json()
+    assert str(caught.value).startswith(f"definition 'w' cannot be written as JSON: {why}")

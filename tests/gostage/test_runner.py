@@ -1,0 +1,194 @@
+"""Workflows run in this process, and what a careless caller of `spawn` is told."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from gostage_sim import gostage
+from gostage_sim.gostage import errors
+from gostage_sim.gostage.actions import FunctionAction
+from gostage_sim.gostage.spawn import driver, process
+
+FOREIGN = gostage.launchers.Program([sys.executable, "-S", "-c", 'import os; os.write(1, b\'{"type":"a"}\\n\')'])
+DEFINITION = gostage.SubWorkflowDef.of("x")
+
+
+def workflow(*functions: Any) -> gostage.Workflow:
+    made = gostage.Workflow("w")
+    stage = gostage.Stage("s")
+    stage.set_initial_data("k", 1)
+    made.add_stage(stage)
+    for number, function in enumerate(functions):
+        stage.add_action(FunctionAction(f"a{number}", function))
+    return made
+
+
+def test_actions_run_in_order_over_one_store() -> None:
+    """Actions run one after another, see the stage's initial data and where they stand; messages go to local handlers."""
+    runner = gostage.Runner()
+    seen: list[Any] = []
+    runner.broker.register_default_handler(lambda m: seen.append((m.type, m.payload, m.context)))
+
+    def first(ctx: gostage.ActionContext) -> None:
+        assert (ctx.action_index, ctx.is_last_action, ctx.params) == (0, False, {})
+        ctx.store.put("k", ctx.store.get("k", int) + 1)
+
+    def last(ctx: gostage.ActionContext) -> None:
+        assert ctx.is_last_action
+        ctx.send("k", ctx.store.get("k", int))
+
+    runner.execute(workflow(first, last))
+    ((type_, payload, context),) = seen
+    assert (type_, payload) == ("k", 2)
+    assert (context.workflow_id, context.stage_id, context.action_name) == ("w", "s", "a1")
+    assert (context.pid, context.is_child) == (os.getpid(), False)
+
+
+def test_failing_action_stops_the_workflow() -> None:
+    """The error names where it happened and carries what was raised; the actions behind it do not run."""
+    ran: list[int] = []
+    with pytest.raises(errors.ActionError) as caught:
+        gostage.Runner().execute(workflow(lambda ctx: 1 / 0, lambda ctx: ran.append(1)))
+    assert str(caught.value) == "action 'a0' of stage 's' in workflow 'w' failed: ZeroDivisionError: division by zero"
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert ran == []
+
+
+def test_empty_workflow() -> None:
+    """A workflow without stages is an error."""
+    with pytest.raises(errors.WorkflowError) as caught:
+        gostage.Runner().execute(gostage.Workflow("w"))
+    assert str(caught.value) == "workflow 'w' has no stages; add one with add_stage()"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((None, None, None), "a child is started from a SubWorkflowDef; found NoneType"),
+        ((gostage.Workflow("w"), None, None), "a child is started from a SubWorkflowDef; found Workflow"),
+        ((DEFINITION, 5, None), "initial_store is a mapping of keys to JSON values; found int"),
+        ((DEFINITION, None, {"timeout_s": 1}), "options is a SpawnOptions; found dict"),
+    ],
+)
+def test_wrong_types(arguments: tuple[Any, Any, Any], text: str) -> None:
+    """Arguments of a wrong type are a TypeError before anything is started."""
+    definition, store, options = arguments
+    with pytest.raises(TypeError) as caught:
+        gostage.Runner(launcher=FOREIGN).spawn(definition, initial_store=store, options=options)
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("timeout_s", [float("inf"), 1e300, 30 * 86400, None])
+def test_any_timeout(timeout_s: float | None) -> None:
+    """Endless, and longer than poll(2) can wait, are timeouts like others."""
+    options = gostage.SpawnOptions(timeout_s=timeout_s)
+    assert gostage.Runner(launcher=FOREIGN).spawn(DEFINITION, options=options).success
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("os._exit(3)", ("exited", 3, None)), ("os.abort()", ("signaled", None, "SIGABRT"))]
+)
+def test_true_verdict_although_the_kernel_reaps(code: str, status: tuple[Any, ...]) -> None:
+    """In a program that ignores SIGCHLD nobody can wait for a child; the pidfd still knows how it ended (Linux 6.15)."""
+    if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 15):
+        pytest.skip("this kernel forgets the exit status of a child that was reaped")
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        launcher = gostage.launchers.Program([sys.executable, "-S", "-c", f"import os; {code}"])
+        result = gostage.Runner(launcher=launcher).spawn(DEFINITION)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert (result.outcome, result.exit_code, result.signal) == status
+
+
+def test_a_child_that_closes_stdin_cannot_raise_sigpipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that has SIGPIPE at its default is not killed by a child that does not read its definition."""
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        launcher = gostage.launchers.Program(
+            [sys.executable, "-S", "-c", "import os, time; os.close(0); time.sleep(.2)"]
+        )
+        result = gostage.Runner(launcher=launcher).spawn(DEFINITION, initial_store={"big": "x" * 5_000_000})
+    finally:
+        signal.signal(signal.SIGPIPE, before)
+    assert result.success
+    assert signal.SIGPIPE not in signal.sigpending()
+
+
+def test_waiting_in_a_handler_of_the_same_child() -> None:
+    """A handler that waits for its own child is told so, and nothing else comes of it."""
+    runner = gostage.Runner(launcher=FOREIGN)
+    handle = runner.start(DEFINITION)
+    runner.broker.register_handler("a", lambda message: handle.wait())
+    (record,) = handle.wait().handler_errors
+    assert str(record.error) == "wait() was called by a handler of this same child, which would wait for itself"
+    assert record.error.__traceback__ is None
+    assert record.traceback.startswith("Traceback (most recent call last):\n")
+
+
+def test_several_threads_may_wait() -> None:
+    """Of several threads that wait for one child, each gets the same result."""
+    handle = gostage.Runner(launcher=FOREIGN).start(DEFINITION)
+    results: list[gostage.SpawnResult] = []
+    threads = [threading.Thread(target=lambda: results.append(handle.wait())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(results) == 4
+    assert all(result is results[0] for result in results)
+    handle.cancel()
+    handle.kill()
+    assert handle.wait().outcome == "completed"
+
+
+def test_a_forgotten_child_is_ended() -> None:
+    """A handle that is collected without a wait ends its child, returns every descriptor and warns."""
+    with pytest.warns(ResourceWarning, match=r"^child \d+ was never waited for and is ended$"):
+        gostage.Runner(launcher=gostage.launchers.Program(["sleep", "1000"])).start(DEFINITION)
+        gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_an_interrupt_anywhere_leaves_nothing() -> None:
+    """KeyboardInterrupt at any line from the first poll to the result passes on once; no child and no fd is left."""
+    if sys.gettrace() is not None:
+        pytest.skip("needs the trace function that coverage is using")
+    files = (driver.__file__, process.__file__)
+    inside = (
+        "_run",
+        "_obey",
+        "_finish",
+        "_drain_stdout",
+        "_stdout_ended",
+        "_deliver",
+        "reap",
+        "_see_exit",
+        "_read_stdout",
+    )
+    count, target = 0, 0
+
+    def trace(frame: Any, event: str, argument: object) -> Any:
+        nonlocal count
+        if frame.f_code.co_filename in files and frame.f_code.co_name in inside and event == "line":
+            count += 1
+            if count == target:
+                raise KeyboardInterrupt
+        return trace
+
+    for target in range(1, 60, 2):  # noqa: B007
+        count = 0
+        sys.settrace(trace)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                gostage.Runner(launcher=FOREIGN).spawn(DEFINITION)
+        finally:
+            sys.settrace(None)
+    gc.collect()

@@ -1,0 +1,43 @@
+"""Every guarantee has a saboteur, and catches it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from gostage_sim.harness import selftest
+from gostage_sim.harness.saboteurs import SABOTEURS
+from gostage_sim.harness.selftest import main, run_selftest, unwatched
+
+
+def test_every_guarantee_of_ours_has_a_saboteur() -> None:
+    """A guarantee that was never seen to fail proves nothing."""
+    assert unwatched() == []
+
+
+def test_every_saboteur_is_caught_and_the_honest_engine_passes() -> None:
+    """Each broken engine is noticed by the guarantee that has to; the same scenario passes with the engine as it is."""
+    findings = list(run_selftest(workers=len(os.sched_getaffinity(0))))
+    assert {finding.saboteur for finding in findings} == {None, *SABOTEURS}
+    assert [finding for finding in findings if not finding.ok] == []
+
+
+def test_an_idle_saboteur_is_missed_and_said_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A saboteur that nobody catches makes the self-test fail: exit code 1 and a line that says MISSED."""
+    (drops,) = [one for one in SABOTEURS if one.name == "drops"]
+    missed = selftest.Finding(drops, ok=False, reason="pass: nothing was lost")
+    monkeypatch.setattr(selftest, "run_selftest", lambda workers: iter([missed]))
+    assert main([]) == 1
+    assert capsys.readouterr().out == (
+        "MISSED   drops (delivers message 10 of each child to nobody) by no-loss: pass: nothing was lost\n"
+        "13 saboteurs, 1 of the lines above are not as they should be\n"
+    )
+
+
+def test_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nothing to choose."""
+    assert main(["-x"]) == 2
+    assert capsys.readouterr().err == "selftest takes no arguments; found '-x'\n"
