@@ -54,7 +54,8 @@ def _parse(text: object, units: dict[str, Any], what: str, examples: str) -> flo
     if unit not in units:
         found = f"unknown unit {unit!r} in {text!r}" if unit else f"a {what} needs a unit; found {text!r}"
         raise ValueError(f"{found}; expected one of {', '.join(units)}")
-    return float(number) * units[unit]
+    factor: float = units[unit]
+    return float(number) * factor
 
 
 class _Quantity:

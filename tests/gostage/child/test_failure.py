@@ -19,16 +19,16 @@ def test_described() -> None:
 def test_hostile_exception() -> None:
     """An exception whose text and notes raise is described all the same."""
 
-    class Hostile(Exception):
+    class HostileError(Exception):
         @property
-        def __notes__(self) -> object:
+        def __notes__(self) -> list[str]:  # type: ignore[override]
             raise SystemExit
 
         def __str__(self) -> str:
             raise SystemExit
 
-    facts = describe(Hostile())
-    assert facts["message"] == "<unprintable Hostile: its __str__ raised SystemExit>"
+    facts = describe(HostileError())
+    assert facts["message"] == "<unprintable HostileError: its __str__ raised SystemExit>"
     assert facts["traceback"] == "<no traceback: formatting it raised SystemExit>"
 
 

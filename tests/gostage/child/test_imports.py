@@ -15,7 +15,7 @@ HEAVY = ("grpc", "pydantic", "ruamel", "yaml", "pytest", "asyncio", "msgspec", "
 
 
 def test_a_json_child_loads_next_to_nothing(program: Program) -> None:
-    """A JSON child loads neither grpc, pydantic, yaml, pytest, asyncio nor the harness, nor costly parts of the stdlib."""
+    """A JSON child loads neither grpc, pydantic, yaml, pytest, asyncio nor the harness, nor the costly stdlib."""
     runner = program("import sys\n@gostage.action('act')\ndef act(ctx):\n    ctx.store.put('m', sorted(sys.modules))\n")
     loaded = spawn_one(runner).final_store["m"]
     assert "gostage_sim.gostage.child.main" in loaded

@@ -67,6 +67,7 @@ def act(ctx):
         os.write(2, b'alarm')
         {body}
     signal.signal(signal.SIGALRM, alarm)
+    ctx.send('armed')
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     try:
         ctx.send('big', 'x' * 3_000_000)
@@ -87,8 +88,16 @@ def test_signal_in_the_middle_of_a_line(program: Program, body: str, types: list
     """A signal handler that raises in the middle of a line loses that line alone; one that sends tears no line."""
     runner = program(TORN.replace("{body}", body))
     handle = runner.start(gostage.SubWorkflowDef.of("act"))
-    # Nobody reads: the child fills the pipe, and its alarm comes while it is blocked in the middle of the line.
-    # It says so on stderr.
-    assert select.select([handle._running.stderr], [], [], 20)[0]
+
+    def hold(message: gostage.Message) -> None:
+        """Read nothing until the alarm, which says so on stderr, has come: the child is in the middle of its line."""
+        assert select.select([handle._running.stderr], [], [], 20)[0]
+
+    runner.broker.register_handler("armed", hold)
     result = handle.wait()
-    assert (list(result.message_counts), result.malformed.count, result.outcome) == (types, bad, "completed")
+    assert result.handler_errors == []
+    assert (list(result.message_counts), result.malformed.count, result.outcome) == (
+        ["armed", *types],
+        bad,
+        "completed",
+    )

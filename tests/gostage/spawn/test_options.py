@@ -35,5 +35,5 @@ def test_wrong_options(arguments: dict[str, Any], text: str) -> None:
 @pytest.mark.parametrize("value", [-1, 1.5, "1"])
 def test_wrong_limits(value: Any) -> None:
     """A limit is a whole number."""
-    with pytest.raises(ValueError, match="^ResourceLimits.cpu_s must be a whole number, 0 or more; found "):
+    with pytest.raises(ValueError, match=r"^ResourceLimits\.cpu_s must be a whole number, 0 or more; found "):
         ResourceLimits(cpu_s=value)
