@@ -34,12 +34,12 @@ def test_action_error_says_where() -> None:
     assert str(error) == "action 'a' of stage 's' in workflow 'w' failed: ValueError: no"
 
 
-class _Hostile(Exception):
+class _HostileError(Exception):
     def __str__(self) -> str:
         raise KeyboardInterrupt
 
 
-class _NoText(Exception):
+class _NoTextError(Exception):
     def __str__(self) -> str:
         return 5  # type: ignore[return-value]
 
@@ -48,8 +48,8 @@ class _NoText(Exception):
     ("error", "text"),
     [
         (ValueError("plain"), "plain"),
-        (_Hostile(), "<unprintable _Hostile: its __str__ raised KeyboardInterrupt>"),
-        (_NoText(), "<unprintable _NoText: its __str__ raised TypeError>"),
+        (_HostileError(), "<unprintable _HostileError: its __str__ raised KeyboardInterrupt>"),
+        (_NoTextError(), "<unprintable _NoTextError: its __str__ raised TypeError>"),
     ],
 )
 def test_safe_str(error: BaseException, text: str) -> None:

@@ -66,7 +66,7 @@ def test_unknown_id() -> None:
 def test_bad_registration(id: str, factory: type[gostage.Action], text: str) -> None:
     """What can never become an action is refused where it is registered."""
     with pytest.raises(TypeError) as caught:
-        gostage.register_action(id, factory)  # type: ignore[arg-type]
+        gostage.register_action(id, factory)
     assert str(caught.value) == text
 
 

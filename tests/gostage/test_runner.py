@@ -31,7 +31,7 @@ def workflow(*functions: Any) -> gostage.Workflow:
 
 
 def test_actions_run_in_order_over_one_store() -> None:
-    """Actions run one after another, see the stage's initial data and where they stand; messages go to local handlers."""
+    """Actions run one after another, see the stage's initial data and where they stand; messages are handled here."""
     runner = gostage.Runner()
     seen: list[Any] = []
     runner.broker.register_default_handler(lambda m: seen.append((m.type, m.payload, m.context)))
@@ -96,7 +96,7 @@ def test_any_timeout(timeout_s: float | None) -> None:
     ("code", "status"), [("os._exit(3)", ("exited", 3, None)), ("os.abort()", ("signaled", None, "SIGABRT"))]
 )
 def test_true_verdict_although_the_kernel_reaps(code: str, status: tuple[Any, ...]) -> None:
-    """In a program that ignores SIGCHLD nobody can wait for a child; the pidfd still knows how it ended (Linux 6.15)."""
+    """In a program that ignores SIGCHLD nobody can wait for a child; the pidfd knows its end."""
     if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 15):
         pytest.skip("this kernel forgets the exit status of a child that was reaped")
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -151,8 +151,8 @@ def test_several_threads_may_wait() -> None:
 
 def test_a_forgotten_child_is_ended() -> None:
     """A handle that is collected without a wait ends its child, returns every descriptor and warns."""
+    gostage.Runner(launcher=gostage.launchers.Program(["sleep", "1000"])).start(DEFINITION)
     with pytest.warns(ResourceWarning, match=r"^child \d+ was never waited for and is ended$"):
-        gostage.Runner(launcher=gostage.launchers.Program(["sleep", "1000"])).start(DEFINITION)
         gc.collect()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from _thread import RLock
+from errno import EBADF, EPIPE
 
 from gostage_sim.gostage.errors import ChannelClosedError
 from gostage_sim.gostage.wire.encode import encode_frame, encode_value, unsendable
@@ -130,6 +131,8 @@ class JsonChannel:
                 select.select([], [self.fd], [])
                 continue
             except OSError as error:
+                if error.errno not in (EPIPE, EBADF):  # a signal handler's own TimeoutError is an OSError too
+                    raise
                 raise ChannelClosedError(f"the parent no longer reads this child's messages: {error}") from error
             view = view[written:]
         self._torn = False

@@ -98,8 +98,9 @@ class ChildHandle:
     def kill(self) -> None:
         """SIGKILL to the child's group now; the outcome is `cancelled`."""
         if self._process is not None and self._result is None:
-            self.cancel()
-            self._process.signal_group(signal.SIGKILL)
+            self._cancelled = True
+            self._process.signal_group(signal.SIGKILL)  # before the loop wakes, which would begin with SIGTERM
+            self._wake()
 
     def wait(self) -> SpawnResult:
         """Handle messages in this thread until the child is gone. Never raises for what a child does.
@@ -300,6 +301,8 @@ class ChildHandle:
     def _see_exit(self) -> None:
         self._unwatch(self._running.pidfd)  # it stays readable
         self._close(self._running.stdin)
+        if self._cancelled:  # by kill(), and the exit is seen before the wake-up
+            self._obey(self._session.cancel(time.monotonic()))
         self._obey(self._session.exited(time.monotonic()))
 
     def _see_wake(self) -> None:

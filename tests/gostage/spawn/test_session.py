@@ -145,7 +145,7 @@ def test_closed_pipes_do_not_end_a_session() -> None:
 
 
 def test_quarantine() -> None:
-    """Bad lines are counted with offset, length and reason; good ones around them are read, empty ones are nothing."""
+    """Bad lines are counted with offset, length and reason; good ones around them are read, empty ones are none."""
     core = session(max_message_bytes=1024)
     data = line("a") + b"not json\n" + b"\n" + b" \r\n" + b"[1]\n" + b"x" * 2000 + b"\n" + line("b")[:-1] + b"\r\n"
     assert [message.type for message in core.feed(data)] == ["a", "b"]

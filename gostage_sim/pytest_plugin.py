@@ -1,0 +1,99 @@
+"""The pytest plug-in: the fixture `gostage_child`, scenario files as tests, `--gostage-report` and `--gostage-seed`.
+
+This is the door that every test suite on the machine walks through, so it imports nothing but pytest; what is behind it
+is in `gostage_sim.plugin` and loads when a suite meets a scenario.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from gostage_sim.plugin.child import ChildStarter
+    from gostage_sim.plugin.collect import ScenarioFile
+
+_MARKER = "gostage: starts real child processes; scenario files and tests that use gostage_child have it by themselves"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("gostage", "gostage-sim: real children, broken on purpose")
+    group.addoption(
+        "--gostage-report",
+        metavar="DIR",
+        help="write report.json, junit.xml and summary.md of the session's scenario files into this folder",
+    )
+    group.addoption(
+        "--gostage-seed",
+        metavar="N",
+        type=_seed,
+        help="of all randomness in scenarios and gostage_child; drawn by default, and printed with every failure",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", _MARKER)
+    directory = config.getoption("gostage_report")
+    if directory is not None:
+        from gostage_sim.plugin.reports import SendsResults, WritesReports
+
+        config.pluginmanager.register(SendsResults(), "gostage-sends-results")
+        if not hasattr(config, "workerinput"):
+            where = config.invocation_params.dir / directory
+            config.pluginmanager.register(WritesReports(where), "gostage-writes-reports")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """All workers of pytest-xdist draw from one seed."""
+    from gostage_sim.plugin.runner import WORKER_SEED, seed_of
+
+    node.workerinput[WORKER_SEED] = seed_of(node.config)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
+    if file_path.suffix not in (".yaml", ".yml"):
+        return None
+    from gostage_sim.plugin.collect import ScenarioFile, is_ours
+
+    if not is_ours(file_path, parent.session):
+        return None
+    found: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
+    return found
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if "gostage_child" in getattr(item, "fixturenames", ()):
+        item.add_marker("gostage")
+
+
+@pytest.fixture
+def gostage_child(request: pytest.FixtureRequest) -> ChildStarter:
+    """Run one real child process, break it on purpose, and see what became of it and of its parent.
+
+    `gostage_child(steps=[{"send": 50}], faults=[{"crash": "SIGSEGV", "at": {"message": 20}}])` takes steps and faults
+    as a scenario file has them. It returns a report: `outcome`, `exit_code`, `signal`, `pid`, `sent`, `handled`,
+    `malformed`, `error`, `stderr_tail` of the child, `verdict`, `guarantees` by name, and `result` with everything.
+
+    `timeout`, `grace`: of its spawn, "2s" or seconds; `siblings=2`: as many innocent children beside it;
+    `handlers={"message": {"delay": "1ms"}}`: slow handlers; `seed`: of this run instead of `--gostage-seed`.
+
+    The call raises AssertionError, with reasons, when a guarantee of the parent is `fail`, and also when one is
+    `unknown`: a fault that did not fire, evidence that is missing. Two may stay `unknown`, because only the test's own
+    messages can be their witness: `order` (two types sent) and `quarantine` (good messages on both sides of a bad
+    line). `verdict` is `unknown` then: it never counts them as a pass. `siblings=1` is company enough for `order`.
+    `check=False` never raises; mistakes in the arguments always do, with paths such as `steps[0].send.count`.
+    """
+    from gostage_sim.plugin.child import ChildStarter
+
+    return ChildStarter(request)
+
+
+def _seed(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) < 2**63:
+        return int(text)
+    from argparse import ArgumentTypeError
+
+    raise ArgumentTypeError(f"found {text!r}; expected a whole number from 0 to {2**63 - 1}")

@@ -1,0 +1,99 @@
+"""Scenario files as tests."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.plugin.conftest import Suite, scenario
+
+
+@pytest.fixture
+def mixed(suite: Suite) -> Suite:
+    """Ours, and what only looks like it."""
+    suite.write(
+        {
+            "scenarios/right.yaml": scenario("Right"),
+            "scenarios/deep/also.yml": scenario("Also"),
+            "scenarios/flow.yaml": '{"name": "Flow", "children": {"a": {"steps": []}}}',
+            "scenarios/_fragment.yaml": scenario("Fragment"),
+            "scenarios/_parts/part.yaml": scenario("Part"),
+            "scenarios/docker-compose.yaml": "name: x\nservices: {a: {image: b}}\n",
+            "scenarios/binary.yaml": "\udc80".encode("utf-8", "surrogatepass").decode("latin-1"),
+            "app/any.chaos.yaml": scenario("Chaos"),
+            "app/_not.chaos.yaml": scenario("Not"),
+            "app/config.yaml": scenario("Config"),
+            "app/scenarios/inner.yaml": scenario("Inner"),
+        }
+    )
+    return suite
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], ["app/any.chaos.yaml::Chaos", "scenarios/flow.yaml::Flow", "scenarios/right.yaml::Right",
+              "scenarios/deep/also.yml::Also"]),
+        (["app/../app/scenarios", "scenarios/_fragment.yaml", "scenarios/right.yaml::Right"],
+         ["app/scenarios/inner.yaml::Inner", "scenarios/_fragment.yaml::Fragment", "scenarios/right.yaml::Right"]),
+    ],
+)  # fmt: skip
+def test_which_files_are_collected(mixed: Suite, arguments: list[str], expected: list[str]) -> None:
+    """`*.chaos.yaml` anywhere; YAML that looks like a scenario below `scenarios/` in the root folder or as named; no
+    fragments, unless a file is named itself; never anybody else's YAML."""
+    finished = mixed.run("--collect-only", "-q", *arguments)
+    assert (finished.code, sorted(finished.lines[: finished.lines.index("")])) == (0, sorted(expected)), finished.out
+
+
+def test_selection(suite: Suite) -> None:
+    """Scenario items have the marker `gostage` and are found by their tags."""
+    suite.write({"a.chaos.yaml": scenario("Slow", tag="lengthy"), "b.chaos.yaml": scenario("Quick")})
+    finished = suite.run("--collect-only", "-q", "--strict-markers", "-k", "lengthy", "-m", "gostage")
+    assert finished.lines[0] == "a.chaos.yaml::Slow"
+    assert "1/2 tests collected (1 deselected)" in finished.out
+
+
+def test_mistakes_are_collection_errors(suite: Suite) -> None:
+    """All mistakes of a file with line and column, no traceback; a misspelt `children` does not hide the file."""
+    suite.write({"scenarios/wrong.yaml": "name: Wrong\nchildern: {}\ntimeout: 3\n"})
+    finished = suite.run()
+    assert finished.code == 2
+    start = next(i for i, line in enumerate(finished.lines) if "ERROR collecting" in line)
+    known = "name, description, tags, transports, timeout, children, handlers, expect, guarantees, imports"
+    assert finished.lines[start + 1 : start + 3] == [
+        f"scenarios/wrong.yaml:2:1: unknown key 'childern'; did you mean 'children'? known keys: {known}",
+        "scenarios/wrong.yaml:3:10: timeout: a duration needs a unit, for example 20s, 1ms; found 3",
+    ]
+    assert finished.lines[start + 3].startswith("====")
+
+
+def test_verdicts(suite: Suite) -> None:
+    """Pass passes; fail and unknown fail, with file and line, the guarantees that did not pass and the command that
+    repeats it; `--gostage-report` has them all."""
+    suite.write(
+        {
+            "scenarios/a.yaml": scenario("Right"),
+            "scenarios/b.yaml": scenario("Wrong", outcome="completed"),
+            "scenarios/c.yaml": scenario("Never", message=400),
+        }
+    )
+    finished = suite.run("-v", "--gostage-seed", "5", "--gostage-report", "out/report")
+    assert finished.code == 1
+    assert [line.partition(" ")[2].split("[")[0].strip() for line in finished.lines if "::" in line[:24]] == [
+        "PASSED", "FAILED", "FAILED",
+    ]  # fmt: skip
+    assert finished.section("Wrong") == [
+        "scenarios/b.yaml:2: fail: Wrong (scenarios/b.yaml, json, seed 5)",
+        "as-expected fail: outcome of victim is signaled, completed expected",
+        "repeat: gostage-sim run scenarios/b.yaml --transport json --seed 5",
+    ]
+    never = finished.section("Never")
+    assert never[0] == "scenarios/c.yaml:2: fail: Never (scenarios/c.yaml, json, seed 5)"
+    assert any(line.startswith("fault-fired unknown: crash (victim#1) of victim was armed but never") for line in never)
+    report = suite.folder / "out" / "report"
+    assert f"gostage-sim: seed 5, report: {report}/report.json" in finished.lines
+    assert sorted(each.name for each in report.iterdir()) == ["junit.xml", "report.json", "summary.md"]
+    document = json.loads((report / "report.json").read_text())
+    assert [each["verdict"] for each in document["results"]] == ["pass", "fail", "fail"]
+    assert (document["run"]["seed"], document["run"]["interrupted"], document["run"]["not_run"]) == (5, False, [])
