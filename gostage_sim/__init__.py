@@ -3,6 +3,7 @@
 The map of the house, upper rooms import lower ones, never the other way:
 
 * `cli`, `pytest_plugin`   the two doors: the command line and the pytest plug-in
+* `plugin`                 what stands behind `pytest_plugin`: the fixture, scenario files as tests, the report
 * `bench`                  speed as ratios, measured side by side in one run
 * `report`                 report.json, junit.xml, summary.md, the terminal
 * `harness`                observer, subject and child processes; runs one scenario and collects the evidence

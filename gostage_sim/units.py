@@ -77,6 +77,4 @@ class _Quantity:
 
 
 Seconds = Annotated[float, _Quantity(parse_duration, r"^\d+(\.\d+)?(us|ms|s|m|h)$", "a duration: 1ms, 20s, 2m")]
-Bytes = Annotated[
-    int, _Quantity(parse_size, r"^\d+(\.\d+)?(B|KB|MB|GB|KiB|MiB|GiB)$", "a size: 512B, 64KiB, 10MB")
-]
+Bytes = Annotated[int, _Quantity(parse_size, r"^\d+(\.\d+)?(B|KB|MB|GB|KiB|MiB|GiB)$", "a size: 512B, 64KiB, 10MB")]

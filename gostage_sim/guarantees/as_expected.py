@@ -48,7 +48,7 @@ def _expectations(child: ChildHistory) -> dict[str, Any]:
 
 
 def _check_handled(child: ChildHistory, expected: dict[str, Any], findings: Findings) -> None:
-    handled = child.handled_by_application()
+    handled = child.handled.by_application()
     if "handled" in expected and not _within(handled, expected["handled"]):
         findings.violations.append(
             f"{count(handled, 'message')} of {child.name} handled, {_bounds(expected['handled'])} expected"

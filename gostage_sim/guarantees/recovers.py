@@ -41,7 +41,7 @@ def _check(child: ChildHistory, findings: Findings) -> None:
     elif report.outcome != "completed" or report.exit_code != 0:
         seen = f"{plain(report.outcome)}, {ending(report.exit_code, report.signal)}"
         findings.violations.append(f"{child.name} should have completed with exit code 0, but ended as {seen}")
-    expected, handled = child.expected_messages, child.handled_by_application()
+    expected, handled = child.expected_messages, child.handled.by_application()
     if expected is None:
         expected = len(compare(child).sent)
     if handled != expected:

@@ -69,7 +69,7 @@ def _check_ending(child: ChildHistory, findings: Findings) -> None:
 
 
 def _check_messages(child: ChildHistory, findings: Findings) -> None:
-    expected, handled = child.expected_messages, child.handled_by_application()
+    expected, handled = child.expected_messages, child.handled.by_application()
     if expected is None:
         expected = len(compare(child).sent)
     if handled != expected:

@@ -64,6 +64,7 @@ class Child:
 
     def before_definition(self, channel: JsonChannel) -> None:
         self.strike_at("definition")
+        sys.path[:0] = self.plan["search"]
         for module in self.plan["imports"]:
             import_module(module)
 

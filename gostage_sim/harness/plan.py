@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: str) -> Plan:
 def write_plan(plan: Plan, folder: Path) -> Path:
     """Write the plan, and the plan of each child; returns the path of the first."""
     for child in plan["children"]:
-        own = {key: child[key] for key in ("name", "seed", "faults", "gates", "pools", "imports", "journal")}
+        own = {key: child[key] for key in ("name", "seed", "faults", "gates", "pools", "imports", "search", "journal")}
         (folder / child["plan"]).write_text(json.dumps(own), "utf-8")
     path = folder / PLAN_NAME
     path.write_text(json.dumps(plan), "utf-8")
@@ -94,6 +95,8 @@ def _child(
         "gates": {"before": total // 3, "during": 2 * total // 3} if role == "sibling" else None,
         "pools": render_pools([step.payload for step in sends], seed),
         "imports": list(scenario.imports),
+        # Where the loader looked for the user's actions; the child must find the same ones.
+        "search": [str(Path(scenario.file).resolve().parent), os.getcwd()],
         "expect": {} if expectation is None else expectation.model_dump(mode="json", exclude_none=True),
         "expected_messages": expected_messages(child.steps),
         "plan": f"child-{index:03}.json",

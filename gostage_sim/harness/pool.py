@@ -184,6 +184,8 @@ def _observe(connection: _Pipe, histories: Path | None, runs: Path) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     allow_many_files()
     with contextlib.suppress(EOFError, OSError, _Stopped):
+        # A pool that was killed can no longer stop its observers; the end of its pipe does.
+        proc.signal_at_end_of(multiprocess.parent_process().sentinel, signal.SIGTERM)
         while True:
             plan = msgspec.msgpack.decode(connection.recv_bytes())
             result = run_plan(plan, histories=histories, runs=runs)

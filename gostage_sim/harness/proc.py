@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import select
 import signal
 import struct
 import time
@@ -164,6 +165,15 @@ def send_signal(pidfd: int, number: int) -> None:
     """As `signal.pidfd_send_signal`, but a process that is gone is no error."""
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(pidfd, number)
+
+
+def signal_at_end_of(pipe: int, number: int) -> None:
+    """Let the kernel signal this process when the last writing end of the pipe is closed, by whatever death."""
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(pipe, fcntl.F_SETSIG, number)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([pipe], [], [], 0)[0]:  # closed before we asked
+        os.kill(os.getpid(), number)
 
 
 def _has_children_files() -> bool:

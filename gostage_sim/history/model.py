@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Role = Literal["victim", "sibling", "recovery"]
 
-#: Types the engine itself sends at the end of a child; `ChildHistory.handled_by_application` leaves them out.
+#: Types the engine itself sends at the end of a child; counts of messages for people leave them out.
 ENGINE_TYPES = frozenset({"workflow_start", "workflow_result", "final_store"})
 
 #: One message: when it was recorded, which type (index into `Messages.types`), CRC-32 of type and payload.
@@ -31,6 +31,11 @@ class Messages:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def by_application(self) -> int:
+        """How many there are, the engine's own messages left out."""
+        own = [i for i, name in enumerate(self.types) if name in ENGINE_TYPES]
+        return int(np.count_nonzero(~np.isin(self.rows["type"], own)))
 
     def type_of(self, index: int) -> str:
         return self.types[int(self.rows["type"][index])]
@@ -145,11 +150,6 @@ class ChildHistory:
     """How many messages its steps send when nothing goes wrong, None when only the run can tell."""
     spawn_error: str | None = None
     """Text of an exception that came out of `runner.spawn()`."""
-
-    def handled_by_application(self) -> int:
-        """How many handled messages came from the child's steps, the engine's own messages left out."""
-        own = [i for i, name in enumerate(self.handled.types) if name in ENGINE_TYPES]
-        return int(np.count_nonzero(~np.isin(self.handled.rows["type"], own)))
 
 
 @dataclass(frozen=True, slots=True)

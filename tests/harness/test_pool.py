@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from gostage_sim.faults.contract import Placement
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness import proc
 from gostage_sim.harness.pool import ObserverPool
+from gostage_sim.scenario.loader import load_file
 from gostage_sim.scenario.model import Scenario
 
 MakeScenario = Callable[..., Scenario]
@@ -113,3 +116,32 @@ def test_workers_must_be_at_least_one() -> None:
     """Zero workers would wait for ever."""
     with pytest.raises(ValueError, match=r"^workers must be 1 or more; found 0$"):
         ObserverPool(workers=0)
+
+
+def test_a_killed_pool_takes_everything_along(tmp_path: Path) -> None:
+    """SIGKILL to the process that owns the pool ends its observers, and they their subjects and children."""
+    (tmp_path / "freeze.yaml").write_text(
+        "name: freeze\nchildren:\n  victim:\n    steps: [{send: 5}]\n"
+        "    faults: [{slow: {form: never_ready}, at: definition}]\n"
+    )
+    command = [sys.executable, "-m", "gostage_sim", "run", str(tmp_path), "--report", str(tmp_path / "report")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as owner:
+        _wait_for(lambda: bool(_running(("gostage_sim.harness.child",))))
+        owner.kill()
+    _wait_for(lambda: not _running(("gostage_sim.harness", "multiprocess.spawn")))
+
+
+def test_actions_beside_the_file_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child finds the user's actions where the loader found them: beside the scenario file, from any directory."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "jobs_beside_the_file.py").write_text("def work(ctx):\n    ctx.send('worked', ctx.params)\n")
+    (folder / "s.yaml").write_text(
+        "name: call\nchildren:\n  a:\n    steps:\n      - {call: 'jobs_beside_the_file:work', with: {n: 1}}\n"
+        "expect:\n  a: {outcome: completed, handled: 1}\nguarantees: [as-expected]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    with ObserverPool(workers=1) as pool:
+        (result,) = pool.run([load_file(folder / "s.yaml")], seed=1)
+    assert result.verdict is Verdict.PASS, result.reason
+    assert (result.children[0].sent, result.children[0].handled) == (1, 1)
