@@ -53,37 +53,42 @@ class JsonChannel:
 
         When the iterable or the encoding of one payload raises, those before it have been sent.
         """
-        prefix, suffix = f'{{"type":{encode_value(type)},"payload":', self._suffix(context)
+        encode, suffix = encode_value, self._suffix(context)
+        prefix = f'{{"type":{encode(type)},"payload":'
+        between = suffix + prefix
+        fixed = len(between)
         block: list[str] = []
         size = 0
         try:
             for payload in payloads:
-                line = f"{prefix}{encode_value(payload)}{suffix}"
-                block.append(line)
-                size += len(line)
+                text = encode(payload)
+                block.append(text)
+                size += len(text) + fixed
                 if size >= BLOCK_BYTES:
-                    self._write_block(block)
+                    self._write_block(block, prefix, between, suffix)
                     size = 0
         except (TypeError, ValueError, RecursionError) as error:
             raise unsendable(type, error) from error
         finally:
-            self._write_block(block)
+            self._write_block(block, prefix, between, suffix)
 
-    def _write_block(self, block: list[str]) -> None:
+    def _write_block(self, block: list[str], prefix: str, between: str, suffix: str) -> None:
+        if not block:
+            return
         try:
-            data = "".join(block).encode()
+            data = f"{prefix}{between.join(block)}{suffix}".encode()
         except UnicodeEncodeError:
-            self._write_good_lines(block)
+            self._write_good_lines([f"{prefix}{text}{suffix}" for text in block])
             raise
         finally:
             block.clear()
         with self._lock:
             self._write(data)
 
-    def _write_good_lines(self, block: list[str]) -> None:
+    def _write_good_lines(self, lines: list[str]) -> None:
         """The lines before the first that is no UTF-8."""
         with self._lock:
-            for line in block:
+            for line in lines:
                 try:
                     data = line.encode()
                 except UnicodeEncodeError:

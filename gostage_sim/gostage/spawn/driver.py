@@ -171,8 +171,7 @@ class ChildHandle:
     def _run(self) -> None:
         session, poll = self._session, self._poll
         while not session.finished:
-            deadline = session.deadline
-            wait_ms = None if deadline is None else _milliseconds(deadline - time.monotonic())
+            wait_ms = _milliseconds(session.deadline - time.monotonic())
             for fd, _ in poll.poll(wait_ms):
                 action = self._on_ready.get(fd)
                 if action is not None:  # an earlier one of this round may have closed it
@@ -360,8 +359,7 @@ class ChildHandle:
                         handler(message)
                     except Exception as error:
                         self._record(message, error)
-            deadline = session.deadline
-            if deadline is not None and now() >= deadline:
+            if now() >= session.deadline:
                 self._obey(session.tick(now()))
 
     def _noting_first(self, messages: Iterator[Message]) -> Iterator[Message]:

@@ -11,6 +11,7 @@ unit test that needs no process. The rules:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -78,7 +79,7 @@ class Session:
         self._ending: _Ending | None = None
         self._exit: ExitStatus | None = None
         self._result: dict[str, Any] | None = None
-        self.deadline: float | None = None if options.timeout_s is None else now + options.timeout_s
+        self.deadline = math.inf if options.timeout_s is None else now + options.timeout_s
         """When `tick` must be called at the latest."""
         self.received = 0
         self._type_counts: dict[str, int] = {}  # of the types that the session does not read itself
@@ -142,8 +143,9 @@ class Session:
             self.received = sequence = self.received + 1
             message._origin = origin
             message._sequence = sequence
-            if message.type in counts:
-                counts[message.type] += 1
+            kind = message.type
+            if kind in counts:
+                counts[kind] += 1
             else:
                 self._take_note(message)
             yield message
@@ -180,7 +182,7 @@ class Session:
 
     def tick(self, now: float) -> tuple[Order, ...]:
         """Time has come to `now`; what is due."""
-        if self.deadline is None or now < self.deadline:
+        if now < self.deadline:
             return ()
         if self._state is _State.RUNNING:
             return self._terminate(self._ending or _Ending.TIMED_OUT, now)
@@ -215,7 +217,7 @@ class Session:
         return (Order.TERMINATE,)
 
     def _finish(self) -> tuple[Order, ...]:
-        self._state, self.deadline = _State.FINISHED, None
+        self._state, self.deadline = _State.FINISHED, math.inf
         return (Order.FINISH,)
 
     # --- the end ----------------------------------------------------------------------------------------------------

@@ -65,13 +65,9 @@ def _make_decoder() -> Callable[[str], Any]:
     return decode
 
 
-_encode = _make_encoder()
+encode_value = _make_encoder()
+"""Compact JSON text of a value. Raises TypeError, ValueError or RecursionError for what is not JSON."""
 _decode = _make_decoder()
-
-
-def encode_value(value: Any) -> str:
-    """Compact JSON text. Raises TypeError, ValueError or RecursionError for what is not JSON."""
-    return _encode(value)
 
 
 def encode_frame(type: str, payload: Any, suffix: str = "}\n") -> bytes:
@@ -80,7 +76,7 @@ def encode_frame(type: str, payload: Any, suffix: str = "}\n") -> bytes:
     `suffix` closes the object: an action's context goes in there, encoded once for all its messages.
     """
     try:
-        return f'{{"type":{_encode(type)},"payload":{_encode(payload)}{suffix}'.encode()
+        return f'{{"type":{encode_value(type)},"payload":{encode_value(payload)}{suffix}'.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise unsendable(type, error) from error
 

@@ -54,7 +54,7 @@ def _read_where(data: bytes) -> _Where:
         return _Where()  # a foreign child may use the key for something of its own
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, gc=False):  # JSON holds no cycles, and untracked objects are cheaper
     """One message: its type, and its payload as decoded from JSON."""
 
     type: str
