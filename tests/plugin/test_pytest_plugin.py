@@ -67,7 +67,7 @@ def test_a_seed_that_is_none(suite: Suite) -> None:
 def test_installed_it_loads_once(suite: Suite, named: tuple[str, ...]) -> None:
     """By the entry point of the installed package, whether or not it is also named by `-p`."""
     root = Path(gostage_sim.__file__).parent.parent
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     (entry,) = project["entry-points"]["pytest11"].items()
     suite.write(
         {
