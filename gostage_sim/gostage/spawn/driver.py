@@ -360,7 +360,13 @@ class ChildHandle:
                     except Exception as error:
                         self._record(message, error)
             if now() >= session.deadline:
-                self._obey(session.tick(now()))
+                self._overdue()
+
+    def _overdue(self) -> None:
+        """A deadline passed between two messages. A child that is gone by now was in time; its handlers are behind."""
+        if self._running.pidfd in self._on_ready and self._running.has_exited():
+            self._see_exit()
+        self._obey(self._session.tick(time.monotonic()))
 
     def _noting_first(self, messages: Iterator[Message]) -> Iterator[Message]:
         for message in messages:

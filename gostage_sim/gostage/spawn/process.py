@@ -97,6 +97,10 @@ class Process:
             if self._reaped is None:
                 os.killpg(self.pid, signum)
 
+    def has_exited(self) -> bool:
+        """Whether it is gone; its status may still have to be taken."""
+        return _wait_for_exit(self.pidfd, 0)
+
     def reap(self) -> ExitStatus:
         """Take the exit status, once. Neither code nor signal when it is not to be had.
 
@@ -136,9 +140,7 @@ class Process:
         if getattr(self, "_open", None) and hasattr(self, "pidfd") and self._reaped is None:
             warnings.warn(f"child {self.pid} was never waited for and is ended", ResourceWarning, 2, source=self)
             self.signal_group(signal.SIGKILL)
-            ended = select.poll()
-            ended.register(self.pidfd, select.POLLIN)
-            ended.poll(1000)
+            _wait_for_exit(self.pidfd, 1000)
             self.reap()
         if getattr(self, "_open", None):
             self.close()
@@ -147,6 +149,12 @@ class Process:
         if self._popen is not None:
             self._popen.kill()
             self._popen.wait()
+
+
+def _wait_for_exit(pidfd: int, timeout_ms: int) -> bool:
+    ended = select.poll()  # select() cannot take descriptors over 1023
+    ended.register(pidfd, select.POLLIN)
+    return bool(ended.poll(timeout_ms))
 
 
 _PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(PIDFS_IOCTL_MAGIC, 11, 64 bytes); include/uapi/linux/pidfd.h

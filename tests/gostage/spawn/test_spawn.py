@@ -235,6 +235,20 @@ def test_raising_handler_affects_only_its_message(program: Program) -> None:
     assert [(e.message_type, e.sequence, str(e.error)) for e in result.handler_errors] == [("n", 2, "not this one")]
 
 
+def test_a_slow_handler_is_not_the_childs_time_out(program: Program) -> None:
+    """A child that completed before its deadline is completed, also when the handlers are not through with it by then."""
+    runner = program("@gostage.action('act')\ndef act(ctx):\n    ctx.send_many('n', range(3))\n")
+
+    def slow(message: gostage.Message) -> None:
+        if message.payload == 1:
+            assert gone(message.context.pid)
+            threading.Event().wait(1.2)  # nobody sets it: over the deadline
+
+    runner.broker.register_handler("n", slow)
+    result = spawn(runner, options=gostage.SpawnOptions(timeout_s=1.0))
+    assert (result.outcome, result.exit_code, result.message_counts["n"]) == ("completed", 0, 3)
+
+
 def test_interrupt_in_a_handler_ends_the_child_and_passes_through(program: Program) -> None:
     """KeyboardInterrupt reaches the caller once, after the child and its group are gone."""
     runner = program("import signal\n@gostage.action('act')\ndef act(ctx):\n    ctx.send('pid')\n    signal.pause()\n")
