@@ -4,6 +4,7 @@ The map of the house, upper rooms import lower ones, never the other way:
 
 * `cli`, `pytest_plugin`   the two doors: the command line and the pytest plug-in
 * `plugin`                 what stands behind `pytest_plugin`: the fixture, scenario files as tests, the report
+* `workflow_command`       workflows in files, run and checked from the command line
 * `bench`                  speed as ratios, measured side by side in one run
 * `report`                 report.json, junit.xml, summary.md, the terminal
 * `harness`                observer, subject and child processes; runs one scenario and collects the evidence
@@ -11,6 +12,7 @@ The map of the house, upper rooms import lower ones, never the other way:
 * `scenario`               the model of a scenario file and its loader
 * `faults`                 one fault a file: what is broken, where, how, and what witnesses it
 * `history`                journals that survive SIGKILL, and the merged history
+* `workflow_child`         progress of such a workflow as messages, and its child process
 * `gostage`                the engine, complete alone: workflows, and sub-workflows in child processes
 * `units`                  durations and sizes as scenario files write them
 

@@ -125,6 +125,46 @@ def explain(
     _say(text_of(name).rstrip("\n"))
 
 
+workflow_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(
+    workflow_app,
+    name="workflow",
+    help="Run and check workflows that are written in files.",
+    epilog="Exit codes: 0 completed, 1 failed, 2 bad usage or bad file, 130 interrupted.",
+)
+
+WorkflowFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A definition: .json, .yaml or .yml.", show_default=False)
+]
+Imports = Annotated[
+    list[str] | None, typer.Option("--import", metavar="MODULE", help="A module that registers actions; repeatable.")
+]
+
+
+@workflow_app.command("run", short_help="Run the workflow of a file.")
+def workflow_run(
+    file: WorkflowFile,
+    imports: Imports = None,
+    spawn: Annotated[bool, typer.Option("--spawn", help="In a child process, whatever becomes of it.")] = False,
+    store: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=JSON", help="A value for the store, over the file's own; repeatable."),
+    ] = None,
+) -> None:
+    """Run the workflow of a file: progress on stderr, the final store as JSON on stdout."""
+    from gostage_sim import workflow_command
+
+    raise typer.Exit(workflow_command.run(file, imports=imports or [], store=store or [], spawn=spawn))
+
+
+@workflow_app.command("check", short_help="See that a file can be run.")
+def workflow_check(file: WorkflowFile, imports: Imports = None) -> None:
+    """See that a file can be run, without running it."""
+    from gostage_sim import workflow_command
+
+    _say(workflow_command.check(file, imports=imports or []))
+
+
 @app.command(short_help="See that every guarantee catches a broken engine.")
 def selftest() -> None:
     """Break the engine in every way a guarantee must notice, and see that each is noticed."""
@@ -133,13 +173,22 @@ def selftest() -> None:
     raise typer.Exit(selftest_main([]))
 
 
-@app.command(short_help="Measure speed as ratios.")
+@app.command(short_help="Measure speed.")
 def bench(
+    what: Annotated[
+        Literal["children", "engine"], typer.Argument(help="Messages from children, or workflows in one process.")
+    ] = "children",
     only: Annotated[str, typer.Option("-k", metavar="TEXT", help="Only measures with this in their name.")] = "",
     rounds: Annotated[int, typer.Option(metavar="N", min=1, help="How often each is measured.")] = 5,
 ) -> None:
-    """Measure speed as ratios, side by side in one run; exit code 1 when a bound is not reached."""
-    from gostage_sim.bench import main as bench_main
+    """Measure speed; exit code 1 when a bound is not reached.
+
+    Children: as ratios, side by side in one run. Engine: microseconds of an action and of the store, and memory.
+    """
+    if what == "engine":
+        from gostage_sim.bench.engine import main as bench_main
+    else:
+        from gostage_sim.bench import main as bench_main
 
     raise typer.Exit(bench_main(rounds=rounds, only=only, show=_say))
 

@@ -3,6 +3,7 @@
 * `contenders`  ways to bring messages from a child to a handler, each in a parent process of its own
 * `child`       their children
 * `measures`    what is compared with what, and what is to be reached
+* `engine`      what an action, a stage and the store cost without children: `gostage-sim bench engine`
 """
 
 from __future__ import annotations

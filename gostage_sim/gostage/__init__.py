@@ -3,9 +3,15 @@
 The map:
 
 * `workflow`, `stage`, `actions`, `context`  the model, and what an action sees while it runs
+* `queries`, `switches`, `tags`              finding, enabling, disabling and removing stages and actions
+* `chain`, `status`, `states`                their order while it changes, and how far each has come
+* `rebuild`                                  a workflow made of its definition
 * `store`, `registry`, `broker`, `logger`    typed values, actions by id, messages to handlers, logs as messages
-* `definition`                               a workflow as data, to be sent to a child
-* `runner`                                   runs workflows here, and spawns sub-workflows there
+* `storing`                                  what the store loads on demand: metadata, export, merging, schemas
+* `definition`, `definition_files`           a workflow as data, to be sent to a child or kept in a file
+* `delivery`, `local`, `outgoing`            the way of a message: to handlers, within this process, through middleware
+* `runner`, `execution`, `run_options`       runs workflows here, and spawns sub-workflows there
+* `middleware`                               what goes around workflows, stages and actions; ten are shipped
 * `errors`                                   every exception, as one tree
 * `wire`                                     JSON lines: encoding, framing, messages
 * `child`                                    all that runs in a child; imports next to nothing
@@ -34,17 +40,27 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # what mypy takes for typing.TYPE_CHECKING; importing typing would cost a child 10 ms
 if TYPE_CHECKING:
+    from gostage_sim.gostage import middleware as middleware
     from gostage_sim.gostage.actions import Action as Action
+    from gostage_sim.gostage.actions import FunctionAction as FunctionAction
     from gostage_sim.gostage.broker import Broker as Broker
+    from gostage_sim.gostage.broker import Registration as Registration
     from gostage_sim.gostage.child import child_main as child_main
     from gostage_sim.gostage.child import is_child as is_child
     from gostage_sim.gostage.context import ActionContext as ActionContext
+    from gostage_sim.gostage.context import RunContext as RunContext
+    from gostage_sim.gostage.context import StageContext as StageContext
     from gostage_sim.gostage.definition import ActionDef as ActionDef
     from gostage_sim.gostage.definition import StageDef as StageDef
     from gostage_sim.gostage.definition import SubWorkflowDef as SubWorkflowDef
+    from gostage_sim.gostage.definition import TransportDef as TransportDef
+    from gostage_sim.gostage.outgoing import OutgoingMessage as OutgoingMessage
     from gostage_sim.gostage.registry import action as action
     from gostage_sim.gostage.registry import new_action as new_action
     from gostage_sim.gostage.registry import register_action as register_action
+    from gostage_sim.gostage.run_options import RunOptions as RunOptions
+    from gostage_sim.gostage.run_options import RunResult as RunResult
+    from gostage_sim.gostage.run_options import format_results as format_results
     from gostage_sim.gostage.runner import Runner as Runner
     from gostage_sim.gostage.spawn import launchers as launchers
     from gostage_sim.gostage.spawn.driver import ChildHandle as ChildHandle
@@ -53,24 +69,36 @@ if TYPE_CHECKING:
     from gostage_sim.gostage.spawn.result import Outcome as Outcome
     from gostage_sim.gostage.spawn.result import SpawnResult as SpawnResult
     from gostage_sim.gostage.stage import Stage as Stage
+    from gostage_sim.gostage.states import ActionState as ActionState
+    from gostage_sim.gostage.states import StageState as StageState
     from gostage_sim.gostage.store import Store as Store
+    from gostage_sim.gostage.storing.combining import Copied as Copied
+    from gostage_sim.gostage.storing.combining import MergeStrategy as MergeStrategy
+    from gostage_sim.gostage.storing.encoding import Exported as Exported
+    from gostage_sim.gostage.storing.metadata import Metadata as Metadata
     from gostage_sim.gostage.wire.messages import Message as Message
     from gostage_sim.gostage.workflow import Workflow as Workflow
 
 _ROOMS = {
-    "actions": ("Action",),
-    "broker": ("Broker",),
+    "actions": ("Action", "FunctionAction"),
+    "broker": ("Broker", "Registration"),
     "child": ("child_main", "is_child"),
-    "context": ("ActionContext",),
-    "definition": ("ActionDef", "StageDef", "SubWorkflowDef"),
+    "context": ("ActionContext", "RunContext", "StageContext"),
+    "definition": ("ActionDef", "StageDef", "SubWorkflowDef", "TransportDef"),
+    "outgoing": ("OutgoingMessage",),
     "registry": ("action", "new_action", "register_action"),
+    "run_options": ("RunOptions", "RunResult", "format_results"),
     "runner": ("Runner",),
     "spawn": ("launchers",),
     "spawn.driver": ("ChildHandle",),
     "spawn.options": ("ResourceLimits", "SpawnOptions"),
     "spawn.result": ("Outcome", "SpawnResult"),
     "stage": ("Stage",),
+    "states": ("ActionState", "StageState"),
     "store": ("Store",),
+    "storing.combining": ("Copied", "MergeStrategy"),
+    "storing.encoding": ("Exported",),
+    "storing.metadata": ("Metadata",),
     "wire.messages": ("Message",),
     "workflow": ("Workflow",),
 }
@@ -80,24 +108,40 @@ __all__ = [
     "Action",
     "ActionContext",
     "ActionDef",
+    "ActionState",
     "Broker",
     "ChildHandle",
+    "Copied",
+    "Exported",
+    "FunctionAction",
+    "MergeStrategy",
     "Message",
+    "Metadata",
     "Outcome",
+    "OutgoingMessage",
+    "Registration",
     "ResourceLimits",
+    "RunContext",
+    "RunOptions",
+    "RunResult",
     "Runner",
     "SpawnOptions",
     "SpawnResult",
     "Stage",
+    "StageContext",
     "StageDef",
+    "StageState",
     "Store",
     "SubWorkflowDef",
+    "TransportDef",
     "Workflow",
     "action",
     "child_main",
     "errors",
+    "format_results",
     "is_child",
     "launchers",
+    "middleware",
     "new_action",
     "register_action",
 ]
@@ -106,8 +150,8 @@ __all__ = [
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    if name == "errors":
-        return import_module("gostage_sim.gostage.errors")
+    if name in ("errors", "middleware"):
+        return import_module(f"{__name__}.{name}")
     room = _HOME.get(name)
     if room is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

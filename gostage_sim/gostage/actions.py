@@ -5,28 +5,49 @@ The module is not called `action`: importing it would replace the decorator of t
 
 from __future__ import annotations
 
+from gostage_sim.gostage.tags import Tagged, distinct_tags
+
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from gostage_sim.gostage.context import ActionContext
+    from gostage_sim.gostage.middleware import Middleware
 
 
-class Action:
+class Action(Tagged):
     """A named piece of work; subclass it and write `execute`, or put `@action("id")` above a function.
 
-    `params` are what a definition gave this action: a dict of JSON values, empty outside of definitions.
+        class Copy(gostage.Action):
+            name = "copy"
+            description = "Copies a file"
+            tags = ("files",)
+
+            def execute(self, ctx):
+                shutil.copy(*ctx.store.get("paths", tuple))
+
+    Name, description and tags are class attributes, or arguments, which come first; without a name it is called as its
+    class. `params` are what a definition gave this action: a dict of JSON values, empty outside of definitions.
     """
 
-    def __init__(self, name: str, description: str = "", tags: Iterable[str] = ()) -> None:
-        self.name = name
-        self.description = description
-        self.tags = tuple(tags)
+    name: str = ""
+    description: str = ""
+    middleware: tuple[Middleware[ActionContext], ...] = ()
+    """Around this action alone; the first is the outermost."""
+
+    def __init__(self, name: str = "", description: str = "", tags: Iterable[str] = ()) -> None:
+        self.name = name or self.name or type(self).__name__
+        self.description = description or self.description
+        self.tags = distinct_tags(tags) or distinct_tags(self.tags)
         self.params: dict[str, object] = {}
 
     def execute(self, ctx: ActionContext) -> None:
         """Do the work. Whatever it raises stops the workflow."""
         raise TypeError(f"action {self.name!r}: {type(self).__name__} defines no execute(ctx)")
+
+    def use(self, *middleware: Middleware[ActionContext]) -> None:
+        """Put middleware around this action; what was added first is outermost."""
+        self.middleware = (*self.middleware, *middleware)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"

@@ -1,11 +1,14 @@
 """A workflow as data: what a parent sends to a child, with the JSON keys of the original.
 
-Format: the JSON of the Go library's `SubWorkflowDef`: keys in camel case, absent and null lists are empty.
+Format: the JSON of the Go library's `SubWorkflowDef`: keys in camel case, absent and null lists are empty, unknown keys
+are ignored. Files may be YAML as well, see `definition_files`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Self
+import math
+import os
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 
@@ -32,6 +35,24 @@ class StageDef(msgspec.Struct, kw_only=True, omit_defaults=True):
     actions: list[ActionDef] = []
 
 
+class TransportDef(
+    msgspec.Struct,
+    kw_only=True,
+    omit_defaults=True,
+    rename={"type": "Type", "grpc_address": "GRPCAddress", "grpc_port": "GRPCPort"},
+):
+    """How child and parent talk, as the original writes it: `{"Type": "grpc", "GRPCAddress": …, "GRPCPort": …}`.
+
+    Its keys are read in any case, as Go does; an empty `Type` is Go's way to leave it out and read as `json`.
+    """
+
+    type: Literal["json", "grpc"]
+    grpc_address: str = ""
+    """Host name or address, without the port."""
+    grpc_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    """0 lets the parent choose one."""
+
+
 class SubWorkflowDef(msgspec.Struct, kw_only=True, omit_defaults=True, rename="camel"):
     """A whole workflow, serialisable: `runner.spawn()` sends it to a child, `Workflow.from_def` rebuilds it."""
 
@@ -41,6 +62,8 @@ class SubWorkflowDef(msgspec.Struct, kw_only=True, omit_defaults=True, rename="c
     tags: list[str] = []
     stages: list[StageDef] = []
     initial_store: dict[str, Any] = {}
+    transport: TransportDef | None = None
+    """None leaves it to the runner."""
 
     @classmethod
     def of(cls, *action_ids: str, id: str = "workflow") -> Self:
@@ -55,18 +78,54 @@ class SubWorkflowDef(msgspec.Struct, kw_only=True, omit_defaults=True, rename="c
     def to_json(self) -> bytes:
         """The JSON document; DefinitionError names what cannot be written."""
         try:
-            return msgspec.json.encode(self)
+            data = msgspec.json.encode(self)
+            if b"null" in data:  # which msgspec also writes for a float that JSON does not have
+                _require_finite(self.to_document())
         except (TypeError, ValueError, RecursionError) as error:
             raise DefinitionError(f"definition {self.id!r} cannot be written as JSON: {error}") from error
+        return data
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Self:
         """Read a document, also one that a program in Go wrote; DefinitionError says what is wrong and where."""
         try:
-            document = msgspec.json.decode(data)
-            return msgspec.convert(_without_nulls(document), cls)
+            return cls.from_document(msgspec.json.decode(data))
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise DefinitionError(f"not a workflow definition: {error}") from error
+
+    @classmethod
+    def from_document(cls, document: Any) -> Self:
+        """Read plain dicts and lists, as `to_document` makes them; DefinitionError says what is wrong and where."""
+        try:
+            return msgspec.convert(_normal(document), cls)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise DefinitionError(f"not a workflow definition: {error}") from error
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> SubWorkflowDef:
+        """Read a `.json`, `.yaml` or `.yml` file; DefinitionError says `file:line:column: what is wrong`."""
+        from gostage_sim.gostage.definition_files import read
+
+        return read(path).definition
+
+    def dump(self, path: str | os.PathLike[str]) -> None:
+        """Write a `.json`, `.yaml` or `.yml` file that `load` reads back as the same definition.
+
+        DefinitionError when it cannot be written, and the file is as it was.
+        """
+        from gostage_sim.gostage.definition_files import write
+
+        write(self, path)
+
+
+def _normal(document: Any) -> Any:
+    """The document as our types read it, whatever of it a program in Go wrote in its own way."""
+    document = _without_nulls(document)
+    if isinstance(document, dict) and isinstance(document.get("transport"), dict):
+        names = {"type": "Type", "grpcaddress": "GRPCAddress", "grpcport": "GRPCPort"}
+        transport = {names.get(key.lower(), key): value for key, value in document["transport"].items()}
+        document["transport"] = {**transport, "Type": transport.get("Type") or "json"}
+    return document
 
 
 def _without_nulls(part: Any, *, inside: str = "") -> Any:
@@ -78,3 +137,15 @@ def _without_nulls(part: Any, *, inside: str = "") -> Any:
     if isinstance(part, list):
         return [_without_nulls(value) for value in part]
     return part
+
+
+def _require_finite(value: Any, path: str = "$") -> None:
+    """ValueError for a float that JSON does not have, with its path."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not JSON - at `{path}`")
+    if isinstance(value, dict):
+        for key, member in value.items():
+            _require_finite(member, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            _require_finite(member, f"{path}[{index}]")

@@ -6,10 +6,18 @@ GostageError
 ├── RegistrationError        an action id registered twice
 ├── StoreError
 │   ├── KeyMissingError      nothing is stored under the key (also a KeyError)
-│   └── WrongTypeError       what is stored is of another type than was asked for (also a TypeError)
+│   ├── WrongTypeError       what is stored is of another type than was asked for (also a TypeError)
+│   ├── ExpiredError         what was stored has outlived its time (also a KeyError)
+│   ├── FieldError           a dotted path that leads nowhere, or a field that refuses its new value
+│   ├── MergeConflictError   both stores hold the same keys; it names them
+│   └── ExportError          values that have no form as plain data; it names their keys
 ├── WorkflowError            a workflow that was run here failed
-│   └── ActionError          one of its actions raised; `__cause__` is what it raised
+│   ├── ActionError          one of its actions raised; `__cause__` is what it raised
+│   ├── StageError           middleware around one of its stages raised; `__cause__` is what it raised
+│   ├── WorkflowCancelledError  it was cancelled; the text says where that was noticed
+│   └── DeadlineExceededError   its time, or that of a part of it, was over
 ├── MessageError             a payload that cannot be sent: not JSON, or over a limit
+│   └── MessageRejectedError IPC middleware refused the message
 ├── ChannelClosedError       the parent no longer reads what this child sends
 └── SpawnError               raised for a `SpawnResult` by `check=True` or `raise_for_outcome()`; one class each
     ├── ChildFailedError, ChildPanickedError, ChildExitedError, ChildSignaledError
@@ -59,6 +67,34 @@ class WrongTypeError(StoreError, TypeError):
     """A value is stored under the key, but of another type than was asked for."""
 
 
+class ExpiredError(StoreError, KeyError):
+    """A value was stored under the key and its time to live is over. Not raised by `get_or_default`."""
+
+    def __str__(self) -> str:  # see KeyMissingError
+        return str(self.args[0])
+
+
+class FieldError(StoreError):
+    """`update_field` found no such field on the way, or the field refused the value. Nothing was changed."""
+
+
+class MergeConflictError(StoreError):
+    """A merge met keys that both stores hold, and was told that this is an error. Nothing was merged."""
+
+    def __init__(self, message: str, keys: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.keys = keys
+
+
+class ExportError(StoreError):
+    """Values cannot be exported. `reasons` says why, by key; `exported` is the plain data of all the others."""
+
+    def __init__(self, reasons: dict[str, str], exported: dict[str, object]) -> None:
+        super().__init__("; ".join(f"store key {key!r} cannot be exported: {why}" for key, why in reasons.items()))
+        self.reasons = reasons
+        self.exported = exported
+
+
 class WorkflowError(GostageError):
     """A workflow that was run in this process did not succeed."""
 
@@ -74,8 +110,33 @@ class ActionError(WorkflowError):
         )
 
 
+class StageError(WorkflowError):
+    """Middleware around a stage raised. `workflow_id` and `stage_id` say where, `__cause__` is the exception itself.
+
+    Not raised for what an action raised: that stays an ActionError.
+    """
+
+    def __init__(self, workflow_id: str, stage_id: str, cause: BaseException) -> None:
+        self.workflow_id, self.stage_id = workflow_id, stage_id
+        super().__init__(
+            f"stage {stage_id!r} in workflow {workflow_id!r} failed: {type(cause).__name__}: {safe_str(cause)}"
+        )
+
+
+class WorkflowCancelledError(WorkflowError):
+    """The run was cancelled. Raised before the next action or stage, or out of `ctx.check_cancelled()` inside one."""
+
+
+class DeadlineExceededError(WorkflowError):
+    """Time was over for the workflow, or for the part that a time limit was put around. Raised where a cancel is."""
+
+
 class MessageError(GostageError):
     """A message cannot be sent: its payload is not JSON; nothing of it reached the wire."""
+
+
+class MessageRejectedError(MessageError):
+    """Raise it in IPC middleware to refuse a message. Outbound the sender gets it, inbound the result counts it."""
 
 
 class ChannelClosedError(GostageError):
@@ -135,3 +196,10 @@ def safe_str(error: BaseException) -> str:
         return str(error)
     except BaseException as failure:
         return f"<unprintable {type(error).__name__}: its __str__ raised {type(failure).__name__}>"
+
+
+def original_error(error: Exception) -> Exception:
+    """What an action or a middleware raised itself, out of the ActionError or StageError around it."""
+    while isinstance(error, ActionError | StageError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    return error

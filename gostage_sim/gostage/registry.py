@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from gostage_sim.gostage.actions import Action, FunctionAction
 from gostage_sim.gostage.errors import RegistrationError, UnknownActionError
+from gostage_sim.gostage.tags import distinct_tags
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def action(
     """Register the function below as the action `id`. The function itself is returned unchanged."""
     if not isinstance(id, str):
         raise TypeError(f'@action needs an id: @action("my.id"), not @action; found {id!r}')
+    tags = distinct_tags(tags)
 
     def register(function: Callable[[ActionContext], None]) -> Callable[[ActionContext], None]:
         register_action(id, lambda: FunctionAction(id, function, description or (function.__doc__ or ""), tags))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from gostage_sim.gostage.broker import Broker
-from gostage_sim.gostage.context import ActionContext
-from gostage_sim.gostage.errors import ActionError, WorkflowError
+from gostage_sim.gostage.execution import Limit, Run
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from gostage_sim.gostage.context import RunContext, RunLogger
     from gostage_sim.gostage.definition import SubWorkflowDef
+    from gostage_sim.gostage.middleware import Middleware
+    from gostage_sim.gostage.run_options import RunOptions, RunResult
     from gostage_sim.gostage.spawn.driver import ChildHandle
     from gostage_sim.gostage.spawn.launchers import Launcher
     from gostage_sim.gostage.spawn.options import SpawnOptions
@@ -22,30 +26,93 @@ if TYPE_CHECKING:
 class Runner:
     """Runs workflows. Its `broker` holds the handlers for messages of workflows run here and of spawned children.
 
-    `launcher` says how children are started; by default this program again, with `--gostage-child`.
-    One runner may spawn from several threads at once.
+    `middleware` goes around each whole workflow, the first outermost. `logger` is what actions get as `ctx.logger`; a
+    `logging.Logger` will do, and without one log lines go to the handlers as `log` messages. `options` are those of
+    runs that have none of their own. `clock` gives the seconds that timeouts and deadlines are measured in. `launcher`
+    says how children are started; by default this program again, with `--gostage-child`.
+
+    One runner may run and spawn from several threads at once.
     """
 
-    def __init__(self, *, broker: Broker | None = None, launcher: Launcher | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        broker: Broker | None = None,
+        launcher: Launcher | None = None,
+        middleware: Iterable[Middleware[RunContext]] = (),
+        logger: RunLogger | None = None,
+        options: RunOptions | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self.broker = broker or Broker()
+        self.middleware: tuple[Middleware[RunContext], ...] = tuple(middleware)
+        self.logger = logger
+        self.options = options
         self._launcher = launcher
+        self._clock = clock
 
-    def execute(self, workflow: Workflow) -> None:
-        """Run all stages in this thread. ActionError when an action raised an Exception; its `__cause__` is that one.
+    def use(self, *middleware: Middleware[RunContext]) -> None:
+        """Put middleware around each whole workflow; what was added first is outermost."""
+        self.middleware = (*self.middleware, *middleware)
 
-        A BaseException that is no Exception (KeyboardInterrupt, SystemExit, …) passes through as it is.
+    def execute(self, workflow: Workflow, options: RunOptions | None = None) -> None:
+        """Run all stages in this thread and return when they are done.
+
+        ActionError when an action raised an Exception; its `__cause__` is that one, an exception group whole.
+        StageError for middleware around a stage, WorkflowCancelledError and DeadlineExceededError for a run that was
+        ended, WorkflowError for a workflow without stages, for one that is running already, and for middleware around
+        the workflow. A BaseException that is no Exception (KeyboardInterrupt, SystemExit, …) passes through as it is.
         """
-        if not workflow.stages:
-            raise WorkflowError(f"workflow {workflow.id!r} has no stages; add one with add_stage()")
-        for stage in workflow.stages:
-            for key, value in stage.initial_store.items():
-                workflow.store.put(key, value)
-            for index, action in enumerate(stage.actions):
-                context = ActionContext(workflow, stage, action, index, self.broker)
-                try:
-                    action.execute(context)
-                except Exception as error:
-                    raise ActionError(workflow.id, stage.id, action.name, error) from error
+        self._prepare(workflow, options).execute()
+
+    def run(self, workflow: Workflow, options: RunOptions | None = None) -> RunResult:
+        """Run all stages in this thread; the result says how it went, whatever `execute` would have raised."""
+        from gostage_sim.gostage.run_options import RunResult
+
+        session = self.broker.open_session(workflow)
+        run = self._prepare(workflow, options)
+        started = self._clock()
+        error: Exception | None = None
+        try:
+            run.execute()
+        except Exception as failure:
+            error = failure
+        return RunResult(
+            workflow_id=workflow.id,
+            error=error,
+            execution_time_s=self._clock() - started,
+            final_store={key: workflow.store.get_or_default(key, None, object) for key in workflow.store},
+            warnings=run.warnings,
+            handler_errors=session.handler_errors,
+        )
+
+    def run_all(
+        self, workflows: Iterable[Workflow], options: RunOptions | None = None, *, ignore_errors: bool = False
+    ) -> list[RunResult]:
+        """Run workflows one after another; each with its own timeout.
+
+        Ends behind the first that fails, whose result is the last of the list, unless errors are ignored.
+        """
+        results = []
+        for workflow in workflows:
+            results.append(self.run(workflow, options))
+            if not results[-1].success and not ignore_errors:
+                break
+        return results
+
+    def _prepare(self, workflow: Workflow, options: RunOptions | None) -> Run:
+        options = options or self.options
+        if options is None:
+            return Run(workflow, self.broker, self.middleware, self.logger, self._clock, None)
+        run = Run(
+            workflow, self.broker, (*self.middleware, *options.middleware), self.logger, self._clock, options.cancel
+        )
+        if options.timeout_s is not None:
+            run.limit = Limit(self._clock() + options.timeout_s, options.timeout_s, f"workflow {workflow.id!r}")
+        for key, value in options.initial_store.items():
+            workflow.store.put(key, value)
+        workflow.context.update(options.context)
+        return run
 
     def spawn(
         self,

@@ -2,76 +2,343 @@
 
 from __future__ import annotations
 
-from _thread import RLock  # threading.RLock without threading's imports, which a child would pay for
+import time
 
-from gostage_sim.gostage.errors import KeyMissingError, StoreError, WrongTypeError
+from gostage_sim.gostage.errors import ExpiredError, KeyMissingError, StoreError, WrongTypeError
+from gostage_sim.gostage.storing.metadata import Described, Metadata
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import TypeVar
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import timedelta
+    from types import UnionType
+    from typing import Any, Self, TypeVar, overload
+
+    from gostage_sim.gostage.storing.combining import Copied, MergeStrategy
 
     T = TypeVar("T")
+    D = TypeVar("D")
 
-_MISSING = object()
+
+class _Missing:
+    """Nothing is stored: of a class that no caller asks for."""
 
 
-class Store:
-    """A thread-safe mapping with typed reads."""
+_MISSING = _Missing()
 
-    def __init__(self, values: Mapping[str, object] | None = None) -> None:
-        self._lock = RLock()
-        self._values: dict[str, object] = dict(values or {})
 
-    def put(self, key: str, value: object) -> None:
-        """Store `value`, replacing what was there."""
-        if not isinstance(key, str):
-            raise StoreError(f"a store key is a str; found {key!r}")
+class Store(Described):
+    """A thread-safe mapping from str to anything, with typed reads.
+
+    Values are kept as they are, not copied: what `get` returns is the object that was put. `update_field` never changes
+    that object, it puts a changed copy in its place; so a reader sees all of an update or nothing of it.
+
+    A key may have a time to live, in seconds of `clock`. When it is over, the value counts as missing everywhere, and
+    `get` says that it expired until the key is put again, deleted, or dropped by `remove_expired()`.
+
+    A key has metadata from its first put to its deletion. `describe` also gives metadata to a key without a value; such
+    a key is in no `keys()`, `count()` or `export_all()`.
+    """
+
+    __slots__ = ("__weakref__", "_foreign", "_values")
+
+    def __init__(self, values: Mapping[str, object] | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(clock)
+        self._values: dict[str, object] = {}
+        self._foreign: set[str] = set()  # keys whose values were imported: plain data that may stand for an object
+        for key, value in (values or {}).items():
+            self.put(key, value)
+
+    # Values
+
+    def put(
+        self, key: str, value: object, *, ttl: float | timedelta | None = None, metadata: Metadata | None = None
+    ) -> None:
+        """Store `value`, replacing what was there and its time to live.
+
+        `ttl` is the time to live, in seconds or as a timedelta, more than 0; without it the value stays. `metadata`
+        replaces the tags, properties and description of the key, which otherwise stay as they are.
+        """
+        if type(key) is not str:
+            key = _checked(key)
+        lifetime = None if ttl is None else _seconds(key, ttl)
         with self._lock:
+            now = self._clock()
+            if self._expiries:
+                self._forget_if_expired(key, now)
+                self._expiries.pop(key, None)
+            if self._foreign:
+                self._foreign.discard(key)
             self._values[key] = value
+            if self._created.setdefault(key, now) is not now:
+                self._updated[key] = now
+            if lifetime is not None:
+                self._expiries[key] = now + lifetime
+            if metadata is not None:
+                self._records[key] = Metadata(metadata.tags, metadata.properties, metadata.description)
 
-    def get(self, key: str, type_: type[T]) -> T:
+    if TYPE_CHECKING:
+
+        @overload
+        def get(self, key: str, type_: type[T]) -> T: ...
+        @overload
+        def get(self, key: str, type_: Callable[..., T]) -> T: ...  # an ABC or protocol is no type[T] to mypy
+        @overload
+        def get(self, key: str, type_: UnionType) -> Any: ...
+
+    def get(self, key: str, type_: Any) -> Any:
         """The value under `key`.
 
-        Raises KeyMissingError when there is none, WrongTypeError when it is no instance of `type_`. A bool is not taken
-        for an int.
+        `type_` is its class, a base class, a runtime-checkable protocol, an abstract class, a union of them, or a
+        generic such as `list[int]`, whose elements are then looked at too. A bool is not taken for an int.
+
+        Raises KeyMissingError when there is none, ExpiredError when its time is over, WrongTypeError when it is of
+        another type. A value that came from another process (`from_export`) is plain data; naming its dataclass,
+        pydantic model, msgspec struct, named tuple or enum here builds the object, a new one for each read, and raises
+        WrongTypeError when the data does not fit.
         """
-        with self._lock:
-            value = self._values.get(key, _MISSING)
+        if self._expiries:
+            self._refuse_expired(key)
+        value = self._values.get(key, _MISSING)  # without the lock, which would cost more: it is one step of the dict
+        if type(value) is type_:
+            return value
         if value is _MISSING:
             raise KeyMissingError(f"the store holds nothing under {key!r}")
-        if not isinstance(value, type_) or (isinstance(value, bool) and type_ is int):
-            wanted = getattr(type_, "__name__", type_)  # `int | None` has no name
-            raise WrongTypeError(f"the store holds {type(value).__name__} under {key!r}, not {wanted}")
-        return value
-
-    def get_or_default(self, key: str, default: T) -> T:
-        """The value under `key`, or `default` when there is none; WrongTypeError when it is of another type."""
         try:
-            return self.get(key, type(default))
-        except KeyMissingError:
+            if isinstance(value, type_) and not (isinstance(value, bool) and type_ is int):
+                return value
+            readable = key in self._foreign
+        except TypeError:  # a generic, or no type at all
+            readable = True
+        if readable:
+            from gostage_sim.gostage.storing.conversion import read
+
+            return read(key, value, type_, foreign=key in self._foreign)
+        wanted = getattr(type_, "__name__", type_)  # `int | None` has no name
+        raise WrongTypeError(f"the store holds {type(value).__name__} under {key!r}, not {wanted}")
+
+    if TYPE_CHECKING:
+
+        @overload
+        def get_or_default(self, key: str, default: T) -> T: ...
+        @overload
+        def get_or_default(self, key: str, default: D, type_: type[T]) -> T | D: ...
+        @overload
+        def get_or_default(self, key: str, default: D, type_: Callable[..., T]) -> T | D: ...
+
+    def get_or_default(self, key: str, default: Any, type_: Any = None) -> Any:
+        """The value under `key`, or `default` when there is none or it expired.
+
+        `type_` is as for `get`, and without it the type of `default`. WrongTypeError when the value is of another type.
+        """
+        try:
+            return self.get(key, type(default) if type_ is None else type_)
+        except (KeyMissingError, ExpiredError):
             return default
 
     def delete(self, key: str) -> bool:
-        """Remove the value; False when there was none."""
+        """Remove the value and all that is known about its key; False when there was no value."""
         with self._lock:
-            return self._values.pop(key, _MISSING) is not _MISSING
+            found = key in self
+            self._forget(key)
+            return found
+
+    def clear(self) -> None:
+        """Remove all values with their metadata. Descriptions of keys without a value stay: a run keeps statuses so."""
+        with self._lock:
+            for key in list(self._values):
+                self.delete(key)
+
+    def remove_expired(self) -> int:
+        """Drop what has expired, and return how many that were."""
+        with self._lock:
+            now = self._clock()
+            return sum(self._forget_if_expired(key, now) for key in list(self._expiries))
+
+    # What is in it
 
     def keys(self) -> list[str]:
-        """All keys, in the order in which they were first put."""
+        """All keys with a value, in the order in which they were first put."""
         with self._lock:
-            return list(self._values)
+            if not self._expiries:
+                return list(self._values)
+            now = self._clock()
+            return [key for key in self._values if not self._expired(key, now)]
 
-    def export_all(self) -> dict[str, object]:
-        """A copy of all values by key."""
+    def count(self) -> int:
+        """How many keys have a value; `len(store)` is the same."""
+        return len(self.keys())
+
+    def types(self) -> dict[str, type]:
+        """The class of each value, by key."""
+        return {key: type(value) for key, value in self._snapshot().items()}
+
+    def keys_by_type(self, type_: type | UnionType) -> list[str]:
+        """The keys whose value is an instance of `type_`, as `get` sees it: a bool is no int."""
+        found = self._snapshot().items()
+        return [
+            key for key, value in found if isinstance(value, type_) and (type_ is not int or type(value) is not bool)
+        ]
+
+    def schema(self, key: str) -> dict[str, Any]:
+        """The JSON Schema (draft 2020-12) of the type of the value under `key`; a new dict each time.
+
+        KeyMissingError and ExpiredError as for `get`; StoreError when the type has no schema.
+        """
+        from gostage_sim.gostage.storing.schema import schema_of
+
+        value = self.get(key, object)
+        try:
+            return schema_of(type(value))
+        except TypeError as error:
+            raise StoreError(f"the value under {key!r} has no JSON Schema: {error}") from error
+
+    def find_keys_by_schema(self, schema: type | Mapping[str, Any]) -> list[str]:
+        """The keys whose value's type has this schema, given as such or as a class that has it."""
+        from gostage_sim.gostage.storing.schema import matching_keys
+
+        return matching_keys(self._snapshot(), schema)
+
+    # Updates
+
+    def update_field(self, key: str, path: str | Sequence[str | int], value: object) -> None:
+        """Set one field inside the value under `key`: `update_field("order", "lines.0.price", 12)`.
+
+        A path leads through dict keys, list and tuple indices, and fields of dataclasses (frozen ones too), pydantic
+        models, msgspec structs and named tuples; write it as a sequence where a key contains a dot or is no str. The
+        last key of a dict may be new. Models check the new value by their own rules and dataclasses by `__post_init__`;
+        both against their annotations. FieldError says which part of the path is wrong; then nothing was changed.
+        """
+        self.update_fields(key, {path if isinstance(path, str) else tuple(path): value})
+
+    def update_fields(self, key: str, changes: Mapping[str, Any] | Mapping[str | tuple[str | int, ...], Any]) -> None:
+        """Set several fields inside one value, by path: all of them, or none and a FieldError.
+
+        No other thread sees, or overwrites, a part of it. An object of which several fields change is checked once,
+        with all of them.
+        """
+        from gostage_sim.gostage.storing.fields import updated
+
         with self._lock:
-            return dict(self._values)
+            value = updated(key, self.get(key, object), changes)
+            self._values[key] = value
+            self._updated[key] = self._clock()
+
+    # Several stores
+
+    def clone(self) -> Store:
+        """An independent store with deep copies of all values, their remaining times to live and all metadata.
+
+        Values that shared an object share its copy. StoreError names the key of a value that cannot be copied.
+        """
+        from gostage_sim.gostage.storing.combining import clone
+
+        return clone(self)
+
+    def find_collisions(self, other: Store) -> list[str]:
+        """The keys for which both stores have a value, in this store's order."""
+        theirs = set(other.keys())
+        return [key for key in self.keys() if key in theirs]
+
+    def merge(self, other: Store, strategy: MergeStrategy | str = "error") -> int:
+        """Take over deep copies of the values of `other` with their metadata; returns how many were taken.
+
+        Where both stores have a value, `strategy` decides: ERROR raises MergeConflictError and nothing is taken, SKIP
+        keeps what is here, OVERWRITE replaces it.
+        """
+        from gostage_sim.gostage.storing.combining import MergeStrategy, take
+
+        taken = take(self, other, MergeStrategy(strategy))
+        return taken.copied + taken.overwritten
+
+    def copy_from(self, other: Store) -> int:
+        """Take over what is not here yet, as `merge` with SKIP; returns how many values were copied."""
+        return self.merge(other, "skip")
+
+    def copy_from_with_overwrite(self, other: Store) -> Copied:
+        """Take over everything, as `merge` with OVERWRITE; returns `(copied, overwritten)`, `copied` being new keys."""
+        from gostage_sim.gostage.storing.combining import MergeStrategy, take
+
+        return take(self, other, MergeStrategy.OVERWRITE)
+
+    # Other processes
+
+    def export_all(self) -> dict[str, Any]:
+        """All values by key as plain data: what JSON has, and nothing else.
+
+        Plain values stay as they are. Others become `{"$type": …, "value": …}`, as `storing.encoding` lists them.
+        ExportError names every key whose value has no such form. Metadata and times to live are not exported.
+        """
+        from gostage_sim.gostage.storing.encoding import export_values
+
+        return export_values(self._snapshot())
+
+    def import_all(self, data: Mapping[str, Any]) -> None:
+        """Put what `export_all` made, here or in another process; all of it, or none and a StoreError.
+
+        Nothing in it is evaluated and no module is imported for it: dates, decimals, sets and other built-in types come
+        back, objects of an application's classes stay data until `get(key, TheirClass)` names the class.
+        """
+        from gostage_sim.gostage.storing.encoding import import_values
+
+        values = import_values(data)
+        with self._lock:
+            for key, value in values.items():
+                self.put(key, value)
+                self._foreign.add(key)
+
+    @classmethod
+    def from_export(cls, data: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> Self:
+        """A store with what `export_all` made; see `import_all`."""
+        store = cls(clock=clock)
+        store.import_all(data)
+        return store
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self.keys()) if self._expiries else len(self._values)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._values
+        with self._lock:
+            return key in self._values and not (self._expiries and self._expired(key, self._clock()))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
+
+    def __repr__(self) -> str:
+        return f"Store({len(self)} values)"
+
+    def _refuse_expired(self, key: str) -> None:
+        with self._lock:
+            now = self._clock()
+            if self._expired(key, now):
+                since = now - self._expiries[key]
+                raise ExpiredError(f"the value under {key!r} expired {since:.3g} s ago; put it again or delete it")
+
+    def _forget_if_expired(self, key: str, now: float) -> bool:
+        gone = self._expired(key, now)
+        if gone:
+            self._forget(key)
+        return gone
+
+    def _forget(self, key: str) -> None:
+        for part in (self._values, self._created, self._updated, self._expiries, self._records):
+            part.pop(key, None)
+        self._foreign.discard(key)
+
+    def _snapshot(self) -> dict[str, object]:
+        with self._lock:
+            now = self._clock()
+            return {key: value for key, value in self._values.items() if not self._expired(key, now)}
+
+
+def _checked(key: object) -> str:
+    if isinstance(key, str):  # an enum of texts, for example
+        return str.__str__(key)
+    raise StoreError(f"a store key is a str; found {key!r}")
+
+
+def _seconds(key: str, ttl: float | timedelta) -> float:
+    seconds = ttl if isinstance(ttl, int | float) else ttl.total_seconds()
+    if not seconds > 0:
+        raise StoreError(f"the time to live of {key!r} is more than 0 seconds; found {ttl!r}")
+    return seconds

@@ -2,39 +2,103 @@
 
 from __future__ import annotations
 
-from gostage_sim.gostage.errors import DefinitionError
-from gostage_sim.gostage.registry import new_action, registered_ids, unknown_actions
+from _thread import allocate_lock
+
+from gostage_sim.gostage.chain import Chain, Place
+from gostage_sim.gostage.errors import DefinitionError, WorkflowError
 from gostage_sim.gostage.stage import Stage
+from gostage_sim.gostage.status import PENDING, describe, mark
 from gostage_sim.gostage.store import Store
+from gostage_sim.gostage.switches import Switches
+from gostage_sim.gostage.tags import Tagged, distinct_tags
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from gostage_sim.gostage.context import ActionContext, StageContext
     from gostage_sim.gostage.definition import SubWorkflowDef
+    from gostage_sim.gostage.middleware import Middleware
 
 
-class Workflow:
-    """Stages that run one after another over one store."""
+class Workflow(Tagged, Switches):
+    """Stages that run one after another over one store.
 
-    def __init__(self, id: str, name: str = "", description: str = "", tags: Iterable[str] = ()) -> None:
+    `store` holds the values that actions share; it travels with a child's result. `context` is a dict for what cannot
+    or should not be stored: connections, callbacks, open files; it stays in this process.
+
+    A workflow may run several times, but not twice at once. A run begins by taking out what actions of the run before
+    had added; what was removed stays removed, and values stay in the store. While a workflow runs, only the thread that
+    runs it may change its stages.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        name: str = "",
+        description: str = "",
+        tags: Iterable[str] = (),
+        stages: Iterable[Stage] = (),
+        *,
+        store: Store | None = None,
+    ) -> None:
         self.id = id
         self.name = name or id
         self.description = description
-        self.tags = tuple(tags)
-        self.stages: list[Stage] = []
-        self.store = Store()
+        self.tags = distinct_tags(tags)
+        self.store = Store() if store is None else store
+        self.context: dict[str, Any] = {}
+        self.middleware: tuple[Middleware[StageContext], ...] = ()
+        self.action_middleware: tuple[Middleware[ActionContext], ...] = ()
+        self._chain: Chain[Stage] = Chain()
+        self._places: dict[str, Place[Stage]] = {}
+        self._place: Place[Workflow] = Place(self)
+        self._place.key = f"workflow:{id}"
+        self._running = allocate_lock()
+        describe(self.store, self._place)
+        for stage in stages:
+            self.add_stage(stage)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages in the order they run, as it is now. Collected anew after a change."""
+        return self._chain.items()
+
+    @property
+    def status(self) -> str:
+        """pending, running, completed, failed or skipped: how the run goes, or how the last one ended."""
+        return self._place.status
 
     def add_stage(self, stage: Stage) -> None:
-        """Append a stage; DefinitionError when the id is taken."""
-        if any(known.id == stage.id for known in self.stages):
-            raise DefinitionError(f"workflow {self.id!r} already has a stage {stage.id!r}; stage ids are unique")
-        self.stages.append(stage)
+        """Append a stage; DefinitionError when the id is taken or the stage belongs to a workflow already."""
+        self._admit(stage)
+        self._settle(self._chain.append(stage))
 
     def get_stage(self, id: str) -> Stage | None:
         """The stage of this id, or None."""
-        return next((stage for stage in self.stages if stage.id == id), None)
+        return self.find_stage(id)
+
+    def use(self, *middleware: Middleware[StageContext]) -> None:
+        """Put middleware around each stage; what was added first is outermost."""
+        self.middleware = (*self.middleware, *middleware)
+
+    def use_for_actions(self, *middleware: Middleware[ActionContext]) -> None:
+        """Put middleware around each action of every stage, outside of what stages and actions use themselves."""
+        self.action_middleware = (*self.action_middleware, *middleware)
+
+    def add_tag(self, tag: str) -> None:
+        """Add a tag; one that is there already changes nothing."""
+        super().add_tag(tag)
+        self.store.add_tag(self._place.key, tag)
+
+    def stages_by_tag(self, tag: str) -> list[Stage]:
+        """The stages that carry this tag."""
+        return self.find_stages(tag=tag)
+
+    def stages_by_status(self, status: str) -> list[Stage]:
+        """The stages that are pending, running, completed, failed or skipped."""
+        return [place.item for place in self._chain.places() if place.status == status]
 
     @classmethod
     def from_def(cls, definition: SubWorkflowDef | Mapping[str, Any]) -> Workflow:
@@ -45,72 +109,87 @@ class Workflow:
         """
         if not isinstance(definition, dict) and not hasattr(definition, "to_document"):
             raise TypeError(f"from_def() takes a SubWorkflowDef or a dict; found {type(definition).__name__}")
-        document = definition if isinstance(definition, dict) else definition.to_document()
-        workflow = cls(**_identity(document, "the definition"))
-        stages = [_part(stage, f"stages[{i}]") for i, stage in enumerate(_list(document, "stages", "the definition"))]
-        known = set(registered_ids())
-        missing: dict[str, None] = {}
-        for s, described in enumerate(stages):
-            where = f"stages[{s}]"
-            stage = Stage(**_identity(described, where))
-            for a, item in enumerate(_list(described, "actions", where)):
-                part = _part(item, f"{where}.actions[{a}]")
-                identity = _identity(part, f"{where}.actions[{a}]")
-                if identity["id"] not in known:
-                    missing[identity["id"]] = None
-                    continue
-                action = new_action(identity["id"])
-                action.name = identity["name"] or action.name
-                action.description = identity["description"] or action.description
-                action.tags = identity["tags"] or action.tags
-                action.params = _mapping(part, "params", f"{where}.actions[{a}]")
-                for key, value in action.params.items():
-                    # As the original does: the store is the only way an action written in Go gets at them.
-                    workflow.store.put(f"param:{identity['id']}:{key}", value)
-                stage.add_action(action)
-            workflow.add_stage(stage)
-        if missing:
-            raise unknown_actions(tuple(missing))
-        for key, value in _mapping(document, "initialStore", "the definition").items():
-            workflow.store.put(key, value)
-        return workflow
+        from gostage_sim.gostage.rebuild import rebuild
+
+        return rebuild(cls, definition if isinstance(definition, dict) else definition.to_document())
 
     def __repr__(self) -> str:
-        return f"Workflow({self.id!r}, {len(self.stages)} stages)"
+        return f"Workflow({self.id!r}, {len(self._chain)} stages)"
 
+    def _model(self) -> Workflow:
+        return self
 
-def _identity(part: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """id, name, description and tags of a part, checked; a program in Go writes null for an empty list."""
-    found: dict[str, Any] = {}
-    for key in ("id", "name", "description"):
-        value = part.get(key) or ""
-        if not isinstance(value, str):
-            raise DefinitionError(f"{where}.{key}: expected a string, found {type(value).__name__}")
-        found[key] = value
-    if not found["id"]:
-        raise DefinitionError(f"{where}: the id is missing")
-    tags = _list(part, "tags", where)
-    if not all(isinstance(tag, str) for tag in tags):
-        raise DefinitionError(f"{where}.tags: expected a list of strings")
-    found["tags"] = tuple(tags)
-    return found
+    # What a run does with it
 
+    def _begin(self) -> None:
+        """Be run by the caller until `_end`."""
+        if not self._running.acquire(False):
+            raise WorkflowError(f"workflow {self.id!r} is already running; wait for its end, or run another one")
 
-def _part(value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise DefinitionError(f"{where}: expected an object, found {type(value).__name__}")
-    return value
+    def _end(self) -> None:
+        self._chain.end()
+        self._running.release()
 
+    def _reset(self) -> None:
+        """As it was before its last run, but for what was removed, switched or stored."""
+        for place in self._chain.places():
+            self._reset_stage(place)
+        # Also when nothing has run: the program may have given it another store.
+        self._place.status = PENDING
+        describe(self.store, self._place)
 
-def _list(part: Mapping[str, Any], key: str, where: str) -> list[Any]:
-    value = part.get(key)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise DefinitionError(f"{where}.{key}: expected a list, found {type(value).__name__}")
-    return value
+    def _reset_stage(self, place: Place[Stage]) -> None:
+        stage = place.item
+        if stage._store is not self.store and not place.removed:
+            stage._join(place, self.store)
+        if place.status == PENDING:
+            return
+        for action in stage._chain.places():
+            self._undo(action)
+            if action.status != PENDING:
+                mark(self.store, action, PENDING)
+        mark(self.store, place, PENDING)
 
+    def _undo(self, place: Place[Any]) -> None:
+        """Take out what the action here added, and what that added in turn."""
+        # A stack of our own: of 100,000 actions each may have been added by the one before.
+        left = [place.created]
+        place.created = None
+        while left:
+            made = left.pop()
+            while made is not None:
+                for one in (made, *(made.item._chain.places() if made.home is None else ())):
+                    left.append(one.created)
+                    one.created = None
+                if made.home is None:
+                    self._remove(made)
+                else:
+                    made.home._remove(made)
+                made = made.created_before
 
-def _mapping(part: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
-    value = part.get(key)
-    return {} if value is None else _part(value, f"{where}.{key}")
+    def _insert(self, anchor: Place[Stage], stage: Stage, created_by: str) -> Place[Stage]:
+        """Add a dynamic stage behind `anchor` and behind those added there before."""
+        self._admit(stage)
+        place = self._chain.insert_behind(anchor, stage)
+        place.created_by = created_by
+        self._settle(place)
+        return place
+
+    def _admit(self, stage: Stage) -> None:
+        if not isinstance(stage, Stage):
+            raise TypeError(f"a workflow is made of Stages; found {stage!r}")
+        if stage.id in self._places:
+            raise DefinitionError(f"workflow {self.id!r} already has a stage {stage.id!r}; stage ids are unique")
+        if stage._place is not None:
+            raise DefinitionError(f"stage {stage.id!r} already belongs to a workflow; make a new one for each workflow")
+
+    def _settle(self, place: Place[Stage]) -> None:
+        self._places[place.item.id] = place
+        place.item._join(place, self.store)
+
+    def _remove(self, place: Place[Stage]) -> bool:
+        if not self._chain.remove(place):
+            return False
+        del self._places[place.item.id]
+        place.item._leave()
+        return True

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
+from hypothesis import given
 
 from gostage_sim import gostage
 from gostage_sim.gostage.errors import DefinitionError
+
+from .definitions import definitions
 
 
 def test_json_has_the_keys_of_the_original() -> None:
@@ -79,3 +83,60 @@ def test_what_is_not_json_cannot_be_written(value: object, why: str) -> None:
     with pytest.raises(DefinitionError) as caught:
         definition.to_json()
     assert str(caught.value).startswith(f"definition 'w' cannot be written as JSON: {why}")
+
+
+@given(definitions())
+def test_round_trip(definition: gostage.SubWorkflowDef) -> None:
+    """A definition comes back from JSON unchanged, down to the type of every number, and is written the same again."""
+    data = definition.to_json()
+    again = gostage.SubWorkflowDef.from_json(data)
+    assert repr(again) == repr(definition)
+    assert again.to_json() == data
+    assert repr(gostage.SubWorkflowDef.from_document(definition.to_document())) == repr(definition)
+
+
+@pytest.mark.parametrize(
+    ("written", "transport", "again"),
+    [
+        ('{"Type":"json"}', gostage.TransportDef(type="json"), {"Type": "json"}),
+        (
+            '{"type":"grpc","grpcaddress":"localhost","GRPCPORT":5051}',
+            gostage.TransportDef(type="grpc", grpc_address="localhost", grpc_port=5051),
+            {"Type": "grpc", "GRPCAddress": "localhost", "GRPCPort": 5051},
+        ),
+        ('{"Type":"","GRPCAddress":"","GRPCPort":0,"Other":1}', gostage.TransportDef(type="json"), {"Type": "json"}),
+        ("null", None, None),
+    ],
+)
+def test_transport(written: str, transport: gostage.TransportDef | None, again: dict[str, object] | None) -> None:
+    """Keys of `transport` are read in any case, as Go reads them, and written as Go writes them."""
+    definition = gostage.SubWorkflowDef.from_json(f'{{"id":"w","transport":{written}}}')
+    assert definition.transport == transport
+    assert definition.to_document().get("transport") == again
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ('{"type":"pigeon"}', "Invalid enum value 'pigeon' - at `$.transport.Type`"),
+        ('{"grpcPort":70000}', "Expected `int` <= 65535 - at `$.transport.GRPCPort`"),
+        ("5", "Expected `object | null`, got `int` - at `$.transport`"),
+    ],
+)
+def test_bad_transport(written: str, why: str) -> None:
+    """A transport nobody speaks is an error that says so."""
+    with pytest.raises(DefinitionError) as caught:
+        gostage.SubWorkflowDef.from_json(f'{{"id":"w","transport":{written}}}')
+    assert str(caught.value) == f"not a workflow definition: {why}"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_float_that_json_lacks(value: float) -> None:
+    """It is an error with its place, not silently null."""
+    definition = gostage.SubWorkflowDef(id="w", initial_store={"k": [None, {"x": value}]})
+    with pytest.raises(DefinitionError) as caught:
+        definition.to_json()
+    assert (
+        str(caught.value)
+        == f"definition 'w' cannot be written as JSON: {value} is not JSON - at `$.initialStore.k[1].x`"
+    )

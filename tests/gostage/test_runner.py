@@ -73,7 +73,7 @@ def test_empty_workflow() -> None:
     [
         ((None, None, None), "a child is started from a SubWorkflowDef; found NoneType"),
         ((gostage.Workflow("w"), None, None), "a child is started from a SubWorkflowDef; found Workflow"),
-        ((DEFINITION, 5, None), "initial_store is a mapping of keys to JSON values; found int"),
+        ((DEFINITION, 5, None), "initial_store is a mapping of keys to values; found int"),
         ((DEFINITION, None, {"timeout_s": 1}), "options is a SpawnOptions; found dict"),
     ],
 )

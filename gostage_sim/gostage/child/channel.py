@@ -11,7 +11,7 @@ from _thread import RLock
 from errno import EBADF, EPIPE
 
 from gostage_sim.gostage.errors import ChannelClosedError
-from gostage_sim.gostage.wire.encode import encode_frame, encode_value, unsendable
+from gostage_sim.gostage.wire.encode import encode_frame, encode_place, encode_value, unsendable
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ class JsonChannel:
             return suffix
         if context is None:
             return "}\n"
-        place = {"stage_id": context.stage.id, "action_name": context.action.name}
-        suffix = f',"context":{encode_value(place)}}}\n'
+        suffix = encode_place(context.stage.id, context.action.name)
         self._suffixes = (context, suffix)
         return suffix
 

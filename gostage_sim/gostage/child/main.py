@@ -8,15 +8,20 @@ import time
 
 from gostage_sim.gostage.broker import Broker
 from gostage_sim.gostage.child.channel import JsonChannel, guard_stdout
-from gostage_sim.gostage.errors import ActionError, ChannelClosedError, GostageError, MessageError
+from gostage_sim.gostage.errors import ActionError, ChannelClosedError, ExportError, GostageError
 from gostage_sim.gostage.runner import Runner
-from gostage_sim.gostage.wire.encode import decode_document, encode_value
+from gostage_sim.gostage.wire.encode import decode_document
 from gostage_sim.gostage.workflow import Workflow
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
+
+    from gostage_sim.gostage.broker import OutboundMiddleware
+    from gostage_sim.gostage.context import RunContext
+    from gostage_sim.gostage.middleware import Middleware
+    from gostage_sim.gostage.store import Store
 
 EXIT_FAILED = 1
 """The workflow failed, and the result said so."""
@@ -29,23 +34,30 @@ def child_main(
     channel_type: Callable[[int], JsonChannel] = JsonChannel,
     before_definition: Callable[[JsonChannel], None] | None = None,
     before_exit: Callable[[JsonChannel], None] | None = None,
+    middleware: Iterable[Middleware[RunContext]] = (),
+    ipc_middleware: Iterable[OutboundMiddleware] = (),
 ) -> NoReturn:
     """Be a child: run the workflow whose definition is on stdin, send its messages and its result, and exit.
 
     Exit codes: 0 success, 1 the workflow failed, 70 an exception that nobody handled. `SystemExit` out of an action
-    ends the child with its own code and without a result. `channel_type`, `before_definition` (nothing is read yet) and
-    `before_exit` (the result is sent) are seams for those who test parents.
+    ends the child with its own code and without a result. `middleware` goes around the whole workflow, as a runner's.
+    `ipc_middleware` sees every message that an action sends, the first nearest to the action; see `Broker.use`.
+    `channel_type`, `before_definition` (nothing is read yet) and `before_exit` (the result is sent) are seams for those
+    who test parents.
     """
     channel = channel_type(guard_stdout())
     if before_definition is not None:
         before_definition(channel)
-    code = _run(channel)
+    runner = Runner(broker=Broker(channel), middleware=middleware)
+    for one in ipc_middleware:
+        runner.broker.use(one)
+    code = _run(channel, runner)
     if before_exit is not None:
         before_exit(channel)
     sys.exit(code)
 
 
-def _run(channel: JsonChannel) -> int:
+def _run(channel: JsonChannel, runner: Runner) -> int:
     from gostage_sim.gostage.child.failure import ThreadWatch, describe
 
     started = time.monotonic()
@@ -55,15 +67,16 @@ def _run(channel: JsonChannel) -> int:
     error: BaseException | None = None
     panicked = False
     final_store: dict[str, Any] | None = None
+    unexportable: ExportError | None = None
     try:
         document = decode_document(_read_definition())
         workflow_id = str(document.get("id") or "")
         workflow = Workflow.from_def(document)
         try:
-            Runner(broker=Broker(channel)).execute(workflow)
+            runner.execute(workflow)
             _join_threads()
         finally:
-            final_store = workflow.store.export_all()
+            final_store, unexportable = _export(workflow.store)
     except ChannelClosedError:
         return EXIT_FAILED  # nobody is left to tell
     except SystemExit:
@@ -79,6 +92,7 @@ def _run(channel: JsonChannel) -> int:
         error, panicked = failure, True
     if error is None and panics:
         error, panicked = panics[0], True
+    error = error or unexportable
     result: dict[str, Any] = {
         "workflow_id": workflow_id,
         "success": error is None,
@@ -93,7 +107,7 @@ def _run(channel: JsonChannel) -> int:
         result["error"] = {**facts, "panicked": panicked}
     try:
         if final_store is not None:
-            _send_final_store(channel, final_store, result)
+            channel.send("final_store", final_store)
         channel.send("workflow_result", result)
     except ChannelClosedError:
         return EXIT_FAILED
@@ -115,26 +129,12 @@ def _join_threads() -> None:
                 thread.join()
 
 
-def _send_final_store(channel: JsonChannel, values: dict[str, Any], result: dict[str, Any]) -> None:
-    """Send the store; a value that is not JSON makes the workflow fail and is named, the others still arrive."""
+def _export(store: Store) -> tuple[dict[str, Any], ExportError | None]:
+    """What can be exported, and what is wrong with the rest, which makes the workflow fail."""
     try:
-        channel.send("final_store", values)
-        return
-    except MessageError:
-        pass
-    bad: dict[str, str] = {}
-    for key, value in values.items():
-        try:
-            encode_value({key: value}).encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            bad[key] = str(error)
-    channel.send("final_store", {key: value for key, value in values.items() if key not in bad})
-    from gostage_sim.gostage.child.failure import sendable
-
-    text = sendable("; ".join(f"store key {key!r} cannot be exported: {reason}" for key, reason in bad.items()))
-    if result["success"]:
-        result.update(success=False, error_message=text)
-        result["error"] = {"type": "StoreError", "message": text, "traceback": "", "panicked": False}
+        return store.export_all(), None
+    except ExportError as error:
+        return error.exported, error
 
 
 def _read_definition() -> bytes:

@@ -24,16 +24,17 @@ import msgspec
 
 from gostage_sim.gostage.broker import Broker
 from gostage_sim.gostage.definition import SubWorkflowDef
+from gostage_sim.gostage.delivery import Delivery
 from gostage_sim.gostage.spawn.launchers import Launcher, LaunchError, ThisProgram
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import DEPTH_VARIABLE, Process
-from gostage_sim.gostage.spawn.result import ChildError, HandlerError, Outcome, SpawnResult
+from gostage_sim.gostage.spawn.result import ChildError, Outcome, SpawnResult
 from gostage_sim.gostage.spawn.session import Order, Session
+from gostage_sim.gostage.storing.encoding import export_values
 from gostage_sim.gostage.wire.messages import Message, Origin
 
 READ_BYTES = 64 * 1024
 STDERR_TAIL_BYTES = 64 * 1024
-MAX_HANDLER_ERRORS = 100
 MAX_POLL_MS = 3_600_000
 """`poll` takes no more than 24 days, and no infinity; waking once an hour costs nothing."""
 
@@ -47,12 +48,10 @@ class ChildHandle:
     def __init__(self, definition: SubWorkflowDef, options: SpawnOptions, broker: Broker) -> None:
         self._definition = definition
         self._options = options
-        self._broker = broker
         self._started = time.monotonic()
         self._first_message: float | None = None
-        self._handler_errors: list[HandlerError] = []
+        self._delivery = Delivery(broker)
         self._stderr = b""
-        self._delivering = True
         self._result: SpawnResult | None = None
         self._process: Process | None = None
         self._cancelled = False
@@ -75,7 +74,7 @@ class ChildHandle:
         _check_arguments(definition, initial_store, options)
         if initial_store:
             definition = msgspec.structs.replace(
-                definition, initial_store={**definition.initial_store, **initial_store}
+                definition, initial_store={**definition.initial_store, **export_values(initial_store)}
             )
         handle = cls(definition, options or SpawnOptions(), broker)
         document = definition.to_json()
@@ -126,7 +125,7 @@ class ChildHandle:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self._result is None:
             self.cancel()
-            self._delivering = False
+            self._delivery.is_open = False
             self.wait()
 
     def __del__(self) -> None:
@@ -210,7 +209,8 @@ class ChildHandle:
             final_store=session.final_store,
             message_counts=session.message_counts,
             malformed=session.malformed,
-            handler_errors=self._handler_errors,
+            handler_errors=self._delivery.handler_errors,
+            rejected=self._delivery.rejected,
             stderr_tail=self._stderr.decode("utf-8", "backslashreplace"),
             first_message_s=None if self._first_message is None else self._first_message - self._started,
             total_s=time.monotonic() - self._started,
@@ -227,7 +227,7 @@ class ChildHandle:
         """End the child without handling anything more; a second interruption kills it at once."""
         if self._result is not None:
             return
-        self._delivering = False
+        self._delivery.is_open = False
         try:
             self._obey(self._session.cancel(time.monotonic()))
             self._run()
@@ -348,19 +348,9 @@ class ChildHandle:
 
     def _deliver(self, messages: Iterator[Message]) -> None:
         """Call the handlers of each message, in order, keeping an eye on the deadline between two of them."""
-        session, now = self._session, time.monotonic
-        by_type, default = self._broker.routes()
         if self._first_message is None:
             messages = self._noting_first(messages)
-        for message in messages:
-            if self._delivering:
-                for handler in by_type.get(message.type, default):
-                    try:
-                        handler(message)
-                    except Exception as error:
-                        self._record(message, error)
-            if now() >= session.deadline:
-                self._overdue()
+        self._delivery.deliver(messages, self._session, self._overdue)
 
     def _overdue(self) -> None:
         """A deadline passed between two messages. A child that is gone by now was in time; its handlers are behind."""
@@ -374,17 +364,13 @@ class ChildHandle:
                 self._first_message = time.monotonic()
             yield message
 
-    def _record(self, message: Message, error: Exception) -> None:
-        if len(self._handler_errors) < MAX_HANDLER_ERRORS:
-            self._handler_errors.append(HandlerError.of(message.type, message._sequence, error))
-
 
 def _check_arguments(definition: object, initial_store: object, options: object) -> None:
     """Wrong types are the caller's mistake and raise here; everything later is a result."""
     if not isinstance(definition, SubWorkflowDef):
         raise TypeError(f"a child is started from a SubWorkflowDef; found {type(definition).__name__}")
     if initial_store is not None and not isinstance(initial_store, Mapping):
-        raise TypeError(f"initial_store is a mapping of keys to JSON values; found {type(initial_store).__name__}")
+        raise TypeError(f"initial_store is a mapping of keys to values; found {type(initial_store).__name__}")
     if options is not None and not isinstance(options, SpawnOptions):
         raise TypeError(f"options is a SpawnOptions; found {type(options).__name__}")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from gostage_sim.gostage import errors
 from gostage_sim.gostage.child.failure import describe
+from gostage_sim.gostage.store import Store
 
 
 class Outcome(StrEnum):
@@ -124,11 +125,22 @@ class SpawnResult:
     malformed: Malformed = field(default_factory=Malformed)
     handler_errors: list[HandlerError] = field(default_factory=list)
     """The first hundred."""
+    rejected: int = 0
+    """How many messages inbound middleware refused; no handler saw them."""
     stderr_tail: str = ""
     """The last 64 KiB of the child's stderr. Hostile text: escape it before a terminal sees it."""
     first_message_s: float | None = None
     """From the start to the first message."""
     total_s: float = 0.0
+
+    @property
+    def store(self) -> Store:
+        """The final store to read from, a new one each time: `result.store.get("order", Order)`.
+
+        `final_store` is the plain data of it, in which `$type` marks what JSON does not have; see
+        `storing.encoding`. StoreError when the data is nested too deep to be read.
+        """
+        return Store.from_export(self.final_store)
 
     @property
     def success(self) -> bool:

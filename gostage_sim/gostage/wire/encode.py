@@ -81,6 +81,11 @@ def encode_frame(type: str, payload: Any, suffix: str = "}\n") -> bytes:
         raise unsendable(type, error) from error
 
 
+def encode_place(stage_id: str, action_name: str) -> str:
+    """The `suffix` of all lines sent by one action."""
+    return f',"context":{encode_value({"stage_id": stage_id, "action_name": action_name})}}}\n'
+
+
 def unsendable(type: object, error: Exception) -> MessageError:
     """The error for a payload that cannot be encoded."""
     if isinstance(error, RecursionError):

@@ -7,12 +7,9 @@ where in the child's workflow the message was sent.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
-
-if TYPE_CHECKING:
-    from gostage_sim.gostage.context import ActionContext
 
 
 class MessageContext(msgspec.Struct, frozen=True):
@@ -85,23 +82,13 @@ class Message(msgspec.Struct, gc=False):  # JSON holds no cycles, and untracked 
             sequence=self._sequence,
         )
 
+    def came_like(self, other: Message) -> None:
+        """Take over where `other` came from: for a message put in its place."""
+        self._where, self._origin, self._sequence = other._where, other._origin, other._sequence
+
 
 decode_line = msgspec.json.Decoder(Message).decode
 
 #: What `decode_line` raises for bytes that are no message. A 100,000-deep document raises RecursionError, bytes that
 #: are not UTF-8 UnicodeDecodeError; neither is a msgspec error.
 DECODE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
-
-
-def local_message(type: str, payload: Any, context: ActionContext | None) -> Message:
-    """A message that stays in this process."""
-    import os
-
-    message = Message(type, payload)
-    if context is not None:
-        place = _Where(stage_id=context.stage.id, action_name=context.action.name)
-        message._where = msgspec.Raw(msgspec.json.encode(place))
-    message._origin = Origin(
-        workflow_id=context.workflow.id if context else "", pid=os.getpid(), session_id="", is_child=False
-    )
-    return message

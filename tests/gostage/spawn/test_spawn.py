@@ -62,7 +62,13 @@ ENDINGS = {
     ),
     "store not JSON": (
         "ctx.store.put('bad', object()); ctx.store.put('good', 1)",
-        ("failed", 1, None, "StoreError: store key 'bad' cannot be exported: a value of type object is not JSON"),
+        (
+            "failed",
+            1,
+            None,
+            "ExportError: store key 'bad' cannot be exported: a value of type object has no form as plain data; store "
+            "JSON values, dataclasses, pydantic models, dates, decimals, UUIDs, bytes, paths, sets, tuples or enums",
+        ),
     ),
 }
 

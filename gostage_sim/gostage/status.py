@@ -1,0 +1,60 @@
+"""Statuses: how far a workflow, a stage or an action has come, kept as metadata in the workflow's store.
+
+Keys: `workflow:<id>`, `stage:<id>`, `action:<stage id>:<action name>`; the second action of a name in its stage has
+`#2` behind the name. Properties: `status`, `order` (position in its stage or workflow, from 0: as added, and as it ran
+once it has run), `createdBy` (`program`, or the key of the action that added it). Tags: its own, `system` on all,
+`dynamic` on what an action added, `disabled` on what is switched off.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # see gostage/__init__.py
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gostage_sim.gostage.chain import Place
+    from gostage_sim.gostage.store import Store
+
+PENDING, RUNNING, COMPLETED, FAILED, SKIPPED = "pending", "running", "completed", "failed", "skipped"
+STATUSES = (PENDING, RUNNING, COMPLETED, FAILED, SKIPPED)
+
+SYSTEM, DYNAMIC, DISABLED = "system", "dynamic", "disabled"
+PROGRAM = "program"
+"""`createdBy` of what no action added."""
+
+
+def describe(store: Store, place: Place[Any]) -> None:
+    """Write all that is kept of a place."""
+    tags = [*place.item.tags, SYSTEM]
+    if place.dynamic:
+        tags.append(DYNAMIC)
+    if place.disabled:
+        tags.append(DISABLED)
+    store.describe(
+        place.key,
+        tags=tags,
+        properties={"order": place.order, "createdBy": place.created_by, "status": place.status},
+    )
+
+
+def mark(store: Store, place: Place[Any], status: str) -> None:
+    """Keep a new status. Nothing is known in the store of what was removed."""
+    place.status = status
+    if place.key:
+        store.set_property(place.key, "status", status)
+
+
+def mark_order(store: Store, place: Place[Any], order: int) -> None:
+    """Keep the position at which it runs."""
+    if place.order != order and place.key:
+        place.order = order
+        store.set_property(place.key, "order", order)
+
+
+def switch(store: Store, place: Place[Any], *, disabled: bool) -> bool:
+    """Switch a place off or on; whether that changed anything."""
+    if place.disabled is disabled:
+        return False
+    place.disabled = disabled
+    (store.add_tag if disabled else store.remove_tag)(place.key, DISABLED)
+    return True

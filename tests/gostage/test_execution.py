@@ -1,0 +1,320 @@
+"""One run: statuses, errors, cancellation and deadlines."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import pytest
+
+from gostage_sim import gostage
+from gostage_sim.gostage import ActionContext, FunctionAction, Runner, RunOptions, Stage, Store, errors
+
+from .flows import Log, Work, flow, property_of, run
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def fail(error: BaseException) -> Work:
+    def work(ctx: ActionContext) -> None:
+        raise error
+
+    return work
+
+
+def statuses(workflow: gostage.Workflow) -> list[str]:
+    """Of the workflow, and of each stage and its actions."""
+    found = [str(property_of(workflow, "workflow:w"))]
+    for state in workflow.stage_states():
+        found += [state.status, *(action.status for action in workflow.action_states(state.stage.id))]
+    return found
+
+
+def test_statuses_before_and_after() -> None:
+    """Workflow, stages and actions are pending, and completed after a run; order, creator and tags are kept beside."""
+    log = Log()
+    workflow = flow(log.stage("s", "A", "B"), log.stage("t", "C"))
+    assert statuses(workflow) == ["pending"] * 6
+    run(workflow)
+    assert statuses(workflow) == ["completed"] * 6
+    assert workflow.status == "completed"
+    metadata = workflow.store.metadata("action:s:B")
+    assert metadata.properties == {"order": 1, "createdBy": "program", "status": "completed"}
+    assert metadata.tags == {"system"}
+    assert workflow.store.find_keys_by_property("status", "completed") == workflow.store.find_keys_by_tag("system")
+    assert workflow.store.keys() == []
+
+
+def test_statuses_while_running() -> None:
+    """An action finds its workflow, its stage and itself running, and what is behind it pending."""
+    seen: list[list[str]] = []
+    log = Log()
+    workflow = flow(log.stage("s", "A", "B", A=lambda ctx: seen.append(statuses(workflow))))
+    run(workflow)
+    assert seen == [["running", "running", "running", "pending"]]
+
+
+def test_statuses_of_a_failure() -> None:
+    """The action that failed, its stage and the workflow are failed; what is behind them stays pending."""
+    log = Log()
+    workflow = flow(log.stage("s", "A", "B", "C", B=fail(ValueError("no"))), log.stage("t", "D"))
+    with pytest.raises(errors.ActionError):
+        run(workflow)
+    assert statuses(workflow) == ["failed", "failed", "completed", "failed", "pending", "pending", "pending"]
+    assert workflow.store.find_keys_by_property("status", "failed") == ["workflow:w", "stage:s", "action:s:B"]
+
+
+def test_statuses_survive_a_cleared_and_a_new_store() -> None:
+    """Clearing the store loses no status, and a store that was exchanged between two runs gets all of them."""
+    log = Log()
+    workflow = flow(log.stage("s", "A", "B", A=lambda ctx: ctx.store.clear()))
+    run(workflow)
+    workflow.store = Store()
+    run(workflow)
+    assert property_of(workflow, "action:s:B") == property_of(workflow, "workflow:w") == "completed"
+
+
+def test_exception_groups_are_kept_whole() -> None:
+    """A group that an action raised is the cause, with all that is in it."""
+    group = ExceptionGroup("two", [ValueError("a"), ExceptionGroup("inner", [OSError("b")])])
+    log = Log()
+    with pytest.raises(errors.ActionError) as caught:
+        run(flow(log.stage("s", "A", A=fail(group))))
+    assert caught.value.__cause__ is group
+    assert str(caught.value) == (
+        "action 'A' of stage 's' in workflow 'w' failed: ExceptionGroup: two (2 sub-exceptions)"
+    )
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), BaseExceptionGroup("g", [KeyboardInterrupt()])])
+def test_what_is_no_exception_passes_through(error: BaseException) -> None:
+    """KeyboardInterrupt and the like come out as they are, and the statuses are right; the workflow may run again."""
+    log = Log()
+    left = [error]
+    workflow = flow(log.stage("s", "A", A=lambda ctx: fail(left.pop())(ctx) if left else None))
+    with pytest.raises(type(error)) as caught:
+        run(workflow)
+    assert caught.value is error
+    assert statuses(workflow) == ["failed"] * 3
+    run(workflow)
+    assert statuses(workflow) == ["completed"] * 3
+
+
+def test_not_twice_at_once() -> None:
+    """A workflow that is running cannot be run inside of itself."""
+    log = Log()
+    workflow = flow(log.stage("s", "A", A=lambda ctx: run(workflow)))
+    with pytest.raises(errors.ActionError) as caught:
+        run(workflow)
+    assert str(caught.value.__cause__) == "workflow 'w' is already running; wait for its end, or run another one"
+
+
+def test_an_empty_stage_is_a_warning() -> None:
+    """A stage without actions is completed; the logger and the result say that it is empty."""
+    runner = Runner()
+    logged: list[Any] = []
+    runner.broker.register_handler("log", lambda message: logged.append(message.payload))
+    workflow = flow(Stage("s"))
+    result = runner.run(workflow)
+    assert result.success
+    assert result.warnings == ["stage 's' of workflow 'w' has no actions"]
+    assert logged == [{"level": "warning", "message": "stage 's' of workflow 'w' has no actions"}]
+    assert statuses(workflow) == ["completed", "completed"]
+
+
+def test_the_runners_logger(caplog: pytest.LogCaptureFixture) -> None:
+    """A `logging.Logger` given to the runner is what actions log to."""
+    log = Log()
+    with caplog.at_level(logging.INFO):
+        run(flow(log.stage("s", "A", A=lambda ctx: ctx.logger.info("n=%d", 3))), logger=logging.getLogger("mine"))
+    assert [(record.name, record.message) for record in caplog.records] == [("mine", "n=3")]
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        ("A", "workflow 'w' was cancelled before action 'B' of stage 's'"),
+        ("B", "workflow 'w' was cancelled before stage 't'"),
+    ],
+)
+def test_cancelled_between_actions_and_stages(at: str, text: str) -> None:
+    """A cancelled run ends before the next action or stage, and says which; nothing further runs."""
+    log = Log()
+    cancel = threading.Event()
+    workflow = flow(log.stage("s", "A", "B", **{at: lambda ctx: cancel.set()}), log.stage("t", "C"))
+    with pytest.raises(errors.WorkflowCancelledError) as caught:
+        Runner().execute(workflow, RunOptions(cancel=cancel))
+    assert str(caught.value) == text
+    assert log[-1] == at
+    assert workflow.status == "failed"
+    assert [a.status for a in workflow.action_states("t")] == ["pending"]
+
+
+def test_cancelled_inside_an_action() -> None:
+    """`check_cancelled()` returns while the work is wanted and then raises; the error is not wrapped."""
+    log = Log()
+    cancel = threading.Event()
+    seen: list[bool] = []
+
+    def work(ctx: ActionContext) -> None:
+        seen.append(ctx.cancelled)
+        ctx.check_cancelled()
+        cancel.set()
+        seen.append(ctx.cancelled)
+        ctx.check_cancelled()
+
+    workflow = flow(log.stage("s", "A", "B", A=work))
+    with pytest.raises(errors.WorkflowCancelledError) as caught:
+        Runner().execute(workflow, RunOptions(cancel=cancel))
+    assert str(caught.value) == "workflow 'w' was cancelled in action 'A' of stage 's' in workflow 'w'"
+    assert statuses(workflow) == ["failed", "failed", "failed", "pending"]
+    assert seen == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (False, "before action 'B' of stage 's'"),
+        (True, "in action 'A' of stage 's' in workflow 'w'"),
+    ],
+)
+def test_deadline(check: bool, text: str) -> None:
+    """A deadline is seen before the next action and by `check_cancelled()`; the error says where and by how much."""
+    log = Log()
+    clock = Clock()
+
+    def work(ctx: ActionContext) -> None:
+        assert ctx.deadline == 102.0
+        ctx.check_cancelled()
+        clock.now += 2.5
+        assert not ctx.cancelled
+        if check:
+            ctx.check_cancelled()
+
+    with pytest.raises(errors.DeadlineExceededError) as caught:
+        Runner(clock=clock).execute(flow(log.stage("s", "A", "B", A=work)), RunOptions(timeout_s=2))
+    assert str(caught.value) == (
+        f"workflow 'w' ran out of time {text}: the 2 s given to workflow 'w' were over 0.5 s ago"
+    )
+    assert log == ["A"]
+
+
+def test_another_runs_cancellation_is_a_failure() -> None:
+    """A workflow that was run by an action and cancelled makes that action fail like any other error."""
+    log = Log()
+    cancel = threading.Event()
+    cancel.set()
+    inner = flow(log.stage("i", "I"), id="inner")
+    with pytest.raises(errors.ActionError) as caught:
+        run(flow(log.stage("s", "A", A=lambda ctx: Runner().execute(inner, RunOptions(cancel=cancel)))))
+    assert isinstance(caught.value.__cause__, errors.WorkflowCancelledError)
+    assert log == ["A"]
+
+
+def test_without_options_there_is_no_deadline() -> None:
+    """A run that nobody limits has no deadline and cannot be cancelled."""
+    seen: list[Any] = []
+    log = Log()
+
+    def work(ctx: ActionContext) -> None:
+        ctx.check_cancelled()
+        seen.append((ctx.deadline, ctx.cancelled))
+
+    run(flow(log.stage("s", "A", A=work)))
+    assert seen == [(None, False)]
+
+
+def test_messages() -> None:
+    """Messages of an action reach the local handlers with their place; flush returns when they are out."""
+    seen: list[Any] = []
+    runner = Runner()
+    runner.broker.register_default_handler(
+        lambda m: seen.append((m.payload, m.context.stage_id, m.context.action_name))
+    )
+
+    def work(ctx: ActionContext) -> None:
+        ctx.send("one", 1)
+        ctx.send_many("many", [2, 3])
+        ctx.flush()
+
+    runner.execute(flow(Log().stage("s", "A", A=work)))
+    assert seen == [(1, "s", "A"), (2, "s", "A"), (3, "s", "A")]
+
+
+def test_classes_as_actions() -> None:
+    """A class gives name, description and tags as attributes; arguments come first, and the class name last."""
+
+    class Move(gostage.Action):
+        description = "Moves"
+        tags = ("io",)
+
+        def execute(self, ctx: ActionContext) -> None:
+            ctx.store.put("moved", self.name)
+
+    assert (Move().name, Move().description, Move().tags) == ("Move", "Moves", ("io",))
+    assert (Move("mine", "Other", ["t"]).name, Move("m", "Other").description, Move("m", "", ["t"]).tags) == (
+        "mine",
+        "Other",
+        ("t",),
+    )
+    workflow = flow(Stage("s", actions=[Move("mine")]))
+    run(workflow)
+    assert workflow.store.get("moved", str) == "mine"
+    assert repr(Move()) == "Move('Move')"
+
+
+def test_no_execute() -> None:
+    """An action class without execute is told so when it runs."""
+    with pytest.raises(errors.ActionError) as caught:
+        run(flow(Stage("s", actions=[gostage.Action("a")])))
+    assert str(caught.value.__cause__) == "action 'a': Action defines no execute(ctx)"
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (5, "a stage is made of Actions; found 5"),
+        (len, "a stage is made of Actions; found <built-in function len>; "
+              "FunctionAction(name, function) makes one of a function"),
+    ],
+)  # fmt: skip
+def test_what_is_no_action(found: Any, text: str) -> None:
+    """A stage takes nothing but actions, and a workflow nothing but stages."""
+    with pytest.raises(TypeError) as caught:
+        Stage("s").add_action(found)
+    assert str(caught.value) == text
+    with pytest.raises(TypeError) as stage:
+        flow().add_stage(found)
+    assert str(stage.value) == f"a workflow is made of Stages; found {found!r}"
+
+
+def test_context_of_the_workflow() -> None:
+    """`workflow.context` is a dict that actions share and nobody stores."""
+    log = Log()
+
+    def work(ctx: ActionContext) -> None:
+        ctx.workflow.context["n"] += 1
+
+    workflow = flow(log.stage("s", "A", "B", A=work, B=work))
+    workflow.context["n"] = 1
+    run(workflow)
+    assert workflow.context == {"n": 3}
+    assert workflow.store.export_all() == {}
+
+
+def test_initial_data() -> None:
+    """A stage's initial data is in the store from its beginning, not before."""
+    seen: list[Any] = []
+    stages = [Stage(id, actions=[FunctionAction("a", lambda ctx: seen.append(ctx.store.keys()))]) for id in "st"]
+    stages[1].set_initial_data("k", 1)
+    run(flow(*stages))
+    assert seen == [[], ["k"]]

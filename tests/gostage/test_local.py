@@ -1,0 +1,123 @@
+"""Messages of workflows that were not spawned."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import weakref
+from typing import Any
+
+import pytest
+
+from gostage_sim import gostage
+from gostage_sim.gostage.errors import MessageError
+
+from .senders import context
+
+
+def test_handlers_see_what_they_would_see_of_a_child() -> None:
+    """A payload makes the same journey through JSON, and the context says where it comes from and in which order."""
+    broker = gostage.Broker()
+    seen: list[gostage.Message] = []
+    broker.register_handler("t", seen.append)
+    workflow = gostage.Workflow("w")
+    payload = {"pair": (1, 2)}
+    broker.send("t", payload, context(workflow, "s", "a"))
+    broker.send("t", 5, context(workflow, "s", "b"))
+    payload["pair"] = (3, 4)
+    assert [message.payload for message in seen] == [{"pair": [1, 2]}, 5]
+    first, second = (message.context for message in seen)
+    assert (first.workflow_id, first.stage_id, first.action_name, first.sequence) == ("w", "s", "a", 1)
+    assert (second.action_name, second.sequence, second.session_id) == ("b", 2, first.session_id)
+    assert (first.pid, first.is_child) == (os.getpid(), False)
+
+
+def test_outside_of_an_action() -> None:
+    """A message that no action sends has no place, and counts on its own."""
+    broker = gostage.Broker()
+    seen: list[gostage.Message] = []
+    broker.register_handler("t", seen.append)
+    broker.send("t", 1)
+    broker.send("t", 2)
+    assert [(m.context.workflow_id, m.context.stage_id, m.context.sequence) for m in seen] == [("", "", 1), ("", "", 2)]
+
+
+@pytest.mark.parametrize(
+    ("payload", "why"),
+    [
+        (object(), "a value of type object is not JSON"),
+        (float("nan"), "Out of range float values are not JSON compliant"),
+        ("\ud800", "the payload holds a lone surrogate, which is no UTF-8"),
+    ],
+)
+def test_what_a_child_cannot_send(payload: object, why: str) -> None:
+    """It cannot be sent here either: a workflow that works in process works spawned."""
+    with pytest.raises(MessageError) as caught:
+        gostage.Broker().send("t", payload)
+    assert str(caught.value).startswith(f"message 't' cannot be sent: {why}")
+
+
+def test_each_run_is_a_session() -> None:
+    """`open_session` begins a new one: another id, and messages count from 1."""
+    broker = gostage.Broker()
+    seen: list[gostage.Message] = []
+    broker.register_handler("t", seen.append)
+    workflow = gostage.Workflow("w")
+    for _ in range(2):
+        broker.open_session(workflow)
+        broker.send("t", None, context(workflow, "s", "a"))
+    first, second = (message.context for message in seen)
+    assert (first.sequence, second.sequence) == (1, 1)
+    assert first.session_id != second.session_id
+
+
+def test_handlers_of_one_workflow_take_turns() -> None:
+    """Threads of one workflow never call its handlers at once, and sequence is the order of the calls."""
+    broker = gostage.Broker()
+    inside: list[int] = []
+    most: list[int] = []
+    order: list[int] = []
+
+    def handler(message: gostage.Message) -> None:
+        inside.append(1)
+        most.append(len(inside))
+        order.append(message.context.sequence)
+        inside.pop()
+
+    broker.register_handler("t", handler)
+    place = context("w", "s", "a")
+    threads = [threading.Thread(target=lambda: broker.send_many("t", range(200), place)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert order == list(range(1, 801))
+    assert max(most) == 1
+
+
+def test_a_handler_may_send() -> None:
+    """What a handler sends is handled before it returns."""
+    broker = gostage.Broker()
+    seen: list[Any] = []
+    place = context("w", "s", "a")
+
+    def outer(message: gostage.Message) -> None:
+        broker.send("inner", 1, place)
+        seen.append("outer")
+
+    broker.register_handler("outer", outer)
+    broker.register_handler("inner", lambda m: seen.append("inner"))
+    broker.send("outer", None, place)
+    assert seen == ["inner", "outer"]
+
+
+def test_a_workflow_is_not_kept() -> None:
+    """The broker forgets a workflow that nobody else holds."""
+    broker = gostage.Broker()
+    workflow = gostage.Workflow("w")
+    broker.send("t", None, context(workflow, "s", "a"))
+    gone = weakref.ref(workflow)
+    del workflow
+    gc.collect()
+    assert gone() is None
