@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -195,10 +197,25 @@ def bench(
 
 def main() -> None:
     """The console entry point."""
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         # Under an ASCII locale a name with an accent must not end the run with a UnicodeEncodeError.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    sys.exit(_main())
+    code = _main()
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C during the interpreter's exit must not change the code
+    sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Where the caller closed one of them (`>&-`), /dev/null: the next file we open must not become our stdout."""
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, fd)
+            if nowhere != fd:
+                os.close(nowhere)
+            setattr(sys, name, open(fd, mode, closefd=False))  # noqa: SIM115 - for as long as we live
 
 
 def _main() -> int:

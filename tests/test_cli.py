@@ -169,3 +169,25 @@ def test_a_closed_pipe(folder: Path) -> None:
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_closed_standard_stream(folder: Path, closed: int) -> None:
+    """`gostage-sim check … >&-` does its work; no file that is opened later takes the place of the stream."""
+    program = (
+        "import os, sys\nfrom gostage_sim.cli import main\nsys.argv = ['gostage-sim', 'check', 'scenarios']\n"
+        "try: main()\nfinally: os.fstat(0), os.fstat(1), os.fstat(2)\n"
+    )
+    shell = ["sh", "-c", f'exec "$@" {closed}>&-', "sh", sys.executable, "-c", program]
+    done = subprocess.run(shell, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    said = "" if closed == 1 else "no mistakes: 1 scenario in 1 file\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+
+
+def test_a_full_disk_takes_the_output_only(folder: Path) -> None:
+    """What cannot be printed does not change the exit code, and is no defect."""
+    for arguments, code in ((["list", "faults"], 0), (["check", "nothing"], 2)):
+        with Path("/dev/full").open("w") as full:
+            command = [sys.executable, "-m", "gostage_sim", *arguments]
+            done = subprocess.run(command, cwd=folder, stdout=full, stderr=full, check=False)
+        assert done.returncode == code

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TextIO
 
 from gostage_sim.faults.bounds import check_bounds
 from gostage_sim.faults.contract import ANYWHERE, Placement, Point
-from gostage_sim.faults.evidence import note_with
+from gostage_sim.faults.evidence import note_with, sent_times
 
 if TYPE_CHECKING:
     from gostage_sim.faults.contract import Victim
@@ -61,10 +61,12 @@ class Exit:
         os._exit(self.code)
 
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
-        """The kernel's exit code, after the child's note of how it was about to leave."""
+        """The kernel's exit code, and nothing sent after the child's note of how it was about to leave."""
         note = note_with(fault, "leaving")
-        if note is None or child.exit is None or child.exit.exit_code != self.code:
+        if note is None or child.exit is None or child.exit.exit_code != self.code or fault.fired_ns is None:
             return None
+        if len(sent_times(child, fault.fired_ns, wanted=lambda name: True)):
+            return None  # it went on after the point, so the code may be that of an ordinary end
         ways = {"hard": "os._exit()", "normal": "SystemExit", "unflushed": "os._exit() with unflushed buffers"}
         return f"exited with {self.code} by {ways[self.how]}"
 

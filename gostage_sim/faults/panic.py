@@ -85,9 +85,9 @@ class Panic:
         return InjectedPanic("an exception raised on purpose")
 
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
-        """The child's note, written while the exception was in flight, and that the process has ended."""
+        """The child's note, written while the exception was in flight, and that the process did not end with code 0."""
         note = note_with(fault, "raised")
-        if note is None or child.exit is None:
+        if note is None or child.exit is None or child.exit.exit_code == 0:
             return None
         where = "in a second thread" if self.form == "thread" else "out of the action"
         return f"raised {note['raised']} {where}; the process {ending(child)}"

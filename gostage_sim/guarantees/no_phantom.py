@@ -5,7 +5,7 @@ from __future__ import annotations
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
 from gostage_sim.guarantees.one_runner import not_shared, spawns
-from gostage_sim.guarantees.streams import compare
+from gostage_sim.guarantees.streams import compare, first_early
 from gostage_sim.guarantees.wording import count, plain
 from gostage_sim.history.model import History
 
@@ -13,7 +13,8 @@ from gostage_sim.history.model import History
 class NoPhantom:
     """Every message a handler sees was sent by the child it is attributed to, with that type and payload.
 
-    A message whose payload changed on the way is a phantom, and the one it was before is lost.
+    A message whose payload changed on the way is a phantom, and the one it was before is lost. A message handled before
+    it was sent was another child's that looks the same.
     """
 
     name = "no-phantom"
@@ -30,6 +31,12 @@ class NoPhantom:
             streams = compare(child)
             handled += len(streams.handled)
             if not len(streams.invented):
+                early = first_early(child, streams)
+                if early is not None:
+                    findings.violations.append(
+                        f"{child.name} had not yet sent what was handled as its message {early + 1} "
+                        f"({plain(child.handled.type_of(early))})"
+                    )
                 continue
             event = int(streams.invented[0])
             more = f"; {len(streams.invented)} phantoms in all" if len(streams.invented) > 1 else ""

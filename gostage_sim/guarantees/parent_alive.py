@@ -15,8 +15,8 @@ GAP_BOUND_NS = 2_000_000_000
 
 
 class ParentAlive:
-    """The parent is the same process from the first spawn to the end, its heart never pauses for more than 2 s, and no
-    exception goes unhandled in any of its threads."""
+    """The parent is the same process from the first spawn to the end, its heart never pauses for more than 2 s, no
+    exception goes unhandled in any of its threads, and it leaves with exit code 0."""
 
     name = "parent-alive"
     holds_when = "the same process finished its work, without an unhandled exception or a heartbeat gap over 2 s"
@@ -35,6 +35,11 @@ class ParentAlive:
             findings.violations.append(f"the parent (pid {parent.pid}) was gone when the observer last asked for it")
         elif not parent.finished:
             findings.violations.append(f"the parent (pid {parent.pid}) was alive, but never finished its work")
+        elif parent.exit is not None and parent.exit.exit_code != 0:
+            how = ending(parent.exit.exit_code, parent.exit.signal)
+            findings.violations.append(
+                f"the parent (pid {parent.pid}) had done its work, but did not leave in order: {how}"
+            )
         findings.violations.extend(
             f"an exception was not handled in the parent: {quoted(text)}" for text in parent.unhandled
         )

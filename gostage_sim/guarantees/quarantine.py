@@ -90,6 +90,11 @@ def _check_report(child: ChildHistory, frames: list[RawFrame], findings: Finding
                 f"a bad line of {child.name} was reported at offset {sample.offset} ({quoted(sample.reason)}), "
                 "where none was written"
             )
+        elif (frame := expected.get(sample.offset)) and sample.length not in (frame.length - 1, frame.length):
+            findings.violations.append(
+                f"the bad line of {child.name} at offset {sample.offset} was reported with "
+                f"{count(sample.length, 'byte')}, where {frame.length:,} were written, its newline included"
+            )
         seen.add(sample.offset)
     complete = len(samples) == child.report.malformed_count
     for frame in frames:

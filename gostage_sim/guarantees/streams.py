@@ -1,9 +1,10 @@
 """What a child sent against what handlers saw, in vectors: lost, doubled, invented and reordered messages told apart.
 
 Two messages are the same when type name and CRC-32 of their payload are; the k-th such message sent is the k-th such
-message handled. The engine's own messages at the end of a child are left out on both sides: whether they reach
-handlers is the engine's affair. Each anomaly is named once: what is missing, doubled or invented is taken out before
-the order of the rest is compared, so that a message lost in the middle is not also a reordering.
+message handled. Whether the engine's own messages at the end of a child reach handlers is the engine's affair; they
+are left out on both sides, but none may be doubled or invented. Each anomaly is named once: what is missing, doubled or
+invented is taken out before the order of the rest is compared, so that a message lost in the middle is not also a
+reordering.
 """
 
 from __future__ import annotations
@@ -56,25 +57,47 @@ class Streams:
 
 def compare(child: ChildHistory) -> Streams:
     """Compare what `child` sent with what handlers saw of it, order left aside."""
-    sent, sent_keys, handled, handled_keys = _keys(child)
+    sent, sent_keys, handled, handled_keys = _keys(child, by_engine=False)
     required = int(np.searchsorted(sent, child.in_kernel))
     left_sent, left_handled = _unmatched(sent_keys, handled_keys)
     left = _Counts(sent_keys[left_sent], handled_keys[left_handled])
     lost = left_sent[left.lost(int(np.searchsorted(left_sent, required)))]
     surplus = left_handled[left.surplus()]
     known = _is_in(handled_keys[surplus], sent_keys)
+    doubled, invented = _surplus_of_engine(child)
     return Streams(
         sent=sent,
         handled=handled,
         missing=sent[lost],
-        doubled=handled[surplus[known]],
-        invented=handled[surplus[~known]],
+        doubled=np.concatenate([handled[surplus[known]], doubled]),
+        invented=np.concatenate([handled[surplus[~known]], invented]),
     )
+
+
+def _surplus_of_engine(child: ChildHistory) -> tuple[Positions, Positions]:
+    """Handled events that repeat messages of the engine, and those of which it sent none."""
+    _, sent_keys, handled, handled_keys = _keys(child, by_engine=True)
+    surplus = _Counts(sent_keys, handled_keys).surplus()
+    known = _is_in(handled_keys[surplus], sent_keys)
+    return handled[surplus[known]], handled[surplus[~known]]
+
+
+def first_early(child: ChildHistory, streams: Streams) -> int | None:
+    """The first handled event that came before its message was sent; None too where the two cannot be paired.
+
+    They are paired by position, which is right when nothing was lost, doubled or invented.
+    """
+    if len(streams.missing) or len(streams.doubled) or len(streams.invented):
+        return None
+    pairs = min(len(streams.sent), len(streams.handled))
+    sent, handled = streams.sent[:pairs], streams.handled[:pairs]
+    early = np.flatnonzero(child.handled.rows["t_ns"][handled] < child.sent.rows["t_ns"][sent])
+    return int(handled[early[0]]) if len(early) else None
 
 
 def first_swap(child: ChildHistory) -> Swap | None:
     """The first message out of order among those both sent and handled."""
-    sent, sent_keys, handled, handled_keys = _keys(child)
+    sent, sent_keys, handled, handled_keys = _keys(child, by_engine=False)
     left_sent, left_handled = _unmatched(sent_keys, handled_keys)
     # What was matched is in order; only what was left over on both sides can have changed places.
     if not _is_in(handled_keys[left_handled], sent_keys[left_sent]).any():
@@ -239,21 +262,20 @@ def _is_in(some: Keys, all_of_them: Keys) -> NDArray[np.bool_]:
     return found
 
 
-def _keys(child: ChildHistory) -> tuple[Positions, Keys, Positions, Keys]:
-    """Positions and keys of what the application sent, then of what was handled of it."""
+def _keys(child: ChildHistory, *, by_engine: bool) -> tuple[Positions, Keys, Positions, Keys]:
+    """Positions and keys of what the application, or the engine, sent; then of what was handled of it."""
     codes: dict[str, int] = {}
-    return *_application(child.sent, codes), *_application(child.handled, codes)
+    return *_chosen(child.sent, codes, by_engine), *_chosen(child.handled, codes, by_engine)
 
 
-def _application(messages: Messages, codes: dict[str, int]) -> tuple[Positions, Keys]:
-    """Positions and keys of the application's messages; `codes` numbers type names alike for both streams."""
+def _chosen(messages: Messages, codes: dict[str, int], by_engine: bool) -> tuple[Positions, Keys]:
+    """Positions and keys of the messages of one origin; `codes` numbers type names alike for both streams."""
     numbers = np.array([codes.setdefault(name, len(codes)) for name in messages.types], np.uint64)
-    own = np.array([name in ENGINE_TYPES for name in messages.types], bool)
+    chosen = np.array([(name in ENGINE_TYPES) is by_engine for name in messages.types], bool)
     types = messages.rows["type"]
-    if not len(types):
+    if not len(types) or not chosen.any():
         return _NONE, np.zeros(0, np.uint64)
-    keys = (numbers[types] << np.uint64(32)) | messages.rows["crc"]
-    if not own.any():
-        return np.arange(len(types)), keys
-    positions = np.flatnonzero(~own[types])
-    return positions, keys[positions]
+    if chosen.all():
+        return np.arange(len(types)), (numbers[types] << np.uint64(32)) | messages.rows["crc"]
+    positions = np.flatnonzero(chosen[types])
+    return positions, (numbers[types[positions]] << np.uint64(32)) | messages.rows["crc"][positions]

@@ -7,16 +7,20 @@ from gostage_sim.guarantees.findings import Findings
 from gostage_sim.guarantees.wording import count, ending, plain, seconds
 from gostage_sim.history.model import ChildHistory, History, KernelExit, SpawnReport
 
-_RESULT = "workflow_result"
-_ENDED_BY_ENGINE = (None, "SIGTERM", "SIGKILL")
+_ENDED_BY_ENGINE = ("SIGTERM", "SIGKILL")
+#: The exit code with which a child confirms each result; with another code it is `exited`.
+_CONFIRMED_BY = {"success": 0, "failure": 1, "panic": 70}
 
 
 class TrueVerdict:
-    """Outcome, exit code and signal of every report agree with the wait status that the observer got from the kernel.
+    """Outcome, exit code and signal of every report agree with the wait status that the observer got from the kernel,
+    and with the result that the child's journal shows it to have sent.
 
-    `signaled` needs a death by that signal; `completed` exit code 0 and a result; `failed` exit code 1 and an error;
-    `panicked` an exit code other than 0; `exited` an exit that is not 0 with a result; `timed_out` an end by SIGTERM,
-    SIGKILL or an exit, and not before the timeout.
+    `signaled` needs a death by that signal, and not one by the engine's own at the timeout; `completed` exit code 0 and
+    a result of success; `failed` exit code 1 and a result of failure, with an error; `panicked` a result of panic and
+    another code than 0; `exited` an exit that contradicts the result, or has none; `timed_out` an end by SIGTERM,
+    SIGKILL or an exit, not before the timeout, and by SIGKILL not before the end of the grace period. Scenarios neither
+    cancel nor set limits, so no other outcome can be true of a child that ran.
     """
 
     name = "true-verdict"
@@ -29,8 +33,6 @@ class TrueVerdict:
     def judge(self, history: History) -> Judgement:
         findings = Findings()
         children = [child for child in history.children if child.spawned_ns is not None]
-        # Only a journal that holds results at all can prove that one was never sent.
-        journalled = any(_sent_result(child) for child in children)
         clean = []
         for child in children:
             if child.spawn_error is not None:
@@ -43,7 +45,7 @@ class TrueVerdict:
                 if child.report.outcome != "start_failed" or child.pid is not None:
                     findings.missing.append(f"how the kernel saw {child.name} end is not known")
             else:
-                contradiction = _contradiction(child, child.report, child.exit, journalled=journalled)
+                contradiction = _contradiction(child, child.report, child.exit)
                 if contradiction is not None:
                     findings.violations.append(f"{child.name} {contradiction}")
                 elif child.report.outcome == "completed":
@@ -55,27 +57,25 @@ class TrueVerdict:
         return findings.judgement(self.name, seen, {"clean": clean, "kernel_sources": sources})
 
 
-def _contradiction(child: ChildHistory, report: SpawnReport, exit: KernelExit, *, journalled: bool) -> str | None:
+def _contradiction(child: ChildHistory, report: SpawnReport, exit: KernelExit) -> str | None:
     """Report against kernel: a clause that follows the child's name, or None when they agree."""
     if child.pid is not None and report.pid != child.pid:
         return f"was reported with pid {report.pid}, but process {child.pid} ran"
     said = f"was reported {plain(report.outcome)}"
-    kernel = f"but the kernel said {ending(exit.exit_code, exit.signal)}"
+    kernel = f"the kernel said {ending(exit.exit_code, exit.signal)}"
     if not _possible(report, exit):
-        return f"{said}, {kernel}"
+        return f"{said}, but {kernel}"
     if (report.exit_code, report.signal) != (exit.exit_code, exit.signal):
-        return f"{said} with {ending(report.exit_code, report.signal)}, {kernel}"
+        return f"{said} with {ending(report.exit_code, report.signal)}, but {kernel}"
+    needed = {"completed": "success", "failed": "failure", "panicked": "panic"}.get(report.outcome)
+    sent = "it never sent a result" if child.result is None else f"its result was one of {child.result}"
+    if needed is not None and child.result != needed:
+        return f"{said}, but {sent}"
     if report.outcome == "failed" and report.error_type is None and report.error_message is None:
         return f"{said} without an error"
-    if report.outcome == "completed" and journalled and not _sent_result(child):
-        return f"{said}, but it never sent a result"
-    if report.outcome == "exited" and exit.exit_code == 0 and _sent_result(child) and not _struck_early(child):
-        return f"{said}, but it sent its result and the kernel said exit code 0"
-    if report.outcome == "timed_out" and child.spawned_ns is not None:
-        lived = exit.t_ns - child.spawned_ns
-        if lived < child.timeout_s * 1e9:
-            return f"{said}, but it ended {seconds(lived)} after its spawn, before its timeout of {child.timeout_s:g} s"
-    return None
+    if report.outcome == "exited" and child.result is not None and exit.exit_code == _CONFIRMED_BY[child.result]:
+        return f"{said}, but {sent} and {kernel}"
+    return _untimely(child, report, exit, said)
 
 
 def _possible(report: SpawnReport, exit: KernelExit) -> bool:
@@ -92,18 +92,24 @@ def _possible(report: SpawnReport, exit: KernelExit) -> bool:
         case "exited":
             return exit.exit_code is not None
         case "timed_out":
-            return exit.signal in _ENDED_BY_ENGINE
+            return exit.signal in (None, *_ENDED_BY_ENGINE)
         case _:
-            return True
+            return False
 
 
-def _sent_result(child: ChildHistory) -> bool:
-    """Whether a whole result reached the kernel."""
-    if _RESULT not in child.sent.types:
-        return False
-    return bool((child.sent.rows["type"][: child.in_kernel] == child.sent.types.index(_RESULT)).any())
-
-
-def _struck_early(child: ChildHistory) -> bool:
-    """Whether a fault came before the result: then it may be one of failure, which exit code 0 contradicts."""
-    return any(fault.fired_ns is not None and fault.at.get("point") != "result" for fault in child.faults)
+def _untimely(child: ChildHistory, report: SpawnReport, exit: KernelExit, said: str) -> str | None:
+    """The engine's own signals come at the timeout and after the grace period, not before, and are a time-out."""
+    if child.spawned_ns is None:
+        return None
+    lived = exit.t_ns - child.spawned_ns
+    lifetime = f"it ended {seconds(lived)} after its spawn"
+    if report.outcome == "timed_out":
+        if lived < child.timeout_s * 1e9:
+            return f"{said}, but {lifetime}, before its timeout of {child.timeout_s:g} s"
+        if exit.signal == "SIGKILL" and lived < (child.timeout_s + child.grace_s) * 1e9:
+            return f"{said}, but {lifetime}, by SIGKILL before its grace period of {child.grace_s:g} s was over"
+    if report.outcome == "signaled" and exit.signal in _ENDED_BY_ENGINE and lived >= child.timeout_s * 1e9:
+        inflicted = any(note.get("signalled") == exit.signal for fault in child.faults for note in fault.notes)
+        if not inflicted:
+            return f"{said}, but {lifetime}, when its timeout of {child.timeout_s:g} s was over"
+    return None

@@ -41,6 +41,13 @@ def _start_of(type: str) -> bytes:
     return f'{{"type":{encode_value(type)},"payload":'.encode()
 
 
+def _what_it_says(result: dict[str, Any]) -> str:
+    if result.get("success") is True:
+        return "success"
+    error = result.get("error")
+    return "panic" if isinstance(error, dict) and error.get("panicked") is True else "failure"
+
+
 class Stop:
     """Run `action` when message `message` (from 1; 0: before the first) was written, or `byte` bytes of it."""
 
@@ -74,6 +81,9 @@ class JournallingChannel(JsonChannel):
         """One message; when it returns, the bytes are in the kernel and the points behind it are passed."""
         suffix = self._suffix(context).encode()
         body = encode_frame(type, payload, "")
+        if type == "workflow_result" and isinstance(payload, dict):
+            with self._journal_lock:
+                self._journal.event("result", says=_what_it_says(payload))
         self._emit(type, [body + suffix], [crc32(body)])
 
     def send_many(self, type: str, payloads: Iterable[Any], context: ActionContext | None = None) -> None:

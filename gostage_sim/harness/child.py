@@ -11,10 +11,11 @@ import sys
 from _thread import RLock
 from importlib import import_module
 
+from gostage_sim.gostage.child.channel import point_at_nothing
 from gostage_sim.gostage.child.main import child_main
 from gostage_sim.gostage.wire.encode import decode_document
 from gostage_sim.harness.channel import JournallingChannel, Stop
-from gostage_sim.harness.control import Client
+from gostage_sim.harness.control import PLAN_VARIABLE, Client
 from gostage_sim.harness.steps import register_steps
 from gostage_sim.history.journal import Journal
 
@@ -38,6 +39,7 @@ class Child:
         self.control = Client(folder)
         self.faults = [_Strike(self, planned) for planned in plan["faults"]]
         self.channel: JournallingChannel | None = None
+        os.register_at_fork(after_in_child=self._disown)
 
     def record(self, event: str, **facts: Any) -> None:
         """An event into the journal."""
@@ -83,6 +85,11 @@ class Child:
             before_definition=self.before_definition,
             before_exit=lambda channel: self.strike_at("result"),
         )
+
+    def _disown(self) -> None:
+        """A process that a user's action forks is not this child: nothing it does may pass for what this child did."""
+        self.journal.detach()
+        point_at_nothing(self.control.fileno())
 
     def _gate(self, gate: str) -> Callable[[], None]:
         def stop() -> None:
@@ -148,9 +155,9 @@ class _Strike:
 
 
 def main() -> NoReturn:
-    path = os.environ.get("GOSTAGE_SIM_PLAN")
+    path = os.environ.get(PLAN_VARIABLE)
     if path is None:
-        sys.exit("GOSTAGE_SIM_PLAN is not set; this program is started by gostage_sim.harness.subject")
+        sys.exit(f"{PLAN_VARIABLE} is not set; this program is started by gostage_sim.harness.subject")
     with open(path, "rb") as file:
         plan = decode_document(file.read())
     Child(plan, os.path.dirname(path)).run()

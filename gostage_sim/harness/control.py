@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 SOCKET_NAME = "control"
 
+#: Environment variable by which a child learns the path of its plan, and so the folder of the socket.
+PLAN_VARIABLE = "GOSTAGE_SIM_PLAN"
+
 #: Exit code of a process of ours that lost its observer.
 EXIT_ORPHANED = 86
 

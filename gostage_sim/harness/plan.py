@@ -12,13 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gostage_sim.history.collect import PLAN_NAME
 from gostage_sim.scenario.fakes import render_pools
 from gostage_sim.scenario.model import Call, Child, Log, PlacedFault, Put, Scenario, Send, Step
-
-PLAN_NAME = "plan.json"
-
-#: Environment variable by which a child learns the path of its plan.
-CHILD_PLAN_VARIABLE = "GOSTAGE_SIM_PLAN"
 
 RECOVERY = "recovery"
 _RECOVERY_MESSAGES = 3
@@ -61,12 +57,6 @@ def write_plan(plan: Plan, folder: Path) -> Path:
     return path
 
 
-def read_plan(folder: Path) -> Plan:
-    """The plan of a run folder."""
-    plan: Plan = json.loads((folder / PLAN_NAME).read_text("utf-8"))
-    return plan
-
-
 def expected_messages(steps: tuple[Step, ...]) -> int | None:
     """How many messages the steps send when nothing goes wrong; None when a user's action is among them."""
     if any(isinstance(step, Call) for step in steps):
@@ -93,7 +83,7 @@ def _child(
         "steps": [_step(step) for step in child.steps],
         "faults": [_fault(name, number, placed) for number, placed in enumerate(child.faults, 1)],
         "gates": {"before": total // 3, "during": 2 * total // 3} if role == "sibling" else None,
-        "pools": render_pools([step.payload for step in sends], seed),
+        "pools": _turned(render_pools([step.payload for step in sends], seed), index),
         "imports": list(scenario.imports),
         # Where the loader looked for the user's actions; the child must find the same ones.
         "search": [str(Path(scenario.file).resolve().parent), os.getcwd()],
@@ -102,6 +92,11 @@ def _child(
         "plan": f"child-{index:03}.json",
         "journal": f"child-{index:03}.journal",
     }
+
+
+def _turned(pools: dict[str, list[Any]], by: int) -> dict[str, list[Any]]:
+    """The same values from another start on: children that send alike could be mistaken for each other unnoticed."""
+    return {name: pool[by % len(pool) :] + pool[: by % len(pool)] for name, pool in pools.items()}
 
 
 def _step(step: Step) -> Plan:

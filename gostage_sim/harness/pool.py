@@ -1,13 +1,15 @@
 """The pool: observer processes that run scenarios side by side, each one scenario at a time.
 
-Plans go out and results come back as bytes of msgpack, never as pickles: texts of hostile children are in the results,
-and bytes that are only data cannot do anything. An observer that dies costs its scenario a verdict, and a new one takes
-over.
+Plans go out and results come back as JSON, never as pickles: texts of hostile children are in the results, and bytes
+that are only data cannot do anything. Python's own JSON, because it alone carries what plans and results may hold:
+names of files that are no UTF-8, and integers of more than 64 bits. An observer that dies costs its scenario a
+verdict, and a new one takes over.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import signal
 import tempfile
@@ -20,6 +22,7 @@ from typing import Any, Protocol, Self
 
 import msgspec
 import multiprocess  # type: ignore[import-untyped]
+from multiprocess import resource_tracker
 from multiprocess.connection import wait  # type: ignore[import-untyped]
 
 from gostage_sim.harness import proc
@@ -35,8 +38,12 @@ HISTORIES = "histories"
 #: From SIGTERM to SIGKILL for an observer: it ends its subject, whose children end with it.
 _STOP_S = 5.0
 
-_encoder = msgspec.msgpack.Encoder(enc_hook=lambda value: value.item() if hasattr(value, "item") else repr(value))
-_results = msgspec.msgpack.Decoder(ScenarioResult)
+
+def _encoded(value: object) -> bytes:
+    plain = msgspec.to_builtins(
+        value, str_keys=True, enc_hook=lambda odd: odd.item() if hasattr(odd, "item") else repr(odd)
+    )
+    return json.dumps(plain).encode()
 
 
 class _Pipe(Protocol):
@@ -109,7 +116,7 @@ class ObserverPool:
             for connection in wait(list(busy)):
                 observer, plan, started = busy.pop(connection)
                 try:
-                    result = _results.decode(connection.recv_bytes())
+                    result = msgspec.convert(json.loads(connection.recv_bytes()), ScenarioResult)
                 except (EOFError, OSError):
                     yield unjudged(plan, self._bury(observer), duration_s=time.monotonic() - started)
                     continue
@@ -139,6 +146,8 @@ class _Observer:
         context = multiprocess.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_observe, args=(theirs, histories, runs), name="gostage-sim observer")
+        # Where its tracker of resources does not run yet, starting a process starts that, which unblocks SIGINT.
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the observer ignores it
         try:
             process.start()
@@ -150,7 +159,7 @@ class _Observer:
     def give(self, plan: Plan) -> None:
         # A broken pipe is seen when the answer is read.
         with contextlib.suppress(OSError):
-            self.connection.send_bytes(_encoder.encode(plan))
+            self.connection.send_bytes(_encoded(plan))
 
     def terminate(self) -> None:
         self.process.terminate()
@@ -187,6 +196,10 @@ def _observe(connection: _Pipe, histories: Path | None, runs: Path) -> None:
         # A pool that was killed can no longer stop its observers; the end of its pipe does.
         proc.signal_at_end_of(multiprocess.parent_process().sentinel, signal.SIGTERM)
         while True:
-            plan = msgspec.msgpack.decode(connection.recv_bytes())
+            plan = json.loads(connection.recv_bytes())
             result = run_plan(plan, histories=histories, runs=runs)
-            connection.send_bytes(_encoder.encode(result))
+            connection.send_bytes(_encoded(result))
+    if not multiprocess.parent_process().is_alive():
+        # Where another observer still has its folder in there, that one is the next to try.
+        with contextlib.suppress(OSError):
+            runs.rmdir()

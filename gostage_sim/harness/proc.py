@@ -137,10 +137,10 @@ def exit_of(pidfd: int) -> KernelExit | None:
     return kernel_exit(struct.unpack_from("<i", answer, _EXIT_STATUS_OFFSET)[0], "pidfd")
 
 
-def reap(pid: int, *, block: bool = False) -> KernelExit | None:
+def reap(pid: int) -> KernelExit | None:
     """Reap a child of this process; None when it still runs or is not ours."""
     try:
-        found, status = os.waitpid(pid, 0 if block else os.WNOHANG)
+        found, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return None
     return kernel_exit(status, "waitpid") if found else None

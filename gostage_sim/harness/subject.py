@@ -25,7 +25,7 @@ from gostage_sim.gostage.spawn.launchers import Launcher
 from gostage_sim.gostage.spawn.process import Process, signal_name
 from gostage_sim.gostage.wire.encode import encode_value
 from gostage_sim.harness.channel import message_crc
-from gostage_sim.harness.control import EXIT_ORPHANED, Client
+from gostage_sim.harness.control import EXIT_ORPHANED, PLAN_VARIABLE, Client
 from gostage_sim.harness.limits import allow_many_files
 from gostage_sim.harness.steps import definition_of
 from gostage_sim.history.journal import STRANGER, Journal
@@ -84,7 +84,7 @@ class Subject:
         options = gostage.SpawnOptions(
             timeout_s=child["timeout_s"],
             grace_s=child["grace_s"],
-            environment={"GOSTAGE_SIM_PLAN": str(self._folder / child["plan"])},
+            environment={PLAN_VARIABLE: str(self._folder / child["plan"])},
         )
         definition = definition_of(name, child["steps"])
         try:

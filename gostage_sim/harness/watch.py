@@ -268,7 +268,7 @@ class Watch:
         return proc.resources(self._subject, reaper=os.getpid(), ignored=self._ignored, temp=self._temp)
 
     def _sample(self, name: str) -> Resources | None:
-        started = time.monotonic()
+        started, used = time.monotonic(), time.thread_time()
         counted = self._count()
         if counted is not None:
             self._journal.event(name, **asdict(counted))
@@ -276,8 +276,9 @@ class Watch:
             if child.alive and (seen := proc.stat(child.pid)) is not None and seen.state == "T":
                 self._journal.event("stopped", child=child.name)
         self._ask_for_exits()
-        # With hundreds of children a sample takes long; it must not become the load of the machine.
-        cost_s = time.monotonic() - started
+        # With hundreds of children a sample costs much; it must not become the load of the machine. Not the time that
+        # passed: on a machine busy with something else that is long, and the run could end before the next sample.
+        cost_s = time.thread_time() - used
         self._rested_at = started + 4 * cost_s
         self._next_sample = started + max(SAMPLE_INTERVAL_S, 10 * cost_s)
         return counted

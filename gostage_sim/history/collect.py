@@ -23,6 +23,7 @@ from gostage_sim.history.model import (
     Quarantined,
     RawFrame,
     Resources,
+    Result,
     SpawnReport,
     Window,
 )
@@ -122,6 +123,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         in_kernel=_in_kernel(own),
         handled=sources.subject.messages(journal.HANDLED, index),
         raw=tuple(_raw_frames(own)),
+        result=_result(own),
         faults=tuple(_fault(fault, name, own, sources.observer) for fault in planned["faults"]),
         exit=_exit(name, pid, sources),
         stopped_ns=tuple(event.t_ns for event in _named(sources.observer, "stopped", child=name)),
@@ -137,16 +139,26 @@ def _in_kernel(own: JournalFile) -> int:
     return int(counts[-1]) if len(counts) else 0
 
 
+def _sent_before(own: JournalFile, event: Event) -> int:
+    return int(np.count_nonzero(own.rows["kind"][: event.at] == journal.SENDING))
+
+
+def _result(own: JournalFile) -> Result | None:
+    """What the last one said. It is recorded before its message, so it counts once that message was written too."""
+    written = [event for event in _named(own, "result") if _sent_before(own, event) < _in_kernel(own)]
+    return written[-1].facts["says"] if written else None
+
+
 def _raw_frames(own: JournalFile) -> Iterator[RawFrame]:
-    sending = own.rows["kind"] == journal.SENDING
+    last_cut = max((event.at for event in own.events if event.name == "cut"), default=-1)
     for event in own.events:
-        before = int(np.count_nonzero(sending[: event.at]))
+        before = _sent_before(own, event)
         facts = event.facts
         if event.name == "raw":
             yield RawFrame(
                 event.t_ns, facts["offset"], facts["length"], facts["must_quarantine"], before, facts["note"]
             )
-        elif event.name == "cut" and _in_kernel(own) < before:
+        elif event.at == last_cut and _in_kernel(own) < before:
             # The last message was never written to its end. It is among those sent, but not before its own bytes.
             yield RawFrame(event.t_ns, facts["offset"], facts["length"], True, before - 1, "cut off inside a message")
 

@@ -44,7 +44,6 @@ EVENT = 6
 STRANGER = 0xFFFFFFFF
 
 TEXT_KINDS = frozenset({TYPE, EVENT})
-KINDS = frozenset({SENDING, WRITTEN, HANDLED, BEAT, TYPE, EVENT})
 
 _FIRST_WINDOW_BYTES = 256 << 10
 _LARGEST_WINDOW_BYTES = 4 << 20
@@ -121,6 +120,12 @@ class Journal:
         self._map.close()
         os.ftruncate(self._fd, self._position)
         os.close(self._fd)
+
+    def detach(self) -> None:
+        """In a forked process: what it records from here on goes nowhere, the file belongs to the one it came from."""
+        os.close(self._fd)
+        self._fd = os.open(os.devnull, os.O_RDONLY)  # a full window is an error then, and none of the file
+        self._map = mmap.mmap(-1, self._end - self._start)
 
     def _new_type(self, name: str) -> int:
         self._text(TYPE, name)

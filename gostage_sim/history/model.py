@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Role = Literal["victim", "sibling", "recovery"]
+Result = Literal["success", "failure", "panic"]
 
 #: Types the engine itself sends at the end of a child; counts of messages for people leave them out.
 ENGINE_TYPES = frozenset({"workflow_start", "workflow_result", "final_store"})
@@ -139,6 +140,8 @@ class ChildHistory:
     handled: Messages = field(default_factory=Messages)
     """Recorded by the subject's handler."""
     raw: tuple[RawFrame, ...] = ()
+    result: Result | None = None
+    """What it said of its own end, None when no whole result was handed to the kernel."""
     faults: tuple[FaultRecord, ...] = ()
     exit: KernelExit | None = None
     stopped_ns: tuple[int, ...] = ()

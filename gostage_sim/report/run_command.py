@@ -104,13 +104,13 @@ def worker_count(text: str) -> int:
 
 
 class Interruption:
-    """Turns the first SIGINT or SIGTERM into KeyboardInterrupt and ignores all later ones.
+    """Turns the first SIGINT, SIGTERM or SIGHUP into KeyboardInterrupt and ignores all later ones.
 
     The first stops the children and makes the report be written; a second in the middle of that must not lose it. A
     signal that whoever started us had ignored (`nohup`) stays ignored.
     """
 
-    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __init__(self) -> None:
         self.signal_number: int | None = None

@@ -12,6 +12,9 @@ Matches = Callable[[str], bool]
 _TOKEN = re.compile(r"\s*(?:([()])|\"([^\"]*)\"|'([^']*)'|([^\s()\"']+))")
 _OPERATORS = ("and", "or", "not", "(", ")")
 
+#: Far below what the recursion limit allows, both to read an expression and to ask it.
+_DEEPEST = 50
+
 
 def select(scenarios: Iterable[Scenario], keyword: str | None = None, tags: Sequence[str] = ()) -> list[Scenario]:
     """Those that match the expression and have at least one of the tags, where either is given."""
@@ -27,10 +30,7 @@ def parse_expression(text: str) -> Matches:
     """A function that says whether a text matches `crash and not (grpc or slow)`. Words match case-insensitively
     anywhere in it; one with spaces goes in quotes. ValueError says what is wrong and at which column."""
     parser = _Parser(text)
-    try:
-        matches = parser.alternatives()
-    except RecursionError:
-        raise ValueError("-k: nested too deeply") from None
+    matches = parser.alternatives()
     if parser.word:
         raise parser.error("'and', 'or' or the end")
     return matches
@@ -46,6 +46,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
         self._end = 0
+        self._depth = 0
         self.word, self._quoted, self._column = "", False, 1
         self._next()
 
@@ -67,10 +68,10 @@ class _Parser:
 
     def _term(self) -> Matches:
         if self._takes("not"):
-            inner = self._term()
+            inner = self._inside(self._term)
             return lambda text: not inner(text)
         if self._takes("("):
-            inner = self.alternatives()
+            inner = self._inside(self.alternatives)
             if not self._takes(")"):
                 raise self.error("')'")
             return inner
@@ -79,6 +80,14 @@ class _Parser:
         word = self.word.lower()
         self._next()
         return lambda text: word in text
+
+    def _inside(self, parse: Callable[[], Matches]) -> Matches:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise ValueError(f"-k: more than {_DEEPEST} parentheses and 'not' in each other")
+        found = parse()
+        self._depth -= 1
+        return found
 
     def _takes(self, operator: str) -> bool:
         if self._quoted or self.word != operator:

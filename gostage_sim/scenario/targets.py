@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -34,7 +35,29 @@ def target_problem(target: str, folder: Path) -> str | None:
                 return f"cannot read {part!r} of {name!r}: {type(error).__name__}: {error}"
             match = close_match(part, [known for known in dir(found) if not known.startswith("_")])
             return f"{name!r} has no {part!r}" + (f"; did you mean '{match}'?" if match is not None else "")
-    return None if callable(found) else f"{target!r} is a {type(found).__name__}; expected a function of one argument"
+    if not callable(found):
+        return f"{target!r} is a {type(found).__name__}; expected a function of one argument"
+    return _not_an_action(target, found)
+
+
+def _not_an_action(target: str, found: Callable[..., Any]) -> str | None:
+    """Why calling it with the action context would fail, or would return without having run any of it."""
+    for is_one, kind in (
+        (inspect.iscoroutinefunction, "an async function"),
+        (inspect.isasyncgenfunction, "an async generator function"),
+        (inspect.isgeneratorfunction, "a generator function"),
+    ):
+        if is_one(found):
+            return f"{target!r} is {kind}, nothing in it would run; expected a plain function of one argument"
+    try:
+        signature = inspect.signature(found)
+    except (TypeError, ValueError):
+        return None  # some of those written in C have none
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        return f"{target!r} cannot be called with one argument, the action context: {error}"
+    return None
 
 
 def import_module(name: str, folder: Path) -> ModuleType | str:
@@ -44,7 +67,7 @@ def import_module(name: str, folder: Path) -> ModuleType | str:
     _make_room(folder)
     before = set(sys.modules)
     try:
-        with _search_path(folder), _quiet():
+        with _search_path(folder), _quiet(), _still_us():
             return importlib.import_module(name)
     except KeyboardInterrupt:
         raise
@@ -98,6 +121,27 @@ def _search_path(folder: Path) -> Iterator[None]:
         yield
     finally:
         sys.path[:] = before
+
+
+@contextlib.contextmanager
+def _still_us() -> Iterator[None]:
+    """One process comes out, where it was: `os._exit()` at module level must not end a run as if it had passed, and a
+    process that the module forked must not run the scenarios a second time."""
+    pid, leave = os.getpid(), os._exit
+    directory = os.open(".", os.O_PATH | os.O_DIRECTORY)
+
+    def refuse(status: int) -> None:
+        raise SystemExit(f"os._exit({status})")
+
+    os._exit = refuse  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os._exit = leave
+        if os.getpid() != pid:
+            leave(0)
+        os.fchdir(directory)
+        os.close(directory)
 
 
 @contextlib.contextmanager

@@ -107,9 +107,10 @@ def test_panic_with_a_huge_message(run_fault: RunFault) -> None:
 
 
 def test_panic_in_a_thread(run_fault: RunFault) -> None:
-    """panic: {form: thread} raises in a second thread, which has ended when the action goes on."""
+    """panic: {form: thread} raises in a second thread, which has ended when the action goes on. A child that takes no
+    notice of it and leaves with 0, as this one does, is no proof that it happened."""
     ended = run_fault(Panic("thread"))
-    assert ended.witness == "raised InjectedPanic in a second thread; the process exited with 0"
+    assert ended.witness is None
     assert ended.note("thread") == "injected panic"
     assert "Exception in thread injected panic" in ended.stderr
     assert ended.channel.count(b"\n") == 3

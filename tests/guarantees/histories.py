@@ -65,6 +65,7 @@ def child(name: str, role: Role, sent: Sequence[Message], *, pid: int, times: Se
         sent=messages(with_result, [*times, last, last]),
         in_kernel=len(with_result),
         handled=messages(sent, handled[: len(sent)]),
+        result="success",
         exit=KernelExit(last + 100 * MS, 0, None, "pidfd"),
         report=SpawnReport("completed", 0, None, pid),
         expected_messages=len(sent),
@@ -95,6 +96,7 @@ def victim(sent: int = 20, **changes: Any) -> ChildHistory:
     facts: dict[str, Any] = {
         "sent": messages(content(sent), times),
         "in_kernel": sent,
+        "result": None,
         "faults": (crash,),
         "exit": KernelExit(died, None, "SIGSEGV", "pidfd"),
         "returned_ns": died + 50 * MS,

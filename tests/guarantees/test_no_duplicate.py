@@ -50,3 +50,14 @@ def test_nothing_handled_is_no_witness() -> None:
     judgement = NoDuplicate().judge(history(handled_as(victim(), []), handled_as(sibling(1), [])))
     assert judgement.verdict is Verdict.UNKNOWN
     assert judgement.reason == "no message was handled at all"
+
+
+def test_messages_of_the_engine() -> None:
+    """The engine's own messages need not reach handlers, but none twice."""
+    sent = [*content(20), ("final_store", "victim"), ("workflow_result", "victim")]
+    once = child("victim", "victim", content(20), pid=1, times=[SECOND + index for index in range(20)])
+    assert NoDuplicate().judge(history(handled_as(once, sent), sibling(1))).verdict is Verdict.PASS
+    judgement = NoDuplicate().judge(history(handled_as(once, [*sent, sent[-2]]), sibling(1)))
+    assert judgement.reason == (
+        "victim sent a message (final_store) 1 time and it was handled 2 times, again as handled message 23"
+    )

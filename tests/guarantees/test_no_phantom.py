@@ -44,3 +44,18 @@ def test_one_spawn_is_no_witness() -> None:
     judgement = NoPhantom().judge(history(victim()))
     assert judgement.verdict is Verdict.UNKNOWN
     assert judgement.reason == "only 1 spawn was seen on the runner; at least 2 are needed"
+
+
+def test_result_that_was_never_sent() -> None:
+    """The engine's own messages are not made up either."""
+    seen = [*content(20), ("workflow_result", "victim")]
+    judgement = NoPhantom().judge(history(handled_as(victim(), seen), sibling(1)))
+    assert judgement.reason == "victim never sent what was handled as its message 21 (workflow_result)"
+
+
+def test_handled_before_it_was_sent() -> None:
+    """A message handled before the child had sent it was another child's that looks the same."""
+    early = sibling(1)
+    early.handled.rows["t_ns"][4] = early.sent.rows["t_ns"][4] - 1
+    judgement = NoPhantom().judge(history(victim(), early))
+    assert judgement.reason == "sibling[1] had not yet sent what was handled as its message 5 (log)"

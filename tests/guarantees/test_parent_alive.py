@@ -33,6 +33,13 @@ def test_killed() -> None:
     assert found.reason == "the parent (pid 50) ended before its work was done: killed by SIGKILL"
 
 
+def test_did_not_leave_in_order() -> None:
+    """A parent that crashes on its way out, or leaves with a code of failure, did not live through it."""
+    assert judged(exit=KernelExit(6 * SECOND, 0, None, "waitpid")).verdict is Verdict.PASS
+    found = judged(exit=KernelExit(6 * SECOND, None, "SIGSEGV", "waitpid"))
+    assert found.reason == "the parent (pid 50) had done its work, but did not leave in order: killed by SIGSEGV"
+
+
 def test_gone_or_stuck() -> None:
     """A parent that is gone, or that never finishes, is a violation."""
     assert judged(alive=False).reason == "the parent (pid 50) was gone when the observer last asked for it"

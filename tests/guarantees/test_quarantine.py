@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.guarantees.quarantine import Quarantine
 from gostage_sim.history.model import ChildHistory, Quarantined, RawFrame, SpawnReport
@@ -49,6 +51,16 @@ def test_reported_twice_or_out_of_nothing() -> None:
         "a bad line of victim was reported at offset 7 ('not JSON'), where none was written",
         "1 bad line of victim reported, where 0 had been written",
     ]
+
+
+def test_reported_with_a_wrong_length() -> None:
+    """The length is that of the line, with or without its newline."""
+    frame = replace(bad_frame(500, 5), length=23)
+    assert Quarantine().judge(history(with_frames(reported(500), frame))).verdict is Verdict.PASS
+    found = Quarantine().judge(history(with_frames(reported(500), replace(frame, length=24))))
+    assert found.reason == (
+        "the bad line of victim at offset 500 was reported with 22 bytes, where 24 were written, its newline included"
+    )
 
 
 def test_bounded_sample_is_compared_by_number() -> None:

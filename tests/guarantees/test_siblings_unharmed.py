@@ -56,7 +56,7 @@ def test_stall() -> None:
     times[20:] += 6 * SECOND
     judgement = SiblingsUnharmed().judge(history(victim(), slow))
     assert judgement.reason == (
-        "message 21 of sibling[1] waited 7.000 s while the parent did nothing for it; at most 5.000 s is expected"
+        "message 21 of sibling[1] waited 7.000 s while the parent did nothing for it; at most 2.000 s is expected"
     )
 
 

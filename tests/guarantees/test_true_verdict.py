@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.guarantees.true_verdict import TrueVerdict
 from gostage_sim.history.model import ChildHistory, KernelExit, SpawnReport
 
-from .histories import OPENED, SECOND, history, recovery, sibling, victim
+from .histories import OPENED, SECOND, history, sibling, victim
 
 
 def ended(report: SpawnReport, exit_code: int | None, signal: str | None, **changes: Any) -> ChildHistory:
@@ -30,18 +31,21 @@ def test_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "exit_code", "signal"),
+    ("said", "exit_code", "result"),
     [
-        (report("failed", 1), 1, None),
-        (report("panicked", 70), 70, None),
+        (report("failed", 1), 1, "failure"),
+        (report("panicked", 70), 70, "panic"),
+        (report("panicked", 9), 9, "panic"),
         (report("exited", 3), 3, None),
         (report("exited", 0), 0, None),
-        (report("cancelled", None, "SIGTERM"), None, "SIGTERM"),
+        (report("exited", 0), 0, "failure"),
+        (report("exited", 9), 9, "success"),
+        (report("completed", 0), 0, "success"),
     ],
 )
-def test_true(said: SpawnReport, exit_code: int | None, signal: str | None) -> None:
-    """Every outcome has endings that it may stand for."""
-    found = TrueVerdict().judge(history(ended(said, exit_code, signal), sibling(1)))
+def test_true(said: SpawnReport, exit_code: int, result: str | None) -> None:
+    """Every outcome has endings and results that it may stand for."""
+    found = TrueVerdict().judge(history(ended(said, exit_code, None, result=result), sibling(1)))
     assert found.verdict is Verdict.PASS, found.reason
 
 
@@ -58,7 +62,14 @@ def test_true(said: SpawnReport, exit_code: int | None, signal: str | None) -> N
         ),
         (report("exited", 0), 3, None, "was reported exited with exit code 0, but the kernel said exit code 3"),
         (report("completed", 0), 0, None, "was reported completed, but it never sent a result"),
-        (SpawnReport("failed", 1, None, 100), 1, None, "was reported failed without an error"),
+        (report("failed", 1), 1, None, "was reported failed, but it never sent a result"),
+        (report("panicked", 3), 3, None, "was reported panicked, but it never sent a result"),
+        (
+            report("cancelled", None, "SIGTERM"),
+            None,
+            "SIGTERM",
+            "was reported cancelled, but the kernel said killed by SIGTERM",
+        ),
         (report("panicked", 0), 0, None, "was reported panicked, but the kernel said exit code 0"),
         (SpawnReport("exited", 3, None, 7), 3, None, "was reported with pid 7, but process 100 ran"),
         (
@@ -79,16 +90,53 @@ def test_timed_out() -> None:
     """A child that lived longer than its timeout and was ended by the engine timed out."""
     assert (
         TrueVerdict()
-        .judge(history(ended(report("timed_out", None, "SIGKILL"), None, "SIGKILL", timeout_s=2.0), sibling(1)))
+        .judge(
+            history(
+                ended(report("timed_out", None, "SIGKILL"), None, "SIGKILL", timeout_s=2.0, grace_s=0.4), sibling(1)
+            )
+        )
         .verdict
         is Verdict.PASS
     )
 
 
-def test_result_and_exit_code_0_is_no_exited() -> None:
-    """A child that sent its result and ended with exit code 0 was not merely `exited`."""
-    found = TrueVerdict().judge(history(sibling(1, report=SpawnReport("exited", 0, None, 201)), recovery()))
-    assert found.reason == "sibling[1] was reported exited, but it sent its result and the kernel said exit code 0"
+def test_killed_before_the_grace_period_was_over() -> None:
+    """SIGKILL may end a child only when SIGTERM and the grace period were in vain."""
+    said = report("timed_out", None, "SIGKILL")
+    found = TrueVerdict().judge(history(ended(said, None, "SIGKILL", timeout_s=2.0, grace_s=1.0), sibling(1)))
+    assert found.reason == (
+        "victim was reported timed_out, but it ended 2.500 s after its spawn, by SIGKILL before its grace period of "
+        "1 s was over"
+    )
+
+
+def test_the_engines_own_signal_is_a_time_out() -> None:
+    """SIGTERM at the timeout is the engine's, unless a fault sent it too."""
+    said = report("signaled", None, "SIGTERM")
+    found = TrueVerdict().judge(history(ended(said, None, "SIGTERM", timeout_s=2.0), sibling(1)))
+    assert found.reason == (
+        "victim was reported signaled, but it ended 2.500 s after its spawn, when its timeout of 2 s was over"
+    )
+    inflicted = replace(victim().faults[0], notes=({"t_ns": OPENED, "by": "observer", "signalled": "SIGTERM"},))
+    killed = ended(said, None, "SIGTERM", timeout_s=2.0, faults=(inflicted,))
+    assert TrueVerdict().judge(history(killed, sibling(1))).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("said", "result", "reason"),
+    [
+        (report("exited", 0), "success", "exited, but its result was one of success and the kernel said exit code 0"),
+        (report("exited", 1), "failure", "exited, but its result was one of failure and the kernel said exit code 1"),
+        (report("exited", 70), "panic", "exited, but its result was one of panic and the kernel said exit code 70"),
+        (report("completed", 0), "failure", "completed, but its result was one of failure"),
+        (report("panicked", 1), "failure", "panicked, but its result was one of failure"),
+        (SpawnReport("failed", 1, None, 100), "failure", "failed without an error"),
+    ],
+)
+def test_result_contradicted(said: SpawnReport, result: str, reason: str) -> None:
+    """The outcome fits what the child itself said of its end."""
+    found = TrueVerdict().judge(history(ended(said, said.exit_code, None, result=result), sibling(1)))
+    assert (found.verdict, found.reason) == (Verdict.FAIL, f"victim was reported {reason}")
 
 
 def test_spawn_that_raised() -> None:

@@ -198,3 +198,20 @@ def test_messages_of_many_threads_are_recorded_in_the_order_of_the_wire(wire: Wi
         thread.join()
     on_wire = [message_crc(m.type, m.payload) for m in map(decode_line, wire.data.splitlines())]
     assert wire.recorded.messages(journal.SENDING).rows["crc"].tolist() == on_wire
+
+
+@pytest.mark.parametrize(
+    ("payload", "says"),
+    [
+        ({"success": True}, ["success"]),
+        ({"success": False, "error": {"panicked": False}}, ["failure"]),
+        ({"success": False, "error": {"panicked": True}}, ["panic"]),
+        ({"error": "odd"}, ["failure"]),
+        ("not a result", []),
+    ],
+)
+def test_what_a_result_says_is_recorded(wire: Wire, payload: Any, says: list[str]) -> None:
+    """So that the engine's outcome can be compared with it; whatever an action sends under that type, it is sent."""
+    wire.channel().send("workflow_result", payload)
+    assert [event.facts["says"] for event in wire.recorded.events if event.name == "result"] == says
+    assert decode_line(wire.data).payload == payload

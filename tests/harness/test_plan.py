@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gostage_sim.faults.contract import Placement
-from gostage_sim.harness.plan import expected_messages, make_plan, read_plan, write_plan
+from gostage_sim.harness.plan import expected_messages, make_plan, write_plan
 from gostage_sim.scenario.model import Call, Child, Expectation, Handler, Log, Put, Scenario, Send
 
 MakeScenario = Callable[..., Scenario]
@@ -23,7 +23,7 @@ def test_a_plan_is_json_and_comes_back_as_it_was(scenario: MakeScenario, tmp_pat
     )
     plan = make_plan(made, seed=3, transport="json")
     write_plan(plan, tmp_path)
-    assert read_plan(tmp_path) == plan
+    assert json.loads((tmp_path / "plan.json").read_text("utf-8")) == plan
     assert plan["handlers"] == {"log": 0.001}
     victim = plan["children"][0]
     assert victim["expect"] == {"outcome": "timed_out", "handled": 3}
@@ -72,3 +72,11 @@ def test_pools_are_rendered_for_the_placeholders_a_child_uses(scenario: MakeScen
     assert plan["children"][0]["pools"] == {}
     assert list(plan["children"][1]["pools"]) == ["faker.name"]
     json.dumps(plan)
+
+
+def test_no_two_children_send_the_same(scenario: MakeScenario) -> None:
+    """Copies have the same values in another order: a message of one delivered as another's must not look right."""
+    sender = Child(steps=(Send(payload="{faker.name}"),), copies=2)
+    one, other, _ = make_plan(scenario(children={"sibling": sender}), seed=1, transport="json")["children"]
+    assert one["pools"]["faker.name"] != other["pools"]["faker.name"]
+    assert sorted(one["pools"]["faker.name"]) == sorted(other["pools"]["faker.name"])

@@ -16,7 +16,7 @@ import pytest
 from gostage_sim.faults.contract import Placement
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness import proc
-from gostage_sim.harness.pool import ObserverPool
+from gostage_sim.harness.pool import ObserverPool, _Observer
 from gostage_sim.scenario.loader import load_file
 from gostage_sim.scenario.model import Scenario
 
@@ -119,16 +119,21 @@ def test_workers_must_be_at_least_one() -> None:
 
 
 def test_a_killed_pool_takes_everything_along(tmp_path: Path) -> None:
-    """SIGKILL to the process that owns the pool ends its observers, and they their subjects and children."""
+    """SIGKILL to the process that owns the pool ends its observers, and they their subjects and children; no folder
+    for temporary files is left."""
     (tmp_path / "freeze.yaml").write_text(
         "name: freeze\nchildren:\n  victim:\n    steps: [{send: 5}]\n"
         "    faults: [{slow: {form: never_ready}, at: definition}]\n"
     )
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     command = [sys.executable, "-m", "gostage_sim", "run", str(tmp_path), "--report", str(tmp_path / "report")]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as owner:
+    environ = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True, env=environ) as owner:
         _wait_for(lambda: bool(_running(("gostage_sim.harness.child",))))
         owner.kill()
     _wait_for(lambda: not _running(("gostage_sim.harness", "multiprocess.spawn")))
+    assert list(temporary.iterdir()) == []
 
 
 def test_actions_beside_the_file_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,3 +150,39 @@ def test_actions_beside_the_file_are_found(tmp_path: Path, monkeypatch: pytest.M
         (result,) = pool.run([load_file(folder / "s.yaml")], seed=1)
     assert result.verdict is Verdict.PASS, result.reason
     assert (result.children[0].sent, result.children[0].handled) == (1, 1)
+
+
+def test_a_process_that_an_action_forks_is_no_evidence(tmp_path: Path) -> None:
+    """It runs on as a second copy of the child, and neither the handlers nor the journals take it for the child."""
+    (tmp_path / "jobs_that_fork.py").write_text("import os\ndef work(ctx):\n    os.fork()\n    ctx.send('x')\n")
+    (tmp_path / "s.yaml").write_text(
+        "name: fork\nchildren:\n  a:\n    steps: [{send: 5}, {call: 'jobs_that_fork:work'}, {send: 5}]\n"
+        "  b: {steps: [{send: 5}]}\n"
+        "expect:\n  a: {outcome: completed, handled: 11}\n"
+        "guarantees: [no-loss, no-phantom, no-duplicate, as-expected]\n"
+    )
+    with ObserverPool(workers=1) as pool:
+        (result,) = pool.run([load_file(tmp_path / "s.yaml")], seed=1)
+    assert result.verdict is Verdict.PASS, result.reason
+
+
+def test_names_that_are_no_utf_8(scenario: MakeScenario, tmp_path: Path) -> None:
+    """A folder for reports, and a scenario file, may have any name that the file system allows."""
+    odd = tmp_path / os.fsdecode(b"odd \xff")
+    made = scenario(name="one").model_copy(update={"file": str(odd / "one.yaml")})
+    with ObserverPool(workers=1, directory=odd) as pool:
+        (result,) = pool.run([made], seed=1)
+    assert result.verdict is Verdict.PASS, result.reason
+    assert (result.file, result.extra["history"]) == (str(odd / "one.yaml"), str(odd / "histories" / "one"))
+
+
+def test_an_observer_is_deaf_to_ctrl_c_from_its_first_moment() -> None:
+    """SIGINT is blocked in a process that was just started, also in the first, which has the tracker started too."""
+    observer = _Observer.start(None, Path("/nowhere"))
+    status = Path(f"/proc/{observer.process.pid}/status").read_text()
+    blocked = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk"))
+    caught = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigCgt"))
+    observer.terminate()
+    observer.end()
+    bit = 1 << (signal.SIGINT - 1)
+    assert blocked & bit or caught & bit

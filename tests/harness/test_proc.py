@@ -141,7 +141,8 @@ def test_a_subreaper_inherits_orphans() -> None:
             process.wait()
             assert below in proc.children(os.getpid())
             os.kill(below, signal.SIGKILL)
-            end = proc.reap(below, block=True)
+            os.waitid(os.P_PID, below, os.WEXITED | os.WNOWAIT)
+            end = proc.reap(below)
     finally:
         if not was_before:
             proc.stop_being_subreaper()

@@ -121,6 +121,24 @@ def test_a_cut_that_was_completed_is_no_raw_frame(run: Run) -> None:
     assert (len(child.sent), child.in_kernel) == (2, 1)
 
 
+def test_a_message_cut_twice_is_one_raw_frame(run: Run) -> None:
+    """Of several faults in one message that was never finished, the last says how much of it was written."""
+    run.child.sending("data", 1)
+    run.child.event("cut", offset=0, length=5)
+    run.child.event("cut", offset=0, length=9)
+    assert [(frame.offset, frame.length) for frame in run.collect().children[0].raw] == [(0, 9)]
+
+
+@pytest.mark.parametrize(("written", "result"), [(1, None), (2, "panic")])
+def test_a_result_counts_when_it_was_handed_to_the_kernel(run: Run, written: int, result: str | None) -> None:
+    """What a child meant to say of its end and could not write to its end was never said."""
+    run.child.sending("data", 1)
+    run.child.event("result", says="panic")
+    run.child.sending("workflow_result", 2)
+    run.child.written(written)
+    assert run.collect().children[0].result == result
+
+
 def test_notes_of_both_sides_are_in_the_order_of_time(run: Run) -> None:
     """What child and observer wrote about a fault is one list, each note with its author."""
     run.child.event("note", fault="victim#1", facts={"holding": True, "by": "liar"})

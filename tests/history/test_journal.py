@@ -125,3 +125,18 @@ def test_a_journal_has_one_writer(written: Journal) -> None:
     """Opening a journal that exists is refused: two writers would overwrite each other's records."""
     with pytest.raises(FileExistsError):
         Journal(written.path)
+
+
+def test_a_forked_process_leaves_the_journal_alone(written: Journal) -> None:
+    """Once detached, what a process with a copy of the journal records is not in the file, and nothing else is lost."""
+    written.sending("a", 1)
+    pid = os.fork()
+    if not pid:
+        written.detach()
+        for number in range(100):
+            written.sending("b", number)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    written.sending("a", 2)
+    messages = read_journal(Path(written.path)).messages(journal.SENDING)
+    assert (messages.types, messages.rows["crc"].tolist()) == (("a",), [1, 2])

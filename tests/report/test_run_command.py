@@ -113,7 +113,7 @@ def test_a_seed_is_drawn_and_printed(stage: Stage, make_result: MakeResult, caps
     assert stage.asked["seed"] != first
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_keeps_its_results(stage: Stage, make_result: MakeResult, number: signal.Signals) -> None:
     """Ctrl-C stops the pool; the results so far are reported, the rest is named; more Ctrl-C does not lose it."""
     before = signal.getsignal(number)

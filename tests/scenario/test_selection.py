@@ -60,7 +60,8 @@ def test_tags_match_whole_and_any_is_enough() -> None:
         ("or a", "-k 'or a': found 'or' at column 1; expected a word, 'not' or '('"),
         ("a or 'b", '-k "a or \'b": the quote at column 6 is not closed'),
         ("''", "-k \"''\": nothing between the quotes at column 1"),
-        ("(" * 100_000, "-k: nested too deeply"),
+        ("(" * 100_000, "-k: more than 50 parentheses and 'not' in each other"),
+        ("not " * 200 + "a", "-k: more than 50 parentheses and 'not' in each other"),
     ],
 )
 def test_a_wrong_expression_says_where(keyword: str, message: str) -> None:
@@ -68,3 +69,8 @@ def test_a_wrong_expression_says_where(keyword: str, message: str) -> None:
     with pytest.raises(ValueError, match="-k") as caught:
         select(SCENARIOS, keyword)
     assert str(caught.value) == message
+
+
+def test_a_deep_expression_is_answered() -> None:
+    """What can be read can be asked: the deepest expression allowed selects as its innermost word does."""
+    assert select(SCENARIOS, "(" * 50 + "flood" + ")" * 50) == select(SCENARIOS, "flood")

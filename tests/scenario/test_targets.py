@@ -23,7 +23,32 @@ def _modules_as_before() -> Iterator[None]:
     ("source", "expected"),
     [
         ("def run(ctx): ...", None),
-        ("class run:\n    def __call__(self): ...", None),
+        ("class run:\n    def __init__(self, ctx): ...", None),
+        ("class Job:\n    def __call__(self, ctx): ...\nrun = Job()", None),
+        ("run = print", None),
+        ("def run(ctx, more=1, *rest): ...", None),
+        (
+            "def run(): ...",
+            "'mod_x:run' cannot be called with one argument, the action context: too many positional arguments",
+        ),
+        (
+            "def run(ctx, path): ...",
+            "'mod_x:run' cannot be called with one argument, the action context: missing a required argument: 'path'",
+        ),
+        (
+            "async def run(ctx): ...",
+            "'mod_x:run' is an async function, nothing in it would run; expected a plain function of one argument",
+        ),
+        (
+            "async def run(ctx): yield",
+            "'mod_x:run' is an async generator function, nothing in it would run; "
+            "expected a plain function of one argument",
+        ),
+        (
+            "def run(ctx): yield",
+            "'mod_x:run' is a generator function, nothing in it would run; expected a plain function of one argument",
+        ),
+        ("import os\nos._exit(0)", "importing 'mod_x' raises SystemExit: os._exit(0)"),
         ("run = 3", "'mod_x:run' is a int; expected a function of one argument"),
         ("def rum(ctx): ...", "'mod_x' has no 'run'; did you mean 'rum'?"),
         ("", "'mod_x' has no 'run'"),
@@ -88,3 +113,14 @@ def test_two_folders_may_use_one_module_name(tmp_path: Path) -> None:
     for _ in range(2):
         assert target_problem("mod_same:first", tmp_path / "a") is None
         assert target_problem("mod_same:second", tmp_path / "b") is None
+
+
+def test_a_module_that_forks_does_not_double_us(tmp_path: Path) -> None:
+    """A process that the module leaves behind ends there; the directory stays what it was."""
+    (tmp_path / "mod_f.py").write_text(
+        "import os\nos.chdir('/')\npid = os.fork()\nif pid:\n    ended = os.waitpid(pid, 0)[1]\ndef run(ctx): ..."
+    )
+    directory = Path.cwd()
+    assert target_problem("mod_f:run", tmp_path) is None
+    assert sys.modules["mod_f"].ended == 0
+    assert Path.cwd() == directory

@@ -1,7 +1,7 @@
 """The child's end of the JSON transport: whole lines, written to a private descriptor.
 
-The real stdout moves to a descriptor that closes on exec and fd 1 points at stderr, so that a stray `print`, a C
-library or a grandchild can neither corrupt the protocol nor hold it open.
+The real stdout moves to a descriptor that closes on exec and on fork, and fd 1 points at stderr, so that a stray
+`print`, a C library or a grandchild can neither corrupt the protocol nor hold it open.
 """
 
 from __future__ import annotations
@@ -29,6 +29,14 @@ def guard_stdout() -> int:
     private = os.dup(1)  # not inheritable, so it closes on exec (PEP 446)
     os.dup2(2, 1)
     return private
+
+
+def point_at_nothing(fd: int) -> None:
+    """What is written to it from here on fails; not closed, because the next file opened would get its number."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    if nothing != fd:
+        os.dup2(nothing, fd, inheritable=False)
+        os.close(nothing)
 
 
 class JsonChannel:

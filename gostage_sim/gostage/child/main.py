@@ -7,7 +7,7 @@ import sys
 import time
 
 from gostage_sim.gostage.broker import Broker
-from gostage_sim.gostage.child.channel import JsonChannel, guard_stdout
+from gostage_sim.gostage.child.channel import JsonChannel, guard_stdout, point_at_nothing
 from gostage_sim.gostage.errors import ActionError, ChannelClosedError, ExportError, GostageError
 from gostage_sim.gostage.runner import Runner
 from gostage_sim.gostage.wire.encode import decode_document
@@ -45,7 +45,9 @@ def child_main(
     `channel_type`, `before_definition` (nothing is read yet) and `before_exit` (the result is sent) are seams for those
     who test parents.
     """
-    channel = channel_type(guard_stdout())
+    fd = guard_stdout()
+    os.register_at_fork(after_in_child=lambda: point_at_nothing(fd))
+    channel = channel_type(fd)
     if before_definition is not None:
         before_definition(channel)
     runner = Runner(broker=Broker(channel), middleware=middleware)

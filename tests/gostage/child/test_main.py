@@ -101,3 +101,23 @@ def test_signal_in_the_middle_of_a_line(program: Program, body: str, types: list
         bad,
         "completed",
     )
+
+
+def test_a_forked_process_is_not_the_child(program: Program) -> None:
+    """A process that an action forks can neither send, nor report a result, nor hold the protocol open."""
+    runner = program(
+        "import os, signal\n@gostage.action('act')\ndef act(ctx):\n"
+        "    ctx.send('before')\n"
+        "    if not os.fork():\n        ctx.send('forked')\n        return\n"
+        "    os.wait()\n"
+        "    if not os.fork():\n        signal.pause()\n"
+        "    ctx.send('after')\n"
+    )
+    result = runner.spawn(gostage.SubWorkflowDef.of("act"), options=gostage.SpawnOptions(timeout_s=30))
+    assert result.outcome == "completed", result.describe()
+    assert list(result.message_counts.items()) == [
+        ("before", 1),
+        ("after", 1),
+        ("final_store", 1),
+        ("workflow_result", 1),
+    ]

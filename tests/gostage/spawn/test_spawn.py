@@ -242,7 +242,7 @@ def test_raising_handler_affects_only_its_message(program: Program) -> None:
 
 
 def test_a_slow_handler_is_not_the_childs_time_out(program: Program) -> None:
-    """A child that completed before its deadline is completed, also when the handlers are not through with it by then."""
+    """A child that completed before its deadline is completed, also when handlers are not through with it by then."""
     runner = program("@gostage.action('act')\ndef act(ctx):\n    ctx.send_many('n', range(3))\n")
 
     def slow(message: gostage.Message) -> None:
