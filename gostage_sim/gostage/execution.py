@@ -247,9 +247,7 @@ class Run:
     def _action_inside(
         self, middleware: Sequence[Middleware[ActionContext]], context: ActionContext, place: Place[Action]
     ) -> str:
-        begun = _inside(
-            middleware, context, lambda: place.item.execute(context), lambda: self.workflow._undo(place)
-        )
+        begun = _inside(middleware, context, lambda: place.item.execute(context), lambda: self.workflow._undo(place))
         return COMPLETED if begun else SKIPPED
 
     def _skip(self, place: Place[Stage]) -> None:

@@ -66,10 +66,10 @@ class RunResult:
 def format_results(results: Iterable[RunResult]) -> str:
     """A line for each result, in columns, the error indented below, and a line that counts them.
 
-        import-users  completed   1.204 s  12 values
-        mail          failed      0.031 s  3 values
-            action 'send' of stage 'out' in workflow 'mail' failed: OSError: no route
-        2 workflows: 1 completed, 1 failed
+    import-users  completed   1.204 s  12 values
+    mail          failed      0.031 s  3 values
+        action 'send' of stage 'out' in workflow 'mail' failed: OSError: no route
+    2 workflows: 1 completed, 1 failed
     """
     results = list(results)
     width = max((len(result.workflow_id) for result in results), default=0)

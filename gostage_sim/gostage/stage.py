@@ -132,8 +132,6 @@ class Stage(Tagged):
         describe(store, place)
 
 
-
-
 def _require_action(action: object) -> None:
     """TypeError for what is no action."""
     if not isinstance(action, Action):

@@ -70,8 +70,8 @@ def retry(
             sleep(seconds)
             ctx.check_cancelled()
 
-        tenacity.Retrying(
-            stop=stop, wait=wait, sleep=pause, retry=tenacity.retry_if_exception(again), reraise=True
-        )(proceed)
+        tenacity.Retrying(stop=stop, wait=wait, sleep=pause, retry=tenacity.retry_if_exception(again), reraise=True)(
+            proceed
+        )
 
     return attempt

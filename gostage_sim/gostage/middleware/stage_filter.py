@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def filter_stages(wanted: Callable[[Stage], object]) -> Middleware[StageContext]:
     """Run the stages for which `wanted(stage)` is true and skip the others; for the workflow's tier.
 
-        workflow.use(filter_stages(lambda stage: stage.has_tag("nightly")))
+    workflow.use(filter_stages(lambda stage: stage.has_tag("nightly")))
     """
 
     def choose(ctx: StageContext, proceed: Proceed) -> None:

@@ -130,9 +130,7 @@ def test_report_progress() -> None:
     workflow = flow(log.stage("s", "A", "B", A=lambda ctx: ctx.add_dynamic_action(log.action("D"))))
     workflow.use_for_actions(middleware.report_progress())
     runner.execute(workflow)
-    assert seen == [
-        {"stage_id": "s", "action_name": name, "done": done, "of": 3} for done, name in enumerate("ADB", 1)
-    ]
+    assert seen == [{"stage_id": "s", "action_name": name, "done": done, "of": 3} for done, name in enumerate("ADB", 1)]
 
 
 class Clock:
@@ -233,9 +231,7 @@ def test_a_cancelled_run_is_not_recovered() -> None:
         def is_set(self) -> bool:
             return True
 
-    runner = Runner(
-        middleware=[middleware.recover(Exception)], options=gostage.RunOptions(cancel=Cancelled())
-    )
+    runner = Runner(middleware=[middleware.recover(Exception)], options=gostage.RunOptions(cancel=Cancelled()))
     with pytest.raises(errors.WorkflowCancelledError):
         runner.execute(flow(Log().stage("s", "A")))
 
