@@ -38,6 +38,9 @@ HISTORIES = "histories"
 #: From SIGTERM to SIGKILL for an observer: it ends its subject, whose children end with it.
 _STOP_S = 5.0
 
+#: Over the scenario's own time, for an observer to answer: it needs seconds, also to judge millions of messages.
+_PATIENCE_S = 120.0
+
 
 def _encoded(value: object) -> bytes:
     plain = msgspec.to_builtins(
@@ -113,7 +116,8 @@ class ObserverPool:
                 observer.give(plan)
                 busy[observer.connection] = (observer, plan, time.monotonic())
                 following = next(waiting, None)
-            for connection in wait(list(busy)):
+            due = min(started + _patience_s(plan) for _, plan, started in busy.values())
+            for connection in wait(list(busy), max(0.0, due - time.monotonic())):
                 observer, plan, started = busy.pop(connection)
                 try:
                     result = msgspec.convert(json.loads(connection.recv_bytes()), ScenarioResult)
@@ -122,6 +126,14 @@ class ObserverPool:
                     continue
                 idle.append(observer)
                 yield result
+            for connection, (observer, plan, started) in list(busy.items()):
+                waited = time.monotonic() - started
+                if waited > _patience_s(plan):
+                    del busy[connection]
+                    observer.process.kill()
+                    yield unjudged(
+                        plan, f"{self._bury(observer)}, after {waited:.0f} s without an answer", duration_s=waited
+                    )
 
     def _new_observer(self) -> _Observer:
         observer = _Observer.start(self._histories, self._runs)
@@ -131,6 +143,11 @@ class ObserverPool:
     def _bury(self, observer: _Observer) -> str:
         self._observers.remove(observer)
         return f"its observer (pid {observer.process.pid}) ended in the middle of it: {observer.end()}"
+
+
+def _patience_s(plan: Plan) -> float:
+    grace_s = max(child["grace_s"] for child in plan["children"])
+    return float(plan["scenario"]["timeout_s"] + grace_s + _PATIENCE_S)
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ import pytest
 
 from gostage_sim.faults.contract import Placement
 from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.harness import pool as pool_module
 from gostage_sim.harness import proc
 from gostage_sim.harness.pool import ObserverPool, _Observer
 from gostage_sim.scenario.loader import load_file
@@ -186,3 +187,22 @@ def test_an_observer_is_deaf_to_ctrl_c_from_its_first_moment() -> None:
     observer.end()
     bit = 1 << (signal.SIGINT - 1)
     assert blocked & bit or caught & bit
+
+
+def test_an_observer_that_stands_still_is_not_waited_for(
+    scenario: MakeScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was stopped costs its scenario the verdict, after the scenario's time and some patience."""
+    monkeypatch.setattr(pool_module, "_patience_s", lambda plan: 1.0 if plan["scenario"]["name"] == "stopped" else 60.0)
+    with ObserverPool(workers=1) as pool:
+
+        def stop(started: Scenario) -> None:
+            if started.name == "stopped":
+                os.kill(pool._observers[0].process.pid, signal.SIGSTOP)
+
+        made = [scenario(name="stopped"), scenario(name="next")]
+        first, second = pool.run(made, seed=1, on_started=stop)
+    assert first.verdict is Verdict.UNKNOWN
+    assert first.reason.endswith("ended in the middle of it: killed by SIGKILL, after 1 s without an answer")
+    assert (second.scenario, second.verdict) == ("next", Verdict.PASS)
+    _wait_for(lambda: not _running())

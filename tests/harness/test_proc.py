@@ -33,7 +33,7 @@ WAITS = "import sys; print('ready', flush=True); sys.stdin.read()"
 
 TWO_BELOW = f"""
 import subprocess, sys
-below = subprocess.Popen([sys.executable, "-c", {WAITS!r}], stdin=-1, stdout=-1)
+below = subprocess.Popen([sys.executable, "-c", {WAITS!r}], stdout=-1)
 below.stdout.readline()
 print(below.pid, flush=True)
 sys.stdin.read()
