@@ -101,11 +101,25 @@ def test_true_verdict_although_the_kernel_reaps(code: str, status: tuple[Any, ..
         pytest.skip("this kernel forgets the exit status of a child that was reaped")
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
-        launcher = gostage.launchers.Program([sys.executable, "-S", "-c", f"import os; {code}"])
+        # It reads its definition first: that is written when the pidfd is there.
+        code = f"import os; os.read(0, 1 << 16); {code}"
+        launcher = gostage.launchers.Program([sys.executable, "-S", "-c", code])
         result = gostage.Runner(launcher=launcher).spawn(DEFINITION)
     finally:
         signal.signal(signal.SIGCHLD, before)
     assert (result.outcome, result.exit_code, result.signal) == status
+
+
+def test_a_child_that_is_gone_before_it_can_be_watched() -> None:
+    """In a program that ignores SIGCHLD a child may be dead and reaped at once; it ran, and what it said is handled."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        runner = gostage.Runner(launcher=gostage.launchers.Program(["/bin/echo", '{"type":"said"}']))
+        results = [runner.spawn(DEFINITION) for _ in range(40)]
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert {result.message_counts["said"] for result in results} == {1}
+    assert {(result.outcome, result.exit_code) for result in results} <= {("completed", 0), ("exited", None)}
 
 
 def test_a_child_that_closes_stdin_cannot_raise_sigpipe(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,15 +64,28 @@ class Process:
                 env=environment,
             )
             self.pid = self._popen.pid
-            fcntl.fcntl(lifeline_end, fcntl.F_SETOWN, -self.pid)
-            fcntl.fcntl(lifeline_end, fcntl.F_SETSIG, signal.SIGKILL)
-            fcntl.fcntl(lifeline_end, fcntl.F_SETFL, fcntl.fcntl(lifeline_end, fcntl.F_GETFL) | os.O_ASYNC)
-            self.pidfd = os.pidfd_open(self.pid)
-            self._open.add(self.pidfd)
-            _set_limits(self.pid, options.limits)
+            try:
+                _tie(lifeline_end, self.pid)
+                self.pidfd = os.pidfd_open(self.pid)
+                self._open.add(self.pidfd)
+                _set_limits(self.pid, options.limits)
+            except ProcessLookupError:
+                self._was_reaped()
             for end in (child_stdin, child_stdout, child_stderr, lifeline_end):
                 self.close_fd(end)
             stack.pop_all()
+
+    def _was_reaped(self) -> None:
+        """It ran, ended and was reaped already: this program ignores SIGCHLD, or waits for every child.
+
+        What it wrote is in the pipes. An event that has happened stands in for the pidfd that cannot be had any more.
+        """
+        if not hasattr(self, "pidfd"):
+            self.pidfd = os.eventfd(1, os.EFD_CLOEXEC)
+            self._open.add(self.pidfd)
+            self._reaped = ExitStatus(None, None)
+        if self._popen is not None:
+            self._popen.returncode = 0
 
     def write_stdin(self, data: memoryview) -> int:
         """What fits of `data` now, as os.write. A child that closed its stdin cannot raise SIGPIPE in this program.
@@ -149,6 +162,13 @@ class Process:
         if self._popen is not None:
             self._popen.kill()
             self._popen.wait()
+
+
+def _tie(lifeline_end: int, pid: int) -> None:
+    """Let the kernel send SIGKILL to the group when the other end of the lifeline is closed."""
+    fcntl.fcntl(lifeline_end, fcntl.F_SETOWN, -pid)
+    fcntl.fcntl(lifeline_end, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lifeline_end, fcntl.F_SETFL, fcntl.fcntl(lifeline_end, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _wait_for_exit(pidfd: int, timeout_ms: int) -> bool:
