@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from gostage_sim.gostage.run_options import format_results as format_results
     from gostage_sim.gostage.runner import Runner as Runner
     from gostage_sim.gostage.spawn import launchers as launchers
-    from gostage_sim.gostage.spawn.driver import ChildHandle as ChildHandle
+    from gostage_sim.gostage.spawn.handle import ChildHandle as ChildHandle
     from gostage_sim.gostage.spawn.options import ResourceLimits as ResourceLimits
     from gostage_sim.gostage.spawn.options import SpawnOptions as SpawnOptions
     from gostage_sim.gostage.spawn.result import Outcome as Outcome
@@ -90,7 +90,7 @@ _ROOMS = {
     "run_options": ("RunOptions", "RunResult", "format_results"),
     "runner": ("Runner",),
     "spawn": ("launchers",),
-    "spawn.driver": ("ChildHandle",),
+    "spawn.handle": ("ChildHandle",),
     "spawn.options": ("ResourceLimits", "SpawnOptions"),
     "spawn.result": ("Outcome", "SpawnResult"),
     "stage": ("Stage",),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gostage_sim.gostage.definition import SubWorkflowDef
     from gostage_sim.gostage.middleware import Middleware
     from gostage_sim.gostage.run_options import RunOptions, RunResult
-    from gostage_sim.gostage.spawn.driver import ChildHandle
+    from gostage_sim.gostage.spawn.handle import ChildHandle
     from gostage_sim.gostage.spawn.launchers import Launcher
     from gostage_sim.gostage.spawn.options import SpawnOptions
     from gostage_sim.gostage.spawn.result import SpawnResult
@@ -141,7 +141,7 @@ class Runner:
         options: SpawnOptions | None = None,
     ) -> ChildHandle:
         """Start a child and return at once; its messages are read and handled in the thread that calls `wait()`."""
-        from gostage_sim.gostage.spawn.driver import ChildHandle
+        from gostage_sim.gostage.spawn.handle import ChildHandle
 
         return ChildHandle.start(
             definition, initial_store=initial_store, options=options, broker=self.broker, launcher=self._launcher

@@ -15,7 +15,7 @@ from typing import Any
 
 from gostage_sim.gostage.definition import SubWorkflowDef
 from gostage_sim.gostage.runner import Runner
-from gostage_sim.gostage.spawn.driver import ChildHandle
+from gostage_sim.gostage.spawn.handle import ChildHandle
 from gostage_sim.gostage.spawn.process import Process
 from gostage_sim.gostage.spawn.result import MalformedLine, Outcome
 from gostage_sim.gostage.spawn.session import ExitStatus, Session

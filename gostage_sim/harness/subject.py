@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from gostage_sim import gostage
-from gostage_sim.gostage.spawn.launchers import Launcher
+from gostage_sim.gostage.spawn.launchers import Launch, Launcher
 from gostage_sim.gostage.spawn.process import Process, signal_name
 from gostage_sim.gostage.wire.encode import encode_value
 from gostage_sim.harness.channel import message_crc
@@ -141,8 +141,8 @@ class _Peeking:
         self._launcher = launcher
         self._record = record
 
-    def start(self, options: gostage.SpawnOptions, depth: int) -> Process:
-        process = self._launcher.start(options, depth)
+    def start(self, launch: Launch) -> Process:
+        process = self._launcher.start(launch)
         reap = process.reap
 
         def peek_and_reap() -> Any:

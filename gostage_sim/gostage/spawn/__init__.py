@@ -2,7 +2,9 @@
 
 * `session`    what happens when: a state machine without I/O; bytes, exits and time go in, messages and orders come out
 * `driver`     the one loop that does the I/O for a session, in the thread that waits for the child
+* `handle`     a started child: wait for it, cancel it, kill it
 * `process`    a child process with its pipes, pidfd and lifeline, acquired and released as one
-* `launchers`  which command starts a child
+* `command`    a command started as such a process
+* `launchers`  which command, or which server, starts a child
 * `options`, `result`   what a caller gives and gets
 """

@@ -11,17 +11,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import resource
 import select
 import signal
 import struct
-import subprocess
 import warnings
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable
 from threading import RLock
+from types import TracebackType
+from typing import Self
 
-from gostage_sim.gostage.spawn.options import ResourceLimits, SpawnOptions
 from gostage_sim.gostage.spawn.session import ExitStatus
 
 DEPTH_VARIABLE = "GOSTAGE_SPAWN_DEPTH"
@@ -29,63 +27,69 @@ PIPE_BYTES = 256 * 1024
 """Room in the pipe from the child: fewer switches between the two than with the default of 64 KiB."""
 
 
-class Process:
-    """A running child. Descriptors belong to this object; `close()` returns them all."""
+class Pipes:
+    """The pipes between a parent and the child it is about to start: `child_…` are the child's ends.
 
-    def __init__(self, argv: Sequence[str], options: SpawnOptions, environment: dict[str, str]) -> None:
+    A context manager: at its end the child's ends are closed here, and after an error all of them.
+    """
+
+    def __init__(self) -> None:
         self._open: set[int] = set()
-        self._reaped: ExitStatus | None = None
-        self._popen: subprocess.Popen[bytes] | None = None
-        self._lock = RLock()  # signals come from other threads too, and must not meet the number's next owner
-        with ExitStack() as stack:
-            stack.callback(self.close)
-
-            def pipe() -> tuple[int, int]:
-                self._open.update(ends := os.pipe())
-                return ends
-
-            child_stdin, self.stdin = pipe()
-            self.stdout, child_stdout = pipe()
-            self.stderr, child_stderr = pipe()
-            lifeline_end, self.lifeline = pipe()
+        try:
+            self.child_stdin, self.stdin = self._pipe()
+            self.stdout, self.child_stdout = self._pipe()
+            self.stderr, self.child_stderr = self._pipe()
+            self.child_lifeline, self.lifeline = self._pipe()
             with contextlib.suppress(OSError):  # over the user's pipe quota; the default size works as well
                 fcntl.fcntl(self.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
             for end in (self.stdin, self.stdout, self.stderr):
                 os.set_blocking(end, False)
-            stack.callback(self._kill_and_reap)
-            self._popen = subprocess.Popen(
-                argv,
-                stdin=child_stdin,
-                stdout=child_stdout,
-                stderr=child_stderr,
-                pass_fds=(lifeline_end,),
-                start_new_session=True,
-                cwd=options.cwd,
-                env=environment,
-            )
-            self.pid = self._popen.pid
-            try:
-                _tie(lifeline_end, self.pid)
-                self.pidfd = os.pidfd_open(self.pid)
-                self._open.add(self.pidfd)
-                _set_limits(self.pid, options.limits)
-            except ProcessLookupError:
-                self._was_reaped()
-            for end in (child_stdin, child_stdout, child_stderr, lifeline_end):
-                self.close_fd(end)
-            stack.pop_all()
+        except BaseException:
+            self._close(self._open)
+            raise
 
-    def _was_reaped(self) -> None:
-        """It ran, ended and was reaped already: this program ignores SIGCHLD, or waits for every child.
+    def tie(self, pid: int) -> None:
+        """Let the kernel send SIGKILL to the child's group when our end of the lifeline is closed."""
+        end = self.child_lifeline
+        fcntl.fcntl(end, fcntl.F_SETOWN, -pid)
+        fcntl.fcntl(end, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) | os.O_ASYNC)
 
-        What it wrote is in the pipes. An event that has happened stands in for the pidfd that cannot be had any more.
-        """
-        if not hasattr(self, "pidfd"):
-            self.pidfd = os.eventfd(1, os.EFD_CLOEXEC)
-            self._open.add(self.pidfd)
-            self._reaped = ExitStatus(None, None)
-        if self._popen is not None:
-            self._popen.returncode = 0
+    def parents_ends(self) -> set[int]:
+        return {self.stdin, self.stdout, self.stderr, self.lifeline}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._close(self._open if kind is not None else self._open - self.parents_ends())
+
+    def _pipe(self) -> tuple[int, int]:
+        self._open.update(ends := os.pipe())
+        return ends
+
+    def _close(self, fds: set[int]) -> None:
+        for fd in list(fds):
+            self._open.discard(fd)
+            os.close(fd)
+
+
+class Process:
+    """A running child. Descriptors belong to this object; `close()` returns them all.
+
+    `pidfd` is None for a child that was gone and reaped before it could be had: this program ignores SIGCHLD, or waits
+    for every child. What such a child wrote is in the pipes, and an event that has happened stands in for its pidfd.
+    `take_status(pidfd)` takes the exit status from whoever has it, once the child is gone.
+    """
+
+    def __init__(self, pid: int, pidfd: int | None, pipes: Pipes, take_status: Callable[[int], ExitStatus]) -> None:
+        self.pid = pid
+        self.stdin, self.stdout, self.stderr = pipes.stdin, pipes.stdout, pipes.stderr
+        self._take_status = take_status
+        self._lock = RLock()  # signals come from other threads too, and must not meet the number's next owner
+        self._reaped = ExitStatus(None, None) if pidfd is None else None
+        self.pidfd = os.eventfd(1, os.EFD_CLOEXEC) if pidfd is None else pidfd
+        self._open = {*pipes.parents_ends(), self.pidfd}
 
     def write_stdin(self, data: memoryview) -> int:
         """What fits of `data` now, as os.write. A child that closed its stdin cannot raise SIGPIPE in this program.
@@ -121,21 +125,8 @@ class Process:
         """
         with self._lock:
             if self._reaped is None:
-                self._reaped = self._take_status()
-                if self._popen is not None:
-                    self._popen.returncode = 0  # or Popen would wait for it, and for who has the number next
+                self._reaped = self._take_status(self.pidfd)
             return self._reaped
-
-    def _take_status(self) -> ExitStatus:
-        try:
-            status = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG)
-        except ChildProcessError:  # SIGCHLD is ignored in this program, or it waits for every child
-            return _status_of_reaped(self.pidfd)
-        if status is None:
-            return ExitStatus(None, None)
-        if status.si_code == os.CLD_EXITED:
-            return ExitStatus(status.si_status, None)
-        return ExitStatus(None, signal_name(status.si_status))
 
     def close_fd(self, fd: int) -> None:
         """Close one of the descriptors before the others; nothing when it is closed already."""
@@ -158,23 +149,24 @@ class Process:
         if getattr(self, "_open", None):
             self.close()
 
-    def _kill_and_reap(self) -> None:
-        if self._popen is not None:
-            self._popen.kill()
-            self._popen.wait()
-
-
-def _tie(lifeline_end: int, pid: int) -> None:
-    """Let the kernel send SIGKILL to the group when the other end of the lifeline is closed."""
-    fcntl.fcntl(lifeline_end, fcntl.F_SETOWN, -pid)
-    fcntl.fcntl(lifeline_end, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(lifeline_end, fcntl.F_SETFL, fcntl.fcntl(lifeline_end, fcntl.F_GETFL) | os.O_ASYNC)
-
 
 def _wait_for_exit(pidfd: int, timeout_ms: int) -> bool:
     ended = select.poll()  # select() cannot take descriptors over 1023
     ended.register(pidfd, select.POLLIN)
     return bool(ended.poll(timeout_ms))
+
+
+def status_of_child(pidfd: int) -> ExitStatus:
+    """Take the exit status of a child of this process."""
+    try:
+        status = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
+    except ChildProcessError:  # SIGCHLD is ignored in this program, or it waits for every child
+        return _status_of_reaped(pidfd)
+    if status is None:
+        return ExitStatus(None, None)
+    if status.si_code == os.CLD_EXITED:
+        return ExitStatus(status.si_status, None)
+    return ExitStatus(None, signal_name(status.si_status))
 
 
 _PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(PIDFS_IOCTL_MAGIC, 11, 64 bytes); include/uapi/linux/pidfd.h
@@ -199,26 +191,3 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"SIG{number}"
-
-
-def child_environment(options: SpawnOptions, depth: int) -> dict[str, str]:
-    """What the child sees of the environment: the inherited names, what the options set, and how deep it is."""
-    exact = {name for name in options.inherit if not name.endswith("*")}
-    prefixes = tuple(name[:-1] for name in options.inherit if name.endswith("*"))
-    inherited = {
-        name: value for name, value in os.environ.items() if name in exact or (prefixes and name.startswith(prefixes))
-    }
-    return {**inherited, **options.environment, DEPTH_VARIABLE: str(depth)}
-
-
-def _set_limits(pid: int, limits: ResourceLimits) -> None:
-    """By prlimit(2) on the running child, which cannot do anything yet: its definition has not been written."""
-    for kind, soft, hard in (
-        (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes),
-        # Hard above soft: with both equal the kernel sends SIGKILL at once, and nobody sees which limit it was.
-        (resource.RLIMIT_CPU, limits.cpu_s, None if limits.cpu_s is None else limits.cpu_s + 1),
-        (resource.RLIMIT_NOFILE, limits.open_files, limits.open_files),
-        (resource.RLIMIT_FSIZE, limits.file_size_bytes, limits.file_size_bytes),
-    ):
-        if soft is not None and hard is not None:
-            resource.prlimit(pid, kind, (soft, hard))

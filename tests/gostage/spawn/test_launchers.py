@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gostage_sim.gostage import launchers
-from gostage_sim.gostage.spawn.launchers import _interpreter_part
+from gostage_sim.gostage.spawn.launchers.this_program import _interpreter_part
 
 PROGRAM = """
 import os, sys

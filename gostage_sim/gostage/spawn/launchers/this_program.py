@@ -1,61 +1,15 @@
-"""Which command starts a child. A launcher is anything with `foreign` and `start(options, depth)`."""
+"""The running program as its own child."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
-from typing import Protocol
 
 from gostage_sim.gostage.child import CHILD_FLAG
-from gostage_sim.gostage.spawn.options import SpawnOptions
-from gostage_sim.gostage.spawn.process import Process, child_environment
-
-
-class LaunchError(Exception):
-    """There is no command that could start a child; the text says what to use instead. Becomes `start_failed`."""
-
-
-class Launcher(Protocol):
-    """How children come to be."""
-
-    @property
-    def foreign(self) -> bool:
-        """True for a program that is not ours: it may end with 0 without a result and still have completed."""
-        ...
-
-    def start(self, options: SpawnOptions, depth: int) -> Process:
-        """Start one child; OSError or LaunchError when that is not possible."""
-        ...
-
-
-class Program:
-    """Any command that speaks the protocol: definition on stdin, messages on stdout."""
-
-    def __init__(self, argv: Sequence[str], *, foreign: bool = True) -> None:
-        if isinstance(argv, str) or not argv:
-            raise TypeError(f"a command is a non-empty list of arguments; found {argv!r}")
-        self.argv = list(argv)
-        self.foreign = foreign
-
-    def start(self, options: SpawnOptions, depth: int) -> Process:
-        return Process(self.argv, options, child_environment(options, depth))
-
-
-class ChildModule:
-    """`python -m gostage_sim.gostage.child`, after importing the modules that register the actions."""
-
-    foreign = False
-
-    def __init__(self, imports: Sequence[str] = ()) -> None:
-        if isinstance(imports, str):
-            raise TypeError(f"imports is a list of module names; found {imports!r}")
-        self.argv = [sys.executable, "-m", "gostage_sim.gostage.child", CHILD_FLAG]
-        for module in imports:
-            self.argv += ["--import", module]
-
-    def start(self, options: SpawnOptions, depth: int) -> Process:
-        return Process(self.argv, options, child_environment(options, depth))
+from gostage_sim.gostage.spawn.command import start_command
+from gostage_sim.gostage.spawn.launchers.contract import Launch, LaunchError
+from gostage_sim.gostage.spawn.process import Process
 
 
 class ThisProgram:
@@ -67,8 +21,8 @@ class ThisProgram:
 
     foreign = False
 
-    def start(self, options: SpawnOptions, depth: int) -> Process:
-        return Process([*_this_command(), CHILD_FLAG], options, child_environment(options, depth))
+    def start(self, launch: Launch) -> Process:
+        return start_command([*_this_command(), CHILD_FLAG], launch.options, launch.depth)
 
 
 def _this_command() -> list[str]:

@@ -1,0 +1,22 @@
+"""Any command as a child."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gostage_sim.gostage.spawn.command import start_command
+from gostage_sim.gostage.spawn.launchers.contract import Launch
+from gostage_sim.gostage.spawn.process import Process
+
+
+class Program:
+    """Any command that speaks the protocol: definition on stdin, messages on stdout."""
+
+    def __init__(self, argv: Sequence[str], *, foreign: bool = True) -> None:
+        if isinstance(argv, str) or not argv:
+            raise TypeError(f"a command is a non-empty list of arguments; found {argv!r}")
+        self.argv = list(argv)
+        self.foreign = foreign
+
+    def start(self, launch: Launch) -> Process:
+        return start_command(self.argv, launch.options, launch.depth)
