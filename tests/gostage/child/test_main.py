@@ -91,6 +91,7 @@ def test_signal_in_the_middle_of_a_line(program: Program, body: str, types: list
 
     def hold(message: gostage.Message) -> None:
         """Read nothing until the alarm, which says so on stderr, has come: the child is in the middle of its line."""
+        assert handle._driver is not None
         assert select.select([handle._driver.process.stderr], [], [], 20)[0]
 
     runner.broker.register_handler("armed", hold)
