@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -270,6 +272,42 @@ def test_classes_as_actions() -> None:
     run(workflow)
     assert workflow.store.get("moved", str) == "mine"
     assert repr(Move()) == "Move('Move')"
+
+
+def test_a_dataclass_as_an_action() -> None:
+    """An action class whose own `__init__` never calls that of Action has a name and params all the same."""
+
+    @dataclass
+    class Copy(gostage.Action):
+        source: str
+
+        def execute(self, ctx: ActionContext) -> None:
+            ctx.params["seen"] = True
+            ctx.store.put(self.name, self.source)
+
+    class Named(Copy):
+        name = "named"
+
+    workflow = flow(Stage("s", actions=[Copy("a"), Named("b")]))
+    run(workflow)
+    assert workflow.store.export_all() == {"Copy": "a", "named": "b"}
+    assert property_of(workflow, "action:s:Copy") == "completed"
+    assert [action.params for action in workflow.find_actions()] == [{"seen": True}, {"seen": True}]
+    assert Copy("c").params == gostage.Action.params == {}
+
+
+def test_an_idle_action_is_little_to_the_collector() -> None:
+    """An action that waits is two objects the collector visits: itself and its place; its metadata is none."""
+
+    def tracked() -> int:
+        gc.collect()
+        return len(gc.get_objects())
+
+    workflow = flow(Stage("s"))
+    before = tracked()
+    for i in range(1000):
+        workflow.stages[0].add_action(gostage.Action(f"a{i}"))
+    assert tracked() - before < 2100
 
 
 def test_no_execute() -> None:

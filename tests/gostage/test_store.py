@@ -178,6 +178,39 @@ def test_a_put_begins_a_new_life(clock: Clock) -> None:
     assert store.metadata("b") == Metadata(created_at=1005.0, updated_at=1005.0)
 
 
+def test_a_wrong_argument_stores_nothing() -> None:
+    """A time to live or metadata of another type is refused before anything is put."""
+    store = Store({"k": "old"})
+    wrong: Any = {"tags": ["a"]}
+    assert message(TypeError, lambda: store.put("k", 1, metadata=wrong)) == (
+        "the metadata of 'k' is a Metadata; found {'tags': ['a']}"
+    )
+    wrong = "5"
+    assert message(TypeError, lambda: store.put("k", 1, ttl=wrong)) == (
+        "the time to live of 'k' is a number of seconds or a timedelta; found '5'"
+    )
+    assert store.export_all() == {"k": "old"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda store: Metadata(tags="io"),
+        lambda store: store.describe("k", tags="io"),
+        lambda store: store.find_keys_by_all_tags("io"),
+        lambda store: store.find_keys_by_any_tag("io"),
+    ],
+    ids=["Metadata", "describe", "all_tags", "any_tag"],
+)
+def test_a_lone_string_is_no_list_of_tags(call: Callable[[Store], object]) -> None:
+    """A string instead of a list of tags is an error, and not a list of letters."""
+    store = Store({"k": 1})
+    assert message(TypeError, lambda: call(store)) == (
+        "tags are a list of strings; found the string 'io', write ['io']"
+    )
+    assert store.metadata("k").tags == frozenset()
+
+
 @pytest.mark.parametrize("ttl", [0, -1, float("nan"), timedelta(0)])
 def test_a_time_to_live_is_positive(ttl: float | timedelta) -> None:
     """A value cannot be put with no time to live."""
