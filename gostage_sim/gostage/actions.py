@@ -5,6 +5,7 @@ The module is not called `action`: importing it would replace the decorator of t
 
 from __future__ import annotations
 
+from gostage_sim.gostage.middleware.adding import extended
 from gostage_sim.gostage.tags import Tagged, distinct_tags
 
 TYPE_CHECKING = False  # see gostage/__init__.py
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from gostage_sim.gostage.context import ActionContext
     from gostage_sim.gostage.middleware import Middleware
+
+
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
+"""Flags of a function's code, as in `inspect`, which a child need not import."""
 
 
 class _ClassName:
@@ -56,6 +61,11 @@ class Action(Tagged):
         name = _ClassName()
         params = _OwnParams()
     description: str = ""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        require_plain(cls.execute, f"{cls.__name__}.execute")
+
     middleware: tuple[Middleware[ActionContext], ...] = ()
     """Around this action alone; the first is the outermost."""
 
@@ -70,10 +80,19 @@ class Action(Tagged):
 
     def use(self, *middleware: Middleware[ActionContext]) -> None:
         """Put middleware around this action; what was added first is outermost."""
-        self.middleware = (*self.middleware, *middleware)
+        self.middleware = extended(self.middleware, middleware)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
+
+
+def require_plain(function: object, what: str) -> None:
+    """TypeError for a coroutine function or a generator: called like another, it would do nothing at all."""
+    flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+    if flags & (_COROUTINE | _ASYNC_GENERATOR):
+        raise TypeError(f"{what} is `async`: actions are plain functions; call asyncio.run(…) in one")
+    if flags & _GENERATOR:
+        raise TypeError(f"{what} has a `yield`: calling it would run nothing of it; actions are plain functions")
 
 
 class FunctionAction(Action):
@@ -82,6 +101,16 @@ class FunctionAction(Action):
     def __init__(
         self, name: str, function: Callable[[ActionContext], None], description: str = "", tags: Iterable[str] = ()
     ) -> None:
+        if not isinstance(name, str) or not callable(function):
+            raise TypeError(
+                f"FunctionAction(name, function) takes a str and a function; found {name!r} and {function!r}"
+            )
+        if isinstance(function, type):
+            raise TypeError(
+                f"action {name!r} is made of a function; found the class {function.__name__}: "
+                f"make an instance of it, or register it with register_action({name!r}, {function.__name__})"
+            )
+        require_plain(function, f"action {name!r}")
         super().__init__(name, description, tags)
         self._function = function
 

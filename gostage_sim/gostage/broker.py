@@ -281,6 +281,11 @@ class Broker:
         else:
             (self._channel or self._here()).send_many(type, payloads, context)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether what is sent is handled in this process; it is not in a child."""
+        return self._channel is None
+
     def open_session(self, workflow: Workflow) -> LocalSession:
         """Begin a run of `workflow` in this process: its messages get a new session id and count from 1."""
         return self._here().open(workflow)

@@ -209,6 +209,6 @@ class ActionContext(StageContext):
         return self
 
 
-_NO_STAGE = Stage("")
+_NO_STAGE = Stage("-")
 _NO_ACTION = Place(Action("-"))
-_NO_ACTION.item.name = ""
+_NO_STAGE.id = _NO_ACTION.item.name = ""

@@ -335,6 +335,17 @@ def test_what_is_no_action(found: Any, text: str) -> None:
     assert str(stage.value) == f"a workflow is made of Stages; found {found!r}"
 
 
+@pytest.mark.parametrize("id", ["", None, 5])
+def test_ids_are_text(id: Any) -> None:
+    """A stage or workflow without an id, or with one that no message could name, is refused."""
+    with pytest.raises(TypeError) as stage:
+        Stage(id)
+    with pytest.raises(TypeError) as workflow:
+        flow(id=id)
+    assert str(stage.value) == f"a stage id is a non-empty str; found {id!r}"
+    assert str(workflow.value) == f"a workflow id is a non-empty str; found {id!r}"
+
+
 def test_context_of_the_workflow() -> None:
     """`workflow.context` is a dict that actions share and nobody stores."""
     log = Log()

@@ -13,6 +13,7 @@ import pytest
 from gostage_sim import gostage
 from gostage_sim.gostage.errors import MessageError
 
+from .flows import Log, flow
 from .senders import context
 
 
@@ -59,17 +60,16 @@ def test_what_a_child_cannot_send(payload: object, why: str) -> None:
 
 
 def test_each_run_is_a_session() -> None:
-    """`open_session` begins a new one: another id, and messages count from 1."""
-    broker = gostage.Broker()
+    """Whether `execute` or `run` begins it: another session id, and messages count from 1."""
+    runner = gostage.Runner()
     seen: list[gostage.Message] = []
-    broker.register_handler("t", seen.append)
-    workflow = gostage.Workflow("w")
-    for _ in range(2):
-        broker.open_session(workflow)
-        broker.send("t", None, context(workflow, "s", "a"))
-    first, second = (message.context for message in seen)
-    assert (first.sequence, second.sequence) == (1, 1)
-    assert first.session_id != second.session_id
+    runner.broker.register_handler("t", seen.append)
+    workflow = flow(Log().stage("s", "A", A=lambda ctx: ctx.send("t")))
+    runner.execute(workflow)
+    runner.run(workflow)
+    runner.execute(workflow)
+    assert [message.context.sequence for message in seen] == [1, 1, 1]
+    assert len({message.context.session_id for message in seen}) == 3
 
 
 def test_handlers_of_one_workflow_take_turns() -> None:
