@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -138,5 +142,40 @@ def test_a_float_that_json_lacks(value: float) -> None:
         definition.to_json()
     assert (
         str(caught.value)
-        == f"definition 'w' cannot be written as JSON: {value} is not JSON - at `$.initialStore.k[1].x`"
+        == f"definition 'w' cannot be written as JSON: {value} is not JSON - at `$.initialStore.k[1].x`; "
+        "spawn(…, initial_store=…) carries it"
     )
+
+
+@pytest.mark.parametrize("value", [date(2030, 1, 2), {1}, b"x", Decimal("1.5"), UUID(int=5)])
+def test_what_would_come_back_as_something_else(value: Any) -> None:
+    """A value that JSON would turn into another is refused with its place, in process as for a child."""
+    stages = [
+        gostage.StageDef(id="s", actions=[gostage.ActionDef(id="a"), gostage.ActionDef(id="a", params={"p": value})])
+    ]
+    definition = gostage.SubWorkflowDef(id="w", stages=stages)
+    for write in (definition.to_json, definition.to_document, lambda: gostage.Workflow.from_def(definition)):
+        with pytest.raises(DefinitionError) as caught:
+            write()
+        assert str(caught.value) == (
+            f"definition 'w' cannot be written as JSON: a value of type {type(value).__name__} is not JSON - "
+            "at `$.stages[0].actions[1].params.p`"
+        )
+
+
+def test_a_key_that_is_no_text() -> None:
+    """JSON would make text of it, so it is refused; a tuple is a list to JSON, and that is fine."""
+    with pytest.raises(DefinitionError) as caught:
+        gostage.SubWorkflowDef(id="w", initial_store={"k": {1: 2}}).to_json()
+    assert str(caught.value) == (
+        "definition 'w' cannot be written as JSON: the key 1 is not text - at `$.initialStore.k`"
+    )
+    definition = gostage.SubWorkflowDef(id="w", tags=("t",), initial_store={"k": (1, 2)})  # type: ignore[arg-type]
+    assert definition.to_document() == {"id": "w", "tags": ["t"], "initialStore": {"k": [1, 2]}}
+
+
+def test_a_definition_of_wrong_parts() -> None:
+    """A field of another type is noticed when it is written, not by whoever reads it."""
+    with pytest.raises(DefinitionError) as caught:
+        gostage.SubWorkflowDef(id=5).to_json()  # type: ignore[arg-type]
+    assert str(caught.value) == "definition 5 cannot be written as JSON: Expected `str`, got `int` - at `$.id`"
