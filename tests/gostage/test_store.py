@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import pytest
 
@@ -102,10 +102,16 @@ def test_what_is_no_type() -> None:
     class Unchecked(Protocol):
         x: int
 
+    class Row(TypedDict):
+        x: int
+
     store = Store({"n": 1})
     asked: Any = 5
     assert message(errors.StoreError, lambda: store.get("n", asked)) == (
         "5 is no type; ask for a class, an abstract class, a protocol or a union"
+    )
+    assert message(errors.StoreError, lambda: store.get("n", Row)) == (
+        "test_what_is_no_type.<locals>.Row is a TypedDict, which is no class at run time; ask for dict"
     )
     assert message(errors.StoreError, lambda: store.get("n", Unchecked)) == (
         "test_what_is_no_type.<locals>.Unchecked cannot be checked at run time; "

@@ -24,6 +24,10 @@ class MergeStrategy(StrEnum):
     OVERWRITE = "overwrite"
     """Replace it."""
 
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        raise ValueError(f"a merge strategy is one of {', '.join(map(repr, map(str, cls)))}; found {value!r}")
+
 
 class Copied(NamedTuple):
     """How many values came over: under new keys, and in place of others."""
