@@ -95,7 +95,12 @@ def test_what_is_dumped_can_be_read_by_people(tmp_path: Path) -> None:
             'a.yaml:2:1: not valid YAML: found duplicate key "id" with value "v" (original value: "w")',
         ),
         ("a.yaml", b"id: w\nname: \xff\n", "a.yaml:2:7: not UTF-8: byte 0xff; save the file as UTF-8"),
-        ("a.yaml", "", "a.yaml: not a workflow definition: Expected `object`, got `null`"),
+        (
+            "a.json",
+            '{"id": "w", "stages": [\n\t{"id": "s", "name": "a", "name": "b"}]}',
+            "a.json:2:27: not valid JSON: the key 'name' stands twice in one object",
+        ),
+        ("a.yaml", "", "a.yaml:1:1: not a workflow definition: Expected `object`, got `null`"),
         ("a.yaml", "name: w\n", "a.yaml:1:1: not a workflow definition: Object missing required field `id`"),
         (
             "a.yaml",
