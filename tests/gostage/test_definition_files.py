@@ -149,6 +149,14 @@ def test_mistakes_are_told_with_their_place(tmp_path: Path, name: str, content: 
     assert wrong(tmp_path / name, content) == message
 
 
+def test_nested_without_end(tmp_path: Path) -> None:
+    """A file nested deeper than a parser can go is refused, in either format."""
+    assert wrong(tmp_path / "a.yaml", "[" * 5000) == "a.yaml: nested too deep to be read"
+    assert wrong(tmp_path / "a.json", "[" * 100_000) == (
+        "a.json: not valid JSON: maximum recursion depth exceeded while decoding a JSON array from a unicode string"
+    )
+
+
 def test_a_billion_laughs(tmp_path: Path) -> None:
     """A few lines that stand for a billion values are refused."""
     lines = ["id: w", "initialStore:", "  l0: &l0 [x, x, x, x, x, x, x, x, x, x]"]

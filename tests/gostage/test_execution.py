@@ -222,6 +222,22 @@ def test_another_runs_cancellation_is_a_failure() -> None:
     assert log == ["A"]
 
 
+def test_a_deadline_before_a_stage() -> None:
+    """A deadline that passed in the last action of a stage is seen before the next stage, which stays pending."""
+    clock, log = Clock(), Log()
+
+    def work(ctx: ActionContext) -> None:
+        clock.now += 3
+
+    workflow = flow(log.stage("s", "A", A=work), log.stage("t", "B"))
+    with pytest.raises(errors.DeadlineExceededError) as caught:
+        Runner(clock=clock).execute(workflow, RunOptions(timeout_s=2))
+    assert str(caught.value) == (
+        "workflow 'w' ran out of time before stage 't': the 2 s given to workflow 'w' were over 1 s ago"
+    )
+    assert statuses(workflow) == ["failed", "completed", "completed", "pending", "pending"]
+
+
 def test_without_options_there_is_no_deadline() -> None:
     """A run that nobody limits has no deadline and cannot be cancelled."""
     seen: list[Any] = []
@@ -250,6 +266,49 @@ def test_messages() -> None:
 
     runner.execute(flow(Log().stage("s", "A", A=work)))
     assert seen == [(1, "s", "A"), (2, "s", "A"), (3, "s", "A")]
+
+
+def test_what_a_context_knows() -> None:
+    """The context of an action has its workflow, its stage, itself, the store, and says where that is."""
+    seen: list[ActionContext] = []
+    stage = Stage("s", actions=[FunctionAction("A", seen.append), FunctionAction("B", seen.append)])
+    workflow = flow(stage)
+    run(workflow)
+    assert [ctx.action for ctx in seen] == list(stage.actions)
+    assert [(ctx.action_index, ctx.is_last_action) for ctx in seen] == [(0, False), (1, True)]
+    assert all(ctx.workflow is workflow and ctx.stage is stage and ctx.store is workflow.store for ctx in seen)
+    assert seen[1].where == "action 'B' of stage 's' in workflow 'w'"
+
+
+def test_one_runner_in_several_threads() -> None:
+    """Workflows that run at once on one runner have sessions, results and sequences of their own."""
+    runner = Runner()
+    seen: dict[str, list[tuple[int, int, str]]] = {f"w{i}": [] for i in range(6)}
+    meeting = threading.Barrier(len(seen))
+    results: list[gostage.RunResult] = []
+
+    def handle(message: gostage.Message) -> None:
+        context = message.context
+        seen[context.workflow_id].append((context.sequence, message.payload, context.session_id))
+        if message.payload == 7:
+            raise ValueError(context.workflow_id)
+
+    def work(ctx: ActionContext) -> None:
+        meeting.wait()
+        for i in range(100):
+            ctx.send("n", i)
+
+    runner.broker.register_handler("n", handle)
+    workflows = [flow(Log().stage("s", "A", A=work), id=id) for id in seen]
+    threads = [threading.Thread(target=lambda w=w: results.append(runner.run(w))) for w in workflows]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({session for messages in seen.values() for _, _, session in messages}) == len(seen)
+    for messages in seen.values():
+        assert [(sequence, payload) for sequence, payload, _ in messages] == [(i + 1, i) for i in range(100)]
+    assert {r.workflow_id: [str(e.error) for e in r.handler_errors] for r in results} == {id: [id] for id in seen}
 
 
 def test_classes_as_actions() -> None:

@@ -56,7 +56,7 @@ def test_what_a_child_cannot_send(payload: object, why: str) -> None:
     """It cannot be sent here either: a workflow that works in process works spawned."""
     with pytest.raises(MessageError) as caught:
         gostage.Broker().send("t", payload)
-    assert str(caught.value).startswith(f"message 't' cannot be sent: {why}")
+    assert str(caught.value).removesuffix(": nan") == f"message 't' cannot be sent: {why}"  # nan: Python 3.12
 
 
 def test_each_run_is_a_session() -> None:

@@ -52,8 +52,9 @@ def test_unknown_id() -> None:
     gostage.register_action("copy", lambda: gostage.Action("copy"))
     with pytest.raises(errors.UnknownActionError) as close:
         gostage.new_action("cpoy")
-    assert str(close.value).startswith(
-        "unknown action 'cpoy' (did you mean 'copy'?); registered in this process: copy."
+    assert str(close.value) == (
+        "unknown action 'cpoy' (did you mean 'copy'?); registered in this process: copy. "
+        "Parent and child must import the same modules."
     )
     assert close.value.missing == ("cpoy",)
 
