@@ -2,8 +2,9 @@
 
 Keys: `workflow:<id>`, `stage:<id>`, `action:<stage id>:<action name>`; the second action of a name in its stage has
 `#2` behind the name. Properties: `status`, `order` (position in its stage or workflow, from 0: as added, and as it ran
-once it has run), `createdBy` (`program`, or the key of the action that added it). Tags: its own, `system` on all,
-`dynamic` on what an action added, `disabled` on what is switched off.
+once it has run), `createdBy` (`program`, or the key of the action that added it). Tags: its own (an action's as they
+were when it was added: it may stand in several places and knows none of them), `system` on all, `dynamic` on what an
+action added, `disabled` on what is switched off.
 """
 
 from __future__ import annotations
