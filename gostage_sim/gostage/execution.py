@@ -94,7 +94,7 @@ class Run:
         self.clock = clock
         self.cancel: CancelFlag | None = None
         self.session: LocalSession | None = None
-        """Of its messages, once it began; None in a child, where the parent has one."""
+        """Of its messages, at its end; None when it sent none, and in a child, where the parent has one."""
         self.limit: Limit | None = None
         """The nearest one."""
         self.warnings: list[str] = []
@@ -133,13 +133,13 @@ class Run:
                 f"workflow {workflow.id!r} failed: {type(error).__name__}: {safe_str(error)}"
             ) from error
         finally:
+            self.session = self.broker.session_of(workflow)
             workflow._end()
 
     def _begin(self) -> None:
         """What a run changes before its first stage; not earlier, for the workflow may be running already."""
         workflow, options = self.workflow, self._options
-        if self.broker.is_local:
-            self.session = self.broker.open_session(workflow)
+        self.broker.end_session(workflow)
         if options is not None:
             for key, value in options.initial_store.items():
                 workflow.store.put(key, value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 import weakref
 from typing import Any
@@ -70,6 +72,18 @@ def test_each_run_is_a_session() -> None:
     runner.execute(workflow)
     assert [message.context.sequence for message in seen] == [1, 1, 1]
     assert len({message.context.session_id for message in seen}) == 3
+
+
+def test_a_run_that_sends_nothing_has_no_session() -> None:
+    """What messages need is neither made nor imported for a run without any."""
+    code = (
+        "import sys\nfrom gostage_sim.gostage import *\n"
+        "workflow = Workflow('w', stages=[Stage('s', actions=[FunctionAction('a', lambda ctx: None)])])\n"
+        "runner = Runner()\nrunner.execute(workflow)\n"
+        "print(runner.broker.session_of(workflow), 'gostage_sim.gostage.local' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "None False\n"
 
 
 def test_handlers_of_one_workflow_take_turns() -> None:
