@@ -118,6 +118,11 @@ class SubWorkflowDef(msgspec.Struct, kw_only=True, omit_defaults=True, rename="c
         write(self, path)
 
 
+# What msgspec knows of a Struct is made at its first decoding, and two threads that make it at once crash the process
+# (NULL in its list of fields). Importing holds a lock: after this line it is there.
+msgspec.json.Decoder(SubWorkflowDef)
+
+
 def _normal(document: Any) -> Any:
     """The document as our types read it, whatever of it a program in Go wrote in its own way."""
     document = _without_nulls(document)

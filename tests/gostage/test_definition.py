@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -204,3 +206,16 @@ def test_a_definition_of_wrong_parts() -> None:
     with pytest.raises(DefinitionError) as caught:
         gostage.SubWorkflowDef(id=5).to_json()  # type: ignore[arg-type]
     assert str(caught.value) == "definition 5 cannot be written as JSON: Expected `str`, got `int` - at `$.id`"
+
+
+def test_first_written_by_several_threads() -> None:
+    """Threads that write the first definitions of a process at the same moment do not disturb each other."""
+    code = (
+        "import sys, threading\nfrom gostage_sim.gostage import SubWorkflowDef\nsys.setswitchinterval(1e-6)\n"
+        "meeting = threading.Barrier(8)\n"
+        "def write():\n    meeting.wait()\n    SubWorkflowDef.of('a').to_json()\n"
+        "threads = [threading.Thread(target=write) for _ in range(8)]\n"
+        "for thread in threads: thread.start()\nfor thread in threads: thread.join()\n"
+    )
+    for _ in range(5):
+        subprocess.run([sys.executable, "-c", code], check=True)
