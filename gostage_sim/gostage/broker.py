@@ -285,6 +285,15 @@ class Broker:
         """Begin a run of `workflow` in this process: its messages get a new session id and count from 1."""
         return self._here().open(workflow)
 
+    def end_session(self, workflow: Workflow) -> None:
+        """Let the next message of `workflow` here begin a new session; a run that sends none costs nothing."""
+        if self._local is not None:
+            self._local.forget(workflow)
+
+    def session_of(self, workflow: Workflow) -> LocalSession | None:
+        """The session of the last run of `workflow` in this process, None when it has sent nothing."""
+        return None if self._local is None else self._local.find(workflow)
+
     def _here(self) -> LocalChannel:
         local = self._local
         if local is None:
