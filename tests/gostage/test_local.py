@@ -135,3 +135,13 @@ def test_a_workflow_is_not_kept() -> None:
     del workflow
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("type", [None, 5, ""])
+def test_a_type_is_a_text(type: Any) -> None:
+    """A message with another type would be a bad line to a parent; who sends it is told, here as in a child."""
+    broker = gostage.Broker()
+    for send in (broker.send, lambda type, payload: broker.send_many(type, [payload])):
+        with pytest.raises(MessageError) as caught:
+            send(type, 1)
+        assert str(caught.value) == f"a message type is a non-empty str; found {type!r}"
