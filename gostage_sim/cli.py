@@ -201,10 +201,20 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # Under an ASCII locale a name with an accent must not end the run with a UnicodeEncodeError.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    code = _main()
+    code = _main() if _is_somewhere() else BAD_USAGE
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C during the interpreter's exit must not change the code
     sys.exit(code)
+
+
+def _is_somewhere() -> bool:
+    """Paths and reports are relative to a directory, which somebody else may have removed."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        _say("the current directory does not exist any more; change to one that does", to_stderr=True)
+        return False
+    return True
 
 
 def _open_standard_streams() -> None:

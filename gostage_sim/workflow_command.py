@@ -13,8 +13,8 @@ from typing import Any
 
 from gostage_sim import gostage
 from gostage_sim.gostage.child import CHILD_FLAG
-from gostage_sim.gostage.definition_files import DefinitionFile, read
-from gostage_sim.gostage.errors import DefinitionError, GostageError, StoreError, safe_str
+from gostage_sim.gostage.definition_files import DefinitionFile, Steps, read
+from gostage_sim.gostage.errors import DefinitionError, ExportError, GostageError, safe_str
 from gostage_sim.gostage.registry import registered_ids
 from gostage_sim.report.bad_input import BadInput
 from gostage_sim.report.escape import terminal_safe_json, visible, visible_line
@@ -57,9 +57,9 @@ def _run_here(definition: gostage.SubWorkflowDef) -> int:
             error = leaving
     try:
         final_store = workflow.store.export_all()
-    except StoreError as failure:
+    except ExportError as failure:
         error = error or failure
-        final_store = {}
+        final_store = failure.exported
     _show_store(final_store)
     if error is None:
         _tell(f"workflow {definition.id}: completed")
@@ -121,9 +121,9 @@ def _load(file: Path, imports: Sequence[str]) -> DefinitionFile:
         _import(module)
     for line in found.ignored:
         _tell(f"warning: {line}")
-    unknown = _unknown_actions(found)
-    if unknown:
-        raise BadInput(unknown)
+    mistakes = _bad_ids(found) + _unknown_actions(found)
+    if mistakes:
+        raise BadInput(mistakes)
     if not found.definition.stages:
         raise BadInput([visible_line(f"{found.where()}: workflow {found.definition.id!r} has no stages")])
     _try(lambda: gostage.Workflow.from_def(found.definition), visible_line(found.path))
@@ -160,13 +160,29 @@ def _place(error: BaseException) -> str:
     return place
 
 
+def _bad_ids(found: DefinitionFile) -> list[str]:
+    """A line for each id that is empty, and for each stage whose id another one has."""
+    stages = found.definition.stages
+    ids: list[tuple[Steps, str]] = [((), found.definition.id)]
+    for s, stage in enumerate(stages):
+        ids += [(("stages", s), stage.id), *((("stages", s, "actions", a), x.id) for a, x in enumerate(stage.actions))]
+    lines = [f"{found.where(*steps, 'id')}: the id is empty" for steps, id in ids if not id]
+    known: dict[str, int] = {}
+    for s, stage in enumerate(stages):
+        first = known.setdefault(stage.id, s)
+        if first != s and stage.id:
+            where, before = found.where("stages", s, "id"), found.where("stages", first, "id")
+            lines.append(f"{where}: a stage {stage.id!r} is already at {before}; stage ids are unique")
+    return [visible_line(line) for line in lines]
+
+
 def _unknown_actions(found: DefinitionFile) -> list[str]:
     """A line for each action that is not registered, with its place and what was probably meant."""
     known = registered_ids()
     lines = []
     for s, stage in enumerate(found.definition.stages):
         for a, action in enumerate(stage.actions):
-            if action.id in known:
+            if action.id in known or not action.id:
                 continue
             close = get_close_matches(action.id, known, n=1)
             if close:

@@ -184,6 +184,24 @@ def test_a_closed_standard_stream(folder: Path, closed: int) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
 
 
+def test_a_directory_that_is_gone(tmp_path: Path) -> None:
+    """Where the current directory was removed, one line says so."""
+    command = f"mkdir gone && cd gone && rmdir ../gone && exec {sys.executable} -P -m gostage_sim check {tmp_path}"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        "the current directory does not exist any more; change to one that does\n",
+    )
+
+
+def test_ctrl_c_before_the_command_line_is_there(tmp_path: Path) -> None:
+    """An interrupt while modules are still being imported leaves no traceback."""
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nsignal.pause()\n")
+    code, out, err = gostage_sim_cli("list", "faults", cwd=tmp_path)  # `-m` looks for typer here first
+    assert (code, out, err) == (130, "", "")
+
+
 def test_a_full_disk_takes_the_output_only(folder: Path) -> None:
     """What cannot be printed does not change the exit code, and is no defect."""
     for arguments, code in ((["list", "faults"], 0), (["check", "nothing"], 2)):

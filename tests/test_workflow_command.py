@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +38,13 @@ def check(ctx):
 def leave(ctx):
     sys.exit(0)
 
+@gostage.action("wait")
+def wait(ctx):
+    import time
+    ctx.logger.info("waiting")
+    while True:
+        time.sleep(0.01)
+
 @gostage.action("kill")
 def kill(ctx):
     import os
@@ -42,6 +53,7 @@ def kill(ctx):
 @gostage.action("store.odd")
 def odd(ctx):
     ctx.store.put("odd", lambda: None)
+    ctx.store.put("even", 2)
 
 def broken():
     raise OSError("no such table")
@@ -139,11 +151,11 @@ def test_an_action_that_leaves_is_no_success(folder: Path, action: str, spawn: t
 
 
 def test_a_store_that_is_not_json(folder: Path) -> None:
-    """The workflow counts as failed and the key is named, here as in a child."""
+    """The workflow counts as failed and the key is named, here as in a child; the other values are shown."""
     (folder / "w.json").write_text('{"id": "w", "stages": [{"id": "s", "actions": [{"id": "store.odd"}]}]}')
     for spawn in ((), ("--spawn",)):
         code, out, err = gostage_sim_cli("workflow", "run", "w.json", *IMPORT, *spawn, cwd=folder)
-        assert (code, json.loads(out)) == (1, {})
+        assert (code, json.loads(out)) == (1, {"even": 2})
         assert "'odd'" in timeless(err)[-1]
         assert "Traceback" not in timeless(err)[-1]
 
@@ -171,7 +183,8 @@ def test_check(folder: Path) -> None:
         (
             FLOW.replace("csv.check", "csv.chekc").replace("csv.read", "zip"),
             IMPORT,
-            "flow.yaml:5:13: unknown action 'zip'; registered: broken, csv.check, csv.read, kill, leave, store.odd\n"
+            "flow.yaml:5:13: unknown action 'zip'; registered: "
+            "broken, csv.check, csv.read, kill, leave, store.odd, wait\n"
             "flow.yaml:8:20: unknown action 'csv.chekc'; did you mean 'csv.check'?\n",
         ),
         (
@@ -182,11 +195,20 @@ def test_check(folder: Path) -> None:
         (FLOW, ("--import", "my.none"), "--import my.none: ModuleNotFoundError: No module named 'my.none'\n"),
         (FLOW, ("--import", "bad"), "--import bad: ZeroDivisionError: division by zero (at {folder}/bad.py:2)\n"),
         (FLOW, ("--import", "leaves"), "--import leaves: SystemExit: 3 (at {folder}/leaves.py:1)\n"),
-        (FLOW.replace("verify", "read"), IMPORT, "flow.yaml: workflow 'import' already has a stage 'read'; "),
+        (
+            FLOW.replace("verify", "read"),
+            IMPORT,
+            "flow.yaml:7:9: a stage 'read' is already at flow.yaml:3:9; stage ids are unique\n",
+        ),
+        (
+            "id: ''\nstages:\n- id: ''\n  actions: [{id: csv.read}, {id: ''}]\n",
+            IMPORT,
+            "flow.yaml:1:5: the id is empty\nflow.yaml:3:7: the id is empty\nflow.yaml:4:34: the id is empty\n",
+        ),
         (
             FLOW.replace("csv.check", "broken"),
             IMPORT,
-            "flow.yaml: OSError: no such table (at {folder}/my/actions.py:34)\n",
+            "flow.yaml: OSError: no such table (at {folder}/my/actions.py:42)\n",
         ),
         ("id: w", (), "flow.yaml:1:1: workflow 'w' has no stages\n"),
     ],
@@ -216,6 +238,25 @@ def test_bad_store_values(folder: Path) -> None:
         "--store y=ten: not JSON: Expecting value: line 1 column 1 (char 0); text needs quotes: --store 'y=\"ten\"'\n"
         "--store z=NaN: not JSON: NaN is no JSON number; text needs quotes: --store 'z=\"NaN\"'\n",
     )
+
+
+@pytest.mark.parametrize("spawn", [(), ("--spawn",)])
+def test_interrupted(folder: Path, spawn: tuple[str, ...]) -> None:
+    """Ctrl-C, which reaches parent and child, ends both: exit code 130, nothing on stdout, no traceback."""
+    (folder / "w.json").write_text('{"id": "w", "stages": [{"id": "s", "actions": [{"id": "wait"}]}]}')
+    command = [sys.executable, "-m", "gostage_sim", "workflow", "run", "w.json", *IMPORT, *spawn]
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if line == "    info: waiting\n":
+                os.killpg(process.pid, signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in "".join(lines)
 
 
 def test_help_names_the_commands(folder: Path) -> None:

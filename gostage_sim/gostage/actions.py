@@ -5,14 +5,37 @@ The module is not called `action`: importing it would replace the decorator of t
 
 from __future__ import annotations
 
+from gostage_sim.gostage.middleware.adding import extended
 from gostage_sim.gostage.tags import Tagged, distinct_tags
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from gostage_sim.gostage.context import ActionContext
     from gostage_sim.gostage.middleware import Middleware
+
+
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
+"""Flags of a function's code, as in `inspect`, which a child need not import."""
+
+
+class _ClassName:
+    """The name of an action that was given none: that of its class."""
+
+    def __get__(self, action: Action | None, owner: type[Action]) -> str:
+        return owner.__name__
+
+
+class _OwnParams:
+    """A dict for each action that is asked for one: most are not, and a workflow may have 100,000."""
+
+    def __get__(self, action: Action | None, owner: type[Action]) -> dict[str, Any]:
+        params: dict[str, Any] = {}
+        if action is not None:
+            action.params = params
+        return params
 
 
 class Action(Tagged):
@@ -27,19 +50,29 @@ class Action(Tagged):
                 shutil.copy(*ctx.store.get("paths", tuple))
 
     Name, description and tags are class attributes, or arguments, which come first; without a name it is called as its
-    class. `params` are what a definition gave this action: a dict of JSON values, empty outside of definitions.
+    class. `params` are what a definition gave this action: a dict of JSON values, empty outside of definitions. A class
+    with an `__init__` of its own, as a dataclass has, need not call this one.
     """
 
-    name: str = ""
+    if TYPE_CHECKING:
+        name: str
+        params: dict[str, Any]
+    else:
+        name = _ClassName()
+        params = _OwnParams()
     description: str = ""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        require_plain(cls.execute, f"{cls.__name__}.execute")
+
     middleware: tuple[Middleware[ActionContext], ...] = ()
     """Around this action alone; the first is the outermost."""
 
     def __init__(self, name: str = "", description: str = "", tags: Iterable[str] = ()) -> None:
-        self.name = name or self.name or type(self).__name__
+        self.name = name or self.name
         self.description = description or self.description
         self.tags = distinct_tags(tags) or distinct_tags(self.tags)
-        self.params: dict[str, object] = {}
 
     def execute(self, ctx: ActionContext) -> None:
         """Do the work. Whatever it raises stops the workflow."""
@@ -47,10 +80,19 @@ class Action(Tagged):
 
     def use(self, *middleware: Middleware[ActionContext]) -> None:
         """Put middleware around this action; what was added first is outermost."""
-        self.middleware = (*self.middleware, *middleware)
+        self.middleware = extended(self.middleware, middleware)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
+
+
+def require_plain(function: object, what: str) -> None:
+    """TypeError for a coroutine function or a generator: called like another, it would do nothing at all."""
+    flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+    if flags & (_COROUTINE | _ASYNC_GENERATOR):
+        raise TypeError(f"{what} is `async`: actions are plain functions; call asyncio.run(…) in one")
+    if flags & _GENERATOR:
+        raise TypeError(f"{what} has a `yield`: calling it would run nothing of it; actions are plain functions")
 
 
 class FunctionAction(Action):
@@ -59,6 +101,16 @@ class FunctionAction(Action):
     def __init__(
         self, name: str, function: Callable[[ActionContext], None], description: str = "", tags: Iterable[str] = ()
     ) -> None:
+        if not isinstance(name, str) or not callable(function):
+            raise TypeError(
+                f"FunctionAction(name, function) takes a str and a function; found {name!r} and {function!r}"
+            )
+        if isinstance(function, type):
+            raise TypeError(
+                f"action {name!r} is made of a function; found the class {function.__name__}: "
+                f"make an instance of it, or register it with register_action({name!r}, {function.__name__})"
+            )
+        require_plain(function, f"action {name!r}")
         super().__init__(name, description, tags)
         self._function = function
 

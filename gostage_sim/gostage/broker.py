@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
+from gostage_sim.gostage.errors import MessageError
+
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -264,6 +266,7 @@ class Broker:
         A message that stays here is encoded and decoded all the same: what handlers see, and what cannot be sent, does
         not depend on whether the workflow was spawned.
         """
+        _require_type(type)
         if self._outbound:
             from gostage_sim.gostage.outgoing import leave
 
@@ -275,6 +278,7 @@ class Broker:
 
     def send_many(self, type: str, payloads: Iterable[Any], context: ActionContext | None = None) -> None:
         """As `send` for each, in blocks where the channel can; one by one when outbound middleware looks at each."""
+        _require_type(type)
         if self._outbound:
             for payload in payloads:
                 self.send(type, payload, context)
@@ -285,6 +289,15 @@ class Broker:
         """Begin a run of `workflow` in this process: its messages get a new session id and count from 1."""
         return self._here().open(workflow)
 
+    def end_session(self, workflow: Workflow) -> None:
+        """Let the next message of `workflow` here begin a new session; a run that sends none costs nothing."""
+        if self._local is not None:
+            self._local.forget(workflow)
+
+    def session_of(self, workflow: Workflow) -> LocalSession | None:
+        """The session of the last run of `workflow` in this process, None when it has sent nothing."""
+        return None if self._local is None else self._local.find(workflow)
+
     def _here(self) -> LocalChannel:
         local = self._local
         if local is None:
@@ -294,6 +307,12 @@ class Broker:
             with self._lock:  # two threads may send their first message at once
                 local = self._local = self._local or made
         return local
+
+
+def _require_type(type: object) -> None:
+    """Any other would be encoded all the same, and be a bad line to the parent: a message lost without a word."""
+    if not isinstance(type, str) or not type:
+        raise MessageError(f"a message type is a non-empty str; found {type!r}")
 
 
 def _require_callable(handler: object) -> None:

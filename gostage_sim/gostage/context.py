@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         def info(self, msg: str, /, *args: Any) -> object: ...
         def warning(self, msg: str, /, *args: Any) -> object: ...
         def error(self, msg: str, /, *args: Any) -> object: ...
+        def critical(self, msg: str, /, *args: Any) -> object: ...
+        def exception(self, msg: str, /, *args: Any) -> object: ...
 
 
 class RunContext(Switches):
@@ -209,6 +211,6 @@ class ActionContext(StageContext):
         return self
 
 
-_NO_STAGE = Stage("")
+_NO_STAGE = Stage("-")
 _NO_ACTION = Place(Action("-"))
-_NO_ACTION.item.name = ""
+_NO_STAGE.id = _NO_ACTION.item.name = ""

@@ -6,7 +6,6 @@ are ignored. Files may be YAML as well, see `definition_files`.
 
 from __future__ import annotations
 
-import math
 import os
 from typing import Annotated, Any, Literal, Self
 
@@ -71,16 +70,17 @@ class SubWorkflowDef(msgspec.Struct, kw_only=True, omit_defaults=True, rename="c
         return cls(id=id, stages=[StageDef(id="main", actions=[ActionDef(id=action) for action in action_ids])])
 
     def to_document(self) -> dict[str, Any]:
-        """Plain dicts and lists, as the JSON has them."""
-        document: dict[str, Any] = msgspec.to_builtins(self)
+        """Plain dicts and lists, as the JSON has them and not shared with this; DefinitionError as for `to_json`."""
+        document: dict[str, Any] = msgspec.json.decode(self.to_json())
         return document
 
     def to_json(self) -> bytes:
-        """The JSON document; DefinitionError names what cannot be written."""
+        """The JSON document; DefinitionError names what would not be the same when it is read."""
         try:
             data = msgspec.json.encode(self)
-            if b"null" in data:  # which msgspec also writes for a float that JSON does not have
-                _require_finite(self.to_document())
+            again = msgspec.json.decode(data, type=type(self))
+            if again != self:  # msgspec writes dates as text, sets as lists, and null for a float that JSON lacks
+                _require_same(self, again)
         except (TypeError, ValueError, RecursionError) as error:
             raise DefinitionError(f"definition {self.id!r} cannot be written as JSON: {error}") from error
         return data
@@ -118,6 +118,11 @@ class SubWorkflowDef(msgspec.Struct, kw_only=True, omit_defaults=True, rename="c
         write(self, path)
 
 
+# What msgspec knows of a Struct is made at its first decoding, and two threads that make it at once crash the process
+# (NULL in its list of fields). Importing holds a lock: after this line it is there.
+msgspec.json.Decoder(SubWorkflowDef)
+
+
 def _normal(document: Any) -> Any:
     """The document as our types read it, whatever of it a program in Go wrote in its own way."""
     document = _without_nulls(document)
@@ -139,13 +144,20 @@ def _without_nulls(part: Any, *, inside: str = "") -> Any:
     return part
 
 
-def _require_finite(value: Any, path: str = "$") -> None:
-    """ValueError for a float that JSON does not have, with its path."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{value} is not JSON - at `{path}`")
-    if isinstance(value, dict):
-        for key, member in value.items():
-            _require_finite(member, f"{path}.{key}")
-    elif isinstance(value, list):
-        for index, member in enumerate(value):
-            _require_finite(member, f"{path}[{index}]")
+def _require_same(written: Any, read: Any, path: str = "$") -> None:
+    """ValueError for the first value that JSON did not bring back as it was. A tuple may come back as a list."""
+    if isinstance(written, msgspec.Struct) and type(read) is type(written):
+        for field, name in zip(written.__struct_fields__, written.__struct_encode_fields__, strict=True):
+            _require_same(getattr(written, field), getattr(read, field), f"{path}.{name}")
+    elif isinstance(written, dict) and isinstance(read, dict):
+        for key, member in written.items():
+            if not isinstance(key, str):
+                raise ValueError(f"the key {key!r} is not text - at `{path}`")
+            _require_same(member, read[key], f"{path}.{key}")
+    elif isinstance(written, list | tuple) and isinstance(read, list):
+        for index, (member, again) in enumerate(zip(written, read, strict=True)):
+            _require_same(member, again, f"{path}[{index}]")
+    elif written != read:
+        what = str(written) if isinstance(written, float) else f"a value of type {type(written).__name__}"
+        hint = "; spawn(…, initial_store=…) carries it" if path.startswith("$.initialStore") else ""
+        raise ValueError(f"{what} is not JSON - at `{path}`{hint}")

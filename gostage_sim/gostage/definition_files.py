@@ -13,12 +13,15 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gostage_sim.gostage.definition import ActionDef, StageDef, SubWorkflowDef
 from gostage_sim.gostage.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from ruamel.yaml.nodes import Node
 
 Steps = tuple[str | int, ...]
 """Keys and indices from the top: `("stages", 0, "id")`."""
@@ -104,12 +107,45 @@ def _json(text: str, file: str) -> Any:
     import json
 
     try:
-        json.loads(text)  # for its errors, which have a line and a column
+        json.loads(text, object_pairs_hook=_distinct)  # for its errors, which have a line and a column
         return msgspec.json.decode(text)
+    except _TwiceError as error:
+        raise DefinitionError(f"{_where_twice(file, text)}: not valid JSON: {error}") from None
     except json.JSONDecodeError as error:
         raise DefinitionError(f"{file}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise DefinitionError(f"{file}: not valid JSON: {error}") from None
+
+
+class _TwiceError(Exception):
+    """A key stands twice in one object. JSON lets a reader choose; whoever wrote it meant both."""
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise _TwiceError(f"the key {key!r} stands twice in one object")
+        seen.add(key)
+
+
+def _where_twice(file: str, text: str) -> str:
+    """`file:line:column` of the first key that stands twice in its object."""
+    from ruamel.yaml.nodes import MappingNode
+
+    waiting: list[Node] = [node for node in [_composed(text)] if node is not None]
+    while waiting:
+        node = waiting.pop()
+        children = node.value if isinstance(node.value, list) else []
+        if isinstance(node, MappingNode):
+            seen = set()
+            for key, _ in children:
+                if key.value in seen:
+                    return f"{file}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
+                seen.add(key.value)
+            children = [value for _, value in children]
+        waiting += reversed(children)
+    return file
 
 
 def _yaml(text: str, file: str) -> Any:
@@ -186,17 +222,11 @@ def _hint(found: str, known: tuple[str, ...]) -> str:
 
 def _where(file: str, text: str, steps: Steps, *, key: bool = False) -> str:
     """`file:line:column`, or `file` alone where the text has no positions that YAML can see."""
-    from ruamel.yaml import YAML
     from ruamel.yaml.nodes import MappingNode, SequenceNode
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            node = YAML(typ="safe", pure=True).compose(text)
-    except Exception:  # JSON with tabs, for example, is no YAML
-        return file
+    node = _composed(text)
     if node is None:
-        return file
+        return file if text.strip() else f"{file}:1:1"
     mark = node.start_mark
     for index, step in enumerate(steps):
         if isinstance(node, MappingNode):
@@ -212,6 +242,19 @@ def _where(file: str, text: str, steps: Steps, *, key: bool = False) -> str:
         else:
             break
     return f"{file}:{mark.line + 1}:{mark.column + 1}"
+
+
+def _composed(text: str) -> Node | None:
+    """The text as YAML's nodes, which know where they stand; None when it is empty, or JSON that is no YAML."""
+    from ruamel.yaml import YAML
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            node: Node | None = YAML(typ="safe", pure=True).compose(text)
+    except Exception:
+        return None
+    return node
 
 
 def _line_and_column(before: str) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 GostageError
 ├── DefinitionError          a definition that cannot be read, or that no registry can rebuild
 │   └── UnknownActionError   it names actions that are not registered here
-├── RegistrationError        an action id registered twice
+├── RegistrationError        an action id registered twice, or with a factory that makes no new action
 ├── StoreError
 │   ├── KeyMissingError      nothing is stored under the key (also a KeyError)
 │   ├── WrongTypeError       what is stored is of another type than was asked for (also a TypeError)
@@ -49,7 +49,7 @@ class UnknownActionError(DefinitionError):
 
 
 class RegistrationError(GostageError):
-    """An action id was registered twice; the text names both places."""
+    """An action id was registered twice, and the text names both places; or its factory makes no actions of its own."""
 
 
 class StoreError(GostageError):

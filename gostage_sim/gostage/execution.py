@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from gostage_sim.gostage.broker import Broker
     from gostage_sim.gostage.chain import Place
     from gostage_sim.gostage.context import RunLogger
+    from gostage_sim.gostage.local import LocalSession
     from gostage_sim.gostage.middleware import Middleware
+    from gostage_sim.gostage.run_options import RunOptions
     from gostage_sim.gostage.stage import Stage
     from gostage_sim.gostage.workflow import Workflow
 
@@ -73,8 +75,8 @@ class Run:
     """
 
     __slots__ = (
-        "_last_error", "_middleware", "broker", "cancel", "clock", "limit", "logger", "stage_place", "warnings",
-        "workflow",
+        "_last_error", "_middleware", "_options", "broker", "cancel", "clock", "limit", "logger", "session",
+        "stage_place", "warnings", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -84,19 +86,27 @@ class Run:
         middleware: Sequence[Middleware[RunContext]],
         logger: RunLogger | None,
         clock: Callable[[], float],
-        cancel: CancelFlag | None,
+        options: RunOptions | None = None,
     ) -> None:
         self.workflow = workflow
         self.broker = broker
         self.logger = logger
         self.clock = clock
-        self.cancel = cancel
+        self.cancel: CancelFlag | None = None
+        self.session: LocalSession | None = None
+        """Of its messages, at its end; None when it sent none, and in a child, where the parent has one."""
         self.limit: Limit | None = None
         """The nearest one."""
         self.warnings: list[str] = []
         self.stage_place: Place[Stage]
         """Of the current stage."""
         self._middleware = middleware
+        self._options = options
+        if options is not None:
+            self._middleware = (*middleware, *options.middleware)
+            self.cancel = options.cancel
+            if options.timeout_s is not None:
+                self.limit = Limit(clock() + options.timeout_s, options.timeout_s, f"workflow {workflow.id!r}")
         self._last_error: Exception | None = None
         """The last error that says already where it comes from."""
 
@@ -112,6 +122,7 @@ class Run:
 
         try:
             reset()
+            self._begin()
             begun = _inside(self._middleware, RunContext(self), self._stages, reset)
             mark(workflow.store, place, COMPLETED if begun else SKIPPED)
         except BaseException as error:
@@ -122,7 +133,17 @@ class Run:
                 f"workflow {workflow.id!r} failed: {type(error).__name__}: {safe_str(error)}"
             ) from error
         finally:
+            self.session = self.broker.session_of(workflow)
             workflow._end()
+
+    def _begin(self) -> None:
+        """What a run changes before its first stage; not earlier, for the workflow may be running already."""
+        workflow, options = self.workflow, self._options
+        self.broker.end_session(workflow)
+        if options is not None:
+            for key, value in options.initial_store.items():
+                workflow.store.put(key, value)
+            workflow.context.update(options.context)
 
     def is_cancelled(self) -> bool:
         """Whether somebody cancelled it."""

@@ -81,6 +81,16 @@ class LocalChannel:
             self._sessions[workflow] = session
         return session
 
+    def forget(self, workflow: Workflow) -> None:
+        """What the workflow sends from here on belongs to another session, if it sends anything."""
+        with self._lock:
+            self._sessions.pop(workflow, None)
+
+    def find(self, workflow: Workflow) -> LocalSession | None:
+        """The session of a workflow that has sent something."""
+        with self._lock:
+            return self._sessions.get(workflow)
+
     def send(self, type: str, payload: Any, context: ActionContext | None = None) -> None:
         """Deliver one message in this thread; when it returns, its handlers have returned."""
         self._session(context).send(type, payload, context)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gostage_sim.gostage.errors import safe_str
+
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -9,7 +11,11 @@ if TYPE_CHECKING:
 
 
 class Logger:
-    """`logger.info("copied %d files", n)` sends `log` `{"level": "info", "message": "copied 3 files"}`."""
+    """`logger.info("copied %d files", n)` sends `log` `{"level": "info", "message": "copied 3 files"}`.
+
+    As with `logging`, a line that cannot be put together is no error of the work that wanted to log it: it is sent as
+    it was written, with the reason.
+    """
 
     __slots__ = ("_send",)
 
@@ -28,5 +34,20 @@ class Logger:
     def error(self, message: str, *args: object) -> None:
         self._log("error", message, args)
 
-    def _log(self, level: str, message: str, args: tuple[object, ...]) -> None:
-        self._send("log", {"level": level, "message": message % args if args else message})
+    def critical(self, message: str, *args: object) -> None:
+        self._log("critical", message, args)
+
+    def exception(self, message: str, *args: object) -> None:
+        """As `error`, with the traceback of the exception that is being handled."""
+        from traceback import format_exc
+
+        self._log("error", message, args, "\n" + format_exc().rstrip("\n"))
+
+    def _log(self, level: str, message: object, args: tuple[object, ...], end: str = "") -> None:
+        try:
+            text = str(message)
+            if args:
+                text %= args[0] if len(args) == 1 and isinstance(args[0], dict) else args
+        except Exception as error:
+            text = f"{message!s:.1000} (cannot be formatted: {type(error).__name__}: {safe_str(error)})"
+        self._send("log", {"level": level, "message": text + end})

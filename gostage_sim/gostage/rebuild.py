@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gostage_sim.gostage.errors import DefinitionError
+from gostage_sim.gostage.errors import DefinitionError, RegistrationError
 from gostage_sim.gostage.registry import new_action, registered_ids, unknown_actions
 from gostage_sim.gostage.stage import Stage
 
@@ -21,6 +21,7 @@ def rebuild(workflow_type: type[Workflow], document: Mapping[str, Any]) -> Workf
     stages = [_part(stage, f"stages[{i}]") for i, stage in enumerate(_list(document, "stages", "the definition"))]
     known = set(registered_ids())
     missing: dict[str, None] = {}
+    made: set[int] = set()
     for s, described in enumerate(stages):
         where = f"stages[{s}]"
         stage = Stage(**_identity(described, where))
@@ -30,7 +31,7 @@ def rebuild(workflow_type: type[Workflow], document: Mapping[str, Any]) -> Workf
             if identity["id"] not in known:
                 missing[identity["id"]] = None
                 continue
-            action = _action(part, identity, f"{where}.actions[{a}]")
+            action = _action(part, identity, f"{where}.actions[{a}]", made)
             for key, value in action.params.items():
                 # As the original does: the store is the only way an action written in Go gets at them.
                 workflow.store.put(f"param:{identity['id']}:{key}", value)
@@ -42,8 +43,14 @@ def rebuild(workflow_type: type[Workflow], document: Mapping[str, Any]) -> Workf
     return workflow
 
 
-def _action(part: Mapping[str, Any], identity: Mapping[str, Any], where: str) -> Action:
+def _action(part: Mapping[str, Any], identity: Mapping[str, Any], where: str, made: set[int]) -> Action:
     action = new_action(identity["id"])
+    if id(action) in made:
+        raise RegistrationError(
+            f"the factory of action {identity['id']!r} made the same object twice; each place in a workflow has params "
+            "of its own, so let it make a new one every time"
+        )
+    made.add(id(action))
     action.name = identity["name"] or action.name
     action.description = identity["description"] or action.description
     action.tags = identity["tags"] or action.tags

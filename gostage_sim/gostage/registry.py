@@ -44,16 +44,26 @@ def register_action(id: str, factory: Callable[[], Action]) -> None:
 def action(
     id: str, *, description: str = "", tags: Iterable[str] = ()
 ) -> Callable[[Callable[[ActionContext], None]], Callable[[ActionContext], None]]:
-    """Register the function below as the action `id`. The function itself is returned unchanged."""
+    """Register the function below as the action `id`. The function itself is returned unchanged.
+
+    Without a description the first paragraph of its docstring is that. TypeError for a class (see `register_action`),
+    and for an `async` function or a generator.
+    """
     if not isinstance(id, str):
         raise TypeError(f'@action needs an id: @action("my.id"), not @action; found {id!r}')
     tags = distinct_tags(tags)
 
     def register(function: Callable[[ActionContext], None]) -> Callable[[ActionContext], None]:
-        register_action(id, lambda: FunctionAction(id, function, description or (function.__doc__ or ""), tags))
+        about = description or _first_paragraph(function.__doc__)
+        FunctionAction(id, function)  # refuses here, not in a child, what no action can be made of
+        register_action(id, lambda: FunctionAction(id, function, about, tags))
         return function
 
     return register
+
+
+def _first_paragraph(doc: str | None) -> str:
+    return " ".join((doc or "").strip().partition("\n\n")[0].split())
 
 
 def new_action(id: str) -> Action:

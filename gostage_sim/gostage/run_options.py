@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gostage_sim.gostage.errors import safe_str
+from gostage_sim.gostage.middleware.adding import extended
 
 if TYPE_CHECKING:
     from gostage_sim.gostage.context import RunContext
@@ -31,8 +32,9 @@ class RunOptions:
     """Around the whole workflow, inside of the runner's own."""
 
     def __post_init__(self) -> None:
-        if self.timeout_s is not None and not self.timeout_s >= 0:
+        if self.timeout_s is not None and not (isinstance(self.timeout_s, int | float) and self.timeout_s >= 0):
             raise ValueError(f"timeout_s is a number of seconds, 0 or more, or None; found {self.timeout_s!r}")
+        extended((), self.middleware)  # refuses what is none
         if self.cancel is not None and not callable(getattr(self.cancel, "is_set", None)):
             raise TypeError(f"cancel is a threading.Event, or has is_set() as one; found {self.cancel!r}")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from time import monotonic
 
 from gostage_sim.gostage.broker import Broker
-from gostage_sim.gostage.execution import Limit, Run
+from gostage_sim.gostage.execution import Run
+from gostage_sim.gostage.middleware.adding import extended
+from gostage_sim.gostage.workflow import Workflow
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from gostage_sim.gostage.spawn.launchers import Launcher
     from gostage_sim.gostage.spawn.options import SpawnOptions
     from gostage_sim.gostage.spawn.result import SpawnResult
-    from gostage_sim.gostage.workflow import Workflow
 
 
 class Runner:
@@ -45,7 +46,7 @@ class Runner:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.broker = broker or Broker()
-        self.middleware: tuple[Middleware[RunContext], ...] = tuple(middleware)
+        self.middleware: tuple[Middleware[RunContext], ...] = extended((), middleware)
         self.logger = logger
         self.options = options
         self._launcher = launcher
@@ -53,7 +54,7 @@ class Runner:
 
     def use(self, *middleware: Middleware[RunContext]) -> None:
         """Put middleware around each whole workflow; what was added first is outermost."""
-        self.middleware = (*self.middleware, *middleware)
+        self.middleware = extended(self.middleware, middleware)
 
     def execute(self, workflow: Workflow, options: RunOptions | None = None) -> None:
         """Run all stages in this thread and return when they are done.
@@ -69,7 +70,6 @@ class Runner:
         """Run all stages in this thread; the result says how it went, whatever `execute` would have raised."""
         from gostage_sim.gostage.run_options import RunResult
 
-        session = self.broker.open_session(workflow)
         run = self._prepare(workflow, options)
         started = self._clock()
         error: Exception | None = None
@@ -83,7 +83,7 @@ class Runner:
             execution_time_s=self._clock() - started,
             final_store={key: workflow.store.get_or_default(key, None, object) for key in workflow.store},
             warnings=run.warnings,
-            handler_errors=session.handler_errors,
+            handler_errors=[] if run.session is None else run.session.handler_errors,
         )
 
     def run_all(
@@ -101,18 +101,9 @@ class Runner:
         return results
 
     def _prepare(self, workflow: Workflow, options: RunOptions | None) -> Run:
-        options = options or self.options
-        if options is None:
-            return Run(workflow, self.broker, self.middleware, self.logger, self._clock, None)
-        run = Run(
-            workflow, self.broker, (*self.middleware, *options.middleware), self.logger, self._clock, options.cancel
-        )
-        if options.timeout_s is not None:
-            run.limit = Limit(self._clock() + options.timeout_s, options.timeout_s, f"workflow {workflow.id!r}")
-        for key, value in options.initial_store.items():
-            workflow.store.put(key, value)
-        workflow.context.update(options.context)
-        return run
+        options = self.options if options is None else options
+        _check_arguments(workflow, options)
+        return Run(workflow, self.broker, self.middleware, self.logger, self._clock, options)
 
     def spawn(
         self,
@@ -146,3 +137,15 @@ class Runner:
         return ChildHandle.start(
             definition, initial_store=initial_store, options=options, broker=self.broker, launcher=self._launcher
         )
+
+
+def _check_arguments(workflow: object, options: object) -> None:
+    """Wrong types are the caller's mistake and raise here; everything later is an error of the run."""
+    if not isinstance(workflow, Workflow):
+        hint = "; Workflow.from_def(definition) makes one of it" if hasattr(workflow, "to_document") else ""
+        raise TypeError(f"a runner runs a Workflow; found {type(workflow).__name__}{hint}")
+    if options is not None:
+        from gostage_sim.gostage.run_options import RunOptions
+
+        if not isinstance(options, RunOptions):
+            raise TypeError(f"the options of a run are RunOptions; found {type(options).__name__}")

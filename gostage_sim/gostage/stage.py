@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gostage_sim.gostage.actions import Action
 from gostage_sim.gostage.chain import Chain
+from gostage_sim.gostage.middleware.adding import extended
 from gostage_sim.gostage.status import PENDING, describe
 from gostage_sim.gostage.tags import Tagged, distinct_tags
 
@@ -33,6 +34,8 @@ class Stage(Tagged):
         tags: Iterable[str] = (),
         actions: Iterable[Action] = (),
     ) -> None:
+        if not isinstance(id, str) or not id:
+            raise TypeError(f"a stage id is a non-empty str; found {id!r}")
         self.id = id
         self.name = name or id
         self.description = description
@@ -68,11 +71,11 @@ class Stage(Tagged):
 
     def use(self, *middleware: Middleware[StageContext]) -> None:
         """Put middleware around the block of this stage's actions; what was added first is outermost."""
-        self.middleware = (*self.middleware, *middleware)
+        self.middleware = extended(self.middleware, middleware)
 
     def use_for_actions(self, *middleware: Middleware[ActionContext]) -> None:
         """Put middleware around each action of this stage, outside of what the action itself uses."""
-        self.action_middleware = (*self.action_middleware, *middleware)
+        self.action_middleware = extended(self.action_middleware, middleware)
 
     def add_tag(self, tag: str) -> None:
         """Add a tag; one that is there already changes nothing."""

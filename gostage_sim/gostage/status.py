@@ -2,8 +2,9 @@
 
 Keys: `workflow:<id>`, `stage:<id>`, `action:<stage id>:<action name>`; the second action of a name in its stage has
 `#2` behind the name. Properties: `status`, `order` (position in its stage or workflow, from 0: as added, and as it ran
-once it has run), `createdBy` (`program`, or the key of the action that added it). Tags: its own, `system` on all,
-`dynamic` on what an action added, `disabled` on what is switched off.
+once it has run), `createdBy` (`program`, or the key of the action that added it). Tags: its own (an action's as they
+were when it was added: it may stand in several places and knows none of them), `system` on all, `dynamic` on what an
+action added, `disabled` on what is switched off.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ PENDING, RUNNING, COMPLETED, FAILED, SKIPPED = "pending", "running", "completed"
 STATUSES = (PENDING, RUNNING, COMPLETED, FAILED, SKIPPED)
 
 SYSTEM, DYNAMIC, DISABLED = "system", "dynamic", "disabled"
+_SYSTEM_ALONE, _SYSTEM_DYNAMIC = frozenset((SYSTEM,)), frozenset((SYSTEM, DYNAMIC))
+"""Shared by all without tags of their own: a set for each of 100,000 actions is memory, and work for the collector."""
 PROGRAM = "program"
 """`createdBy` of what no action added."""
 
 
 def describe(store: Store, place: Place[Any]) -> None:
     """Write all that is kept of a place."""
-    tags = [*place.item.tags, SYSTEM]
-    if place.dynamic:
-        tags.append(DYNAMIC)
-    if place.disabled:
-        tags.append(DISABLED)
+    tags = _SYSTEM_DYNAMIC if place.dynamic else _SYSTEM_ALONE
+    if place.item.tags or place.disabled:
+        tags = tags.union(place.item.tags, (DISABLED,) if place.disabled else ())
     store.describe(
         place.key,
         tags=tags,

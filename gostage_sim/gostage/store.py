@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from gostage_sim.gostage.errors import ExpiredError, KeyMissingError, StoreError, WrongTypeError
-from gostage_sim.gostage.storing.metadata import Described, Metadata
+from gostage_sim.gostage.storing.metadata import FACTS, Described, Metadata
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Store(Described):
         if type(key) is not str:
             key = _checked(key)
         lifetime = None if ttl is None else _seconds(key, ttl)
+        if metadata is not None and not isinstance(metadata, Metadata):
+            raise TypeError(f"the metadata of {key!r} is a Metadata; found {metadata!r}")
         with self._lock:
             now = self._clock()
             if self._expiries:
@@ -75,7 +77,7 @@ class Store(Described):
             if lifetime is not None:
                 self._expiries[key] = now + lifetime
             if metadata is not None:
-                self._records[key] = Metadata(metadata.tags, metadata.properties, metadata.description)
+                self._replace(key, metadata)
 
     if TYPE_CHECKING:
 
@@ -321,8 +323,8 @@ class Store(Described):
         return gone
 
     def _forget(self, key: str) -> None:
-        for part in (self._values, self._created, self._updated, self._expiries, self._records):
-            part.pop(key, None)
+        for name in ("_values", "_created", "_updated", "_expiries", *FACTS):
+            getattr(self, name).pop(key, None)
         self._foreign.discard(key)
 
     def _snapshot(self) -> dict[str, object]:
@@ -338,7 +340,12 @@ def _checked(key: object) -> str:
 
 
 def _seconds(key: str, ttl: float | timedelta) -> float:
-    seconds = ttl if isinstance(ttl, int | float) else ttl.total_seconds()
+    if isinstance(ttl, int | float):
+        seconds: float = ttl
+    elif hasattr(ttl, "total_seconds"):
+        seconds = ttl.total_seconds()
+    else:
+        raise TypeError(f"the time to live of {key!r} is a number of seconds or a timedelta; found {ttl!r}")
     if not seconds > 0:
         raise StoreError(f"the time to live of {key!r} is more than 0 seconds; found {ttl!r}")
     return seconds

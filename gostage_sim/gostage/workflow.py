@@ -6,6 +6,7 @@ from _thread import allocate_lock
 
 from gostage_sim.gostage.chain import Chain, Place
 from gostage_sim.gostage.errors import DefinitionError, WorkflowError
+from gostage_sim.gostage.middleware.adding import extended
 from gostage_sim.gostage.stage import Stage
 from gostage_sim.gostage.status import PENDING, describe, mark
 from gostage_sim.gostage.store import Store
@@ -43,6 +44,8 @@ class Workflow(Tagged, Switches):
         *,
         store: Store | None = None,
     ) -> None:
+        if not isinstance(id, str) or not id:
+            raise TypeError(f"a workflow id is a non-empty str; found {id!r}")
         self.id = id
         self.name = name or id
         self.description = description
@@ -81,11 +84,11 @@ class Workflow(Tagged, Switches):
 
     def use(self, *middleware: Middleware[StageContext]) -> None:
         """Put middleware around each stage; what was added first is outermost."""
-        self.middleware = (*self.middleware, *middleware)
+        self.middleware = extended(self.middleware, middleware)
 
     def use_for_actions(self, *middleware: Middleware[ActionContext]) -> None:
         """Put middleware around each action of every stage, outside of what stages and actions use themselves."""
-        self.action_middleware = (*self.action_middleware, *middleware)
+        self.action_middleware = extended(self.action_middleware, middleware)
 
     def add_tag(self, tag: str) -> None:
         """Add a tag; one that is there already changes nothing."""

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from gostage_sim.harness import proc
 from gostage_sim.harness.control import Listener
+from gostage_sim.harness.limits import files_problem
 from gostage_sim.harness.plan import Plan, make_plan, write_plan
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.harness.verdict import judged, unjudged
@@ -48,6 +49,9 @@ def run_plan(plan: Plan, *, histories: Path | None = None, runs: Path | None = N
     Always a result: when the harness itself fails the verdict is unknown and the reason says how.
     """
     started = time.monotonic()
+    problem = files_problem(plan)
+    if problem is not None:
+        return unjudged(plan, problem, duration_s=0.0)
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="gostage-sim-", dir=runs))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -83,7 +87,8 @@ def _subject(folder: Path, journal: Journal) -> Iterator[int]:
     """Start the parent under test; at the end it is dead and its exit is recorded."""
     with (folder / STDERR_NAME).open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", SUBJECT_MODULE, str(folder)],
+            # -P: no file in the current directory passes for a module of ours.
+            [sys.executable, "-P", "-m", SUBJECT_MODULE, str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

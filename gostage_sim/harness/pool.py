@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import tempfile
@@ -73,6 +74,8 @@ class ObserverPool:
 
     def __enter__(self) -> Self:
         self._runs = Path(tempfile.mkdtemp(prefix="gostage-sim-runs-"))
+        # The first process that `multiprocess` starts gets a tracker of resources beside it, which would outlive us.
+        self._tracker_is_ours = resource_tracker._resource_tracker._fd is None
         if self._histories is not None:
             shutil.rmtree(self._histories, ignore_errors=True)
             self._histories.mkdir(parents=True)
@@ -83,6 +86,8 @@ class ObserverPool:
             observer.terminate()
         for observer in self._observers:
             observer.end()
+        if self._tracker_is_ours:
+            resource_tracker._resource_tracker._stop()  # there is no public way; it ends the process and reaps it
         shutil.rmtree(self._runs, ignore_errors=True)
 
     def run(
@@ -204,6 +209,7 @@ def _observe(connection: _Pipe, histories: Path | None, runs: Path) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; the way out must not be interrupted
         raise _Stopped
 
+    os.setsid()  # what kills the tool with its whole process group must leave somebody to clean up
     # A handler and not SIG_IGN, which the subject and its children would inherit; the same goes for the mask.
     signal.signal(signal.SIGINT, lambda number, frame: None)
     signal.signal(signal.SIGTERM, stop)

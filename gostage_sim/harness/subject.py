@@ -48,7 +48,7 @@ class Subject:
         self._index = {child["name"]: index for index, child in enumerate(plan["children"])}
         self._control = Client(str(folder))
         self._stopping = threading.Event()
-        child = gostage.launchers.Program([sys.executable, "-m", "gostage_sim.harness.child"], foreign=False)
+        child = gostage.launchers.Program([sys.executable, "-P", "-m", "gostage_sim.harness.child"], foreign=False)
         self._runner = gostage.Runner(launcher=_Peeking(child, self._record))
         self._runner.broker.register_default_handler(self._handle)
         for type, delay_s in plan["handlers"].items():

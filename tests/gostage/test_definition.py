@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -42,6 +48,19 @@ def test_a_document_of_a_go_program_is_read() -> None:
     assert definition.initial_store == {"k": None}
 
 
+def test_every_list_of_a_go_program_may_be_null() -> None:
+    """Go writes a nil slice, map or pointer as null, wherever one can stand; all are read as empty."""
+    nothing = '"name":"","description":"","tags":null'
+    data = (
+        f'{{"id":"w",{nothing},"initialStore":null,"transport":null,"stages":['
+        f'{{"id":"s",{nothing},"actions":null}},'
+        f'{{"id":"t",{nothing},"actions":[{{"id":"a",{nothing},"params":null}}]}}]}}'
+    )
+    stages = [gostage.StageDef(id="s"), gostage.StageDef(id="t", actions=[gostage.ActionDef(id="a")])]
+    assert gostage.SubWorkflowDef.from_json(data) == gostage.SubWorkflowDef(id="w", stages=stages)
+    assert gostage.SubWorkflowDef.from_json('{"id":"w","stages":null}') == gostage.SubWorkflowDef(id="w")
+
+
 def test_short_way() -> None:
     """`of` puts the actions into one stage."""
     assert gostage.SubWorkflowDef.of("a", "b").to_document() == {
@@ -66,23 +85,35 @@ def test_bad_document(data: bytes, why: str) -> None:
     assert str(caught.value) == f"not a workflow definition: {why}"
 
 
-@pytest.mark.parametrize("data", [b"\xff", b"[" * 100_000, b'{"id":"w","x":' + b"9" * 5000 + b"}"])
-def test_hostile_document(data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"\xff", "JSON is malformed: invalid character (byte 0)"),
+        (b"[" * 100_000, "maximum recursion depth exceeded while deserializing an object"),
+        (b'{"id":"w","x":' + b"9" * 5000 + b"}", "Integer value out of range - at `$[...]`"),
+    ],
+    ids=["no UTF-8", "deep", "long"],
+)
+def test_hostile_document(data: bytes, why: str) -> None:
     """Invalid UTF-8, endless nesting and a 5,000-digit integer are DefinitionErrors too."""
-    with pytest.raises(DefinitionError, match=r"^not a workflow definition: "):
+    with pytest.raises(DefinitionError) as caught:
         gostage.SubWorkflowDef.from_json(data)
+    assert str(caught.value) == f"not a workflow definition: {why}"
 
 
 @pytest.mark.parametrize(
     ("value", "why"),
-    [(object(), "Encoding objects of type object is unsupported"), ("\ud800", "'utf-8' codec can't encode character")],
+    [
+        (object(), "Encoding objects of type object is unsupported"),
+        ("\ud800", "'utf-8' codec can't encode character '\\ud800' in position 0: surrogates not allowed"),
+    ],
 )
 def test_what_is_not_json_cannot_be_written(value: object, why: str) -> None:
     """A value that is not JSON is an error that names the definition."""
     definition = gostage.SubWorkflowDef(id="w", initial_store={"k": value})
     with pytest.raises(DefinitionError) as caught:
         definition.to_json()
-    assert str(caught.value).startswith(f"definition 'w' cannot be written as JSON: {why}")
+    assert str(caught.value) == f"definition 'w' cannot be written as JSON: {why}"
 
 
 @given(definitions())
@@ -138,5 +169,53 @@ def test_a_float_that_json_lacks(value: float) -> None:
         definition.to_json()
     assert (
         str(caught.value)
-        == f"definition 'w' cannot be written as JSON: {value} is not JSON - at `$.initialStore.k[1].x`"
+        == f"definition 'w' cannot be written as JSON: {value} is not JSON - at `$.initialStore.k[1].x`; "
+        "spawn(…, initial_store=…) carries it"
     )
+
+
+@pytest.mark.parametrize("value", [date(2030, 1, 2), {1}, b"x", Decimal("1.5"), UUID(int=5)])
+def test_what_would_come_back_as_something_else(value: Any) -> None:
+    """A value that JSON would turn into another is refused with its place, in process as for a child."""
+    stages = [
+        gostage.StageDef(id="s", actions=[gostage.ActionDef(id="a"), gostage.ActionDef(id="a", params={"p": value})])
+    ]
+    definition = gostage.SubWorkflowDef(id="w", stages=stages)
+    for write in (definition.to_json, definition.to_document, lambda: gostage.Workflow.from_def(definition)):
+        with pytest.raises(DefinitionError) as caught:
+            write()
+        assert str(caught.value) == (
+            f"definition 'w' cannot be written as JSON: a value of type {type(value).__name__} is not JSON - "
+            "at `$.stages[0].actions[1].params.p`"
+        )
+
+
+def test_a_key_that_is_no_text() -> None:
+    """JSON would make text of it, so it is refused; a tuple is a list to JSON, and that is fine."""
+    with pytest.raises(DefinitionError) as caught:
+        gostage.SubWorkflowDef(id="w", initial_store={"k": {1: 2}}).to_json()
+    assert str(caught.value) == (
+        "definition 'w' cannot be written as JSON: the key 1 is not text - at `$.initialStore.k`"
+    )
+    definition = gostage.SubWorkflowDef(id="w", tags=("t",), initial_store={"k": (1, 2)})  # type: ignore[arg-type]
+    assert definition.to_document() == {"id": "w", "tags": ["t"], "initialStore": {"k": [1, 2]}}
+
+
+def test_a_definition_of_wrong_parts() -> None:
+    """A field of another type is noticed when it is written, not by whoever reads it."""
+    with pytest.raises(DefinitionError) as caught:
+        gostage.SubWorkflowDef(id=5).to_json()  # type: ignore[arg-type]
+    assert str(caught.value) == "definition 5 cannot be written as JSON: Expected `str`, got `int` - at `$.id`"
+
+
+def test_first_written_by_several_threads() -> None:
+    """Threads that write the first definitions of a process at the same moment do not disturb each other."""
+    code = (
+        "import sys, threading\nfrom gostage_sim.gostage import SubWorkflowDef\nsys.setswitchinterval(1e-6)\n"
+        "meeting = threading.Barrier(8)\n"
+        "def write():\n    meeting.wait()\n    SubWorkflowDef.of('a').to_json()\n"
+        "threads = [threading.Thread(target=write) for _ in range(8)]\n"
+        "for thread in threads: thread.start()\nfor thread in threads: thread.join()\n"
+    )
+    for _ in range(5):
+        subprocess.run([sys.executable, "-c", code], check=True)

@@ -95,7 +95,12 @@ def test_what_is_dumped_can_be_read_by_people(tmp_path: Path) -> None:
             'a.yaml:2:1: not valid YAML: found duplicate key "id" with value "v" (original value: "w")',
         ),
         ("a.yaml", b"id: w\nname: \xff\n", "a.yaml:2:7: not UTF-8: byte 0xff; save the file as UTF-8"),
-        ("a.yaml", "", "a.yaml: not a workflow definition: Expected `object`, got `null`"),
+        (
+            "a.json",
+            '{"id": "w", "stages": [\n\t{"id": "s", "name": "a", "name": "b"}]}',
+            "a.json:2:27: not valid JSON: the key 'name' stands twice in one object",
+        ),
+        ("a.yaml", "", "a.yaml:1:1: not a workflow definition: Expected `object`, got `null`"),
         ("a.yaml", "name: w\n", "a.yaml:1:1: not a workflow definition: Object missing required field `id`"),
         (
             "a.yaml",
@@ -142,6 +147,14 @@ def test_what_is_dumped_can_be_read_by_people(tmp_path: Path) -> None:
 def test_mistakes_are_told_with_their_place(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
     """File, line, column where there is one, what is wrong and what to do."""
     assert wrong(tmp_path / name, content) == message
+
+
+def test_nested_without_end(tmp_path: Path) -> None:
+    """A file nested deeper than a parser can go is refused, in either format."""
+    assert wrong(tmp_path / "a.yaml", "[" * 5000) == "a.yaml: nested too deep to be read"
+    assert wrong(tmp_path / "a.json", "[" * 100_000) == (
+        "a.json: not valid JSON: maximum recursion depth exceeded while decoding a JSON array from a unicode string"
+    )
 
 
 def test_a_billion_laughs(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -220,6 +222,22 @@ def test_another_runs_cancellation_is_a_failure() -> None:
     assert log == ["A"]
 
 
+def test_a_deadline_before_a_stage() -> None:
+    """A deadline that passed in the last action of a stage is seen before the next stage, which stays pending."""
+    clock, log = Clock(), Log()
+
+    def work(ctx: ActionContext) -> None:
+        clock.now += 3
+
+    workflow = flow(log.stage("s", "A", A=work), log.stage("t", "B"))
+    with pytest.raises(errors.DeadlineExceededError) as caught:
+        Runner(clock=clock).execute(workflow, RunOptions(timeout_s=2))
+    assert str(caught.value) == (
+        "workflow 'w' ran out of time before stage 't': the 2 s given to workflow 'w' were over 1 s ago"
+    )
+    assert statuses(workflow) == ["failed", "completed", "completed", "pending", "pending"]
+
+
 def test_without_options_there_is_no_deadline() -> None:
     """A run that nobody limits has no deadline and cannot be cancelled."""
     seen: list[Any] = []
@@ -250,6 +268,49 @@ def test_messages() -> None:
     assert seen == [(1, "s", "A"), (2, "s", "A"), (3, "s", "A")]
 
 
+def test_what_a_context_knows() -> None:
+    """The context of an action has its workflow, its stage, itself, the store, and says where that is."""
+    seen: list[ActionContext] = []
+    stage = Stage("s", actions=[FunctionAction("A", seen.append), FunctionAction("B", seen.append)])
+    workflow = flow(stage)
+    run(workflow)
+    assert [ctx.action for ctx in seen] == list(stage.actions)
+    assert [(ctx.action_index, ctx.is_last_action) for ctx in seen] == [(0, False), (1, True)]
+    assert all(ctx.workflow is workflow and ctx.stage is stage and ctx.store is workflow.store for ctx in seen)
+    assert seen[1].where == "action 'B' of stage 's' in workflow 'w'"
+
+
+def test_one_runner_in_several_threads() -> None:
+    """Workflows that run at once on one runner have sessions, results and sequences of their own."""
+    runner = Runner()
+    seen: dict[str, list[tuple[int, int, str]]] = {f"w{i}": [] for i in range(6)}
+    meeting = threading.Barrier(len(seen))
+    results: list[gostage.RunResult] = []
+
+    def handle(message: gostage.Message) -> None:
+        context = message.context
+        seen[context.workflow_id].append((context.sequence, message.payload, context.session_id))
+        if message.payload == 7:
+            raise ValueError(context.workflow_id)
+
+    def work(ctx: ActionContext) -> None:
+        meeting.wait()
+        for i in range(100):
+            ctx.send("n", i)
+
+    runner.broker.register_handler("n", handle)
+    workflows = [flow(Log().stage("s", "A", A=work), id=id) for id in seen]
+    threads = [threading.Thread(target=lambda w=w: results.append(runner.run(w))) for w in workflows]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({session for messages in seen.values() for _, _, session in messages}) == len(seen)
+    for messages in seen.values():
+        assert [(sequence, payload) for sequence, payload, _ in messages] == [(i + 1, i) for i in range(100)]
+    assert {r.workflow_id: [str(e.error) for e in r.handler_errors] for r in results} == {id: [id] for id in seen}
+
+
 def test_classes_as_actions() -> None:
     """A class gives name, description and tags as attributes; arguments come first, and the class name last."""
 
@@ -270,6 +331,42 @@ def test_classes_as_actions() -> None:
     run(workflow)
     assert workflow.store.get("moved", str) == "mine"
     assert repr(Move()) == "Move('Move')"
+
+
+def test_a_dataclass_as_an_action() -> None:
+    """An action class whose own `__init__` never calls that of Action has a name and params all the same."""
+
+    @dataclass
+    class Copy(gostage.Action):
+        source: str
+
+        def execute(self, ctx: ActionContext) -> None:
+            ctx.params["seen"] = True
+            ctx.store.put(self.name, self.source)
+
+    class Named(Copy):
+        name = "named"
+
+    workflow = flow(Stage("s", actions=[Copy("a"), Named("b")]))
+    run(workflow)
+    assert workflow.store.export_all() == {"Copy": "a", "named": "b"}
+    assert property_of(workflow, "action:s:Copy") == "completed"
+    assert [action.params for action in workflow.find_actions()] == [{"seen": True}, {"seen": True}]
+    assert Copy("c").params == gostage.Action.params == {}
+
+
+def test_an_idle_action_is_little_to_the_collector() -> None:
+    """An action that waits is two objects the collector visits: itself and its place; its metadata is none."""
+
+    def tracked() -> int:
+        gc.collect()
+        return len(gc.get_objects())
+
+    workflow = flow(Stage("s"))
+    before = tracked()
+    for i in range(1000):
+        workflow.stages[0].add_action(gostage.Action(f"a{i}"))
+    assert tracked() - before < 2100
 
 
 def test_no_execute() -> None:
@@ -295,6 +392,17 @@ def test_what_is_no_action(found: Any, text: str) -> None:
     with pytest.raises(TypeError) as stage:
         flow().add_stage(found)
     assert str(stage.value) == f"a workflow is made of Stages; found {found!r}"
+
+
+@pytest.mark.parametrize("id", ["", None, 5])
+def test_ids_are_text(id: Any) -> None:
+    """A stage or workflow without an id, or with one that no message could name, is refused."""
+    with pytest.raises(TypeError) as stage:
+        Stage(id)
+    with pytest.raises(TypeError) as workflow:
+        flow(id=id)
+    assert str(stage.value) == f"a stage id is a non-empty str; found {id!r}"
+    assert str(workflow.value) == f"a workflow id is a non-empty str; found {id!r}"
 
 
 def test_context_of_the_workflow() -> None:

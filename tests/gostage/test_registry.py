@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
 import pytest
 
 from gostage_sim import gostage
@@ -49,8 +52,9 @@ def test_unknown_id() -> None:
     gostage.register_action("copy", lambda: gostage.Action("copy"))
     with pytest.raises(errors.UnknownActionError) as close:
         gostage.new_action("cpoy")
-    assert str(close.value).startswith(
-        "unknown action 'cpoy' (did you mean 'copy'?); registered in this process: copy."
+    assert str(close.value) == (
+        "unknown action 'cpoy' (did you mean 'copy'?); registered in this process: copy. "
+        "Parent and child must import the same modules."
     )
     assert close.value.missing == ("cpoy",)
 
@@ -90,3 +94,80 @@ def test_action_without_execute() -> None:
     with pytest.raises(TypeError) as caught:
         gostage.Action("a").execute(None)  # type: ignore[arg-type]
     assert str(caught.value) == "action 'a': Action defines no execute(ctx)"
+
+
+async def asynchronous(ctx: gostage.ActionContext) -> None: ...
+
+
+def generator(ctx: gostage.ActionContext) -> Iterator[None]:
+    yield
+
+
+async def both(ctx: gostage.ActionContext) -> AsyncIterator[None]:
+    yield
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (asynchronous, "is `async`: actions are plain functions; call asyncio.run(…) in one"),
+        (both, "is `async`: actions are plain functions; call asyncio.run(…) in one"),
+        (generator, "has a `yield`: calling it would run nothing of it; actions are plain functions"),
+    ],
+)
+def test_functions_that_would_do_nothing(function: Any, text: str) -> None:
+    """A coroutine function or a generator, which when called only returns something, is refused at once everywhere."""
+    with pytest.raises(TypeError) as decorated:
+        gostage.action("a")(function)
+    assert str(decorated.value) == f"action 'a' {text}"
+    with pytest.raises(TypeError) as subclass:
+        type("Mine", (gostage.Action,), {"execute": function})
+    assert str(subclass.value) == f"Mine.execute {text}"
+    assert registry.registered_ids() == []
+
+
+def test_the_decorator_is_for_functions() -> None:
+    """Above a class, whose instances nobody would execute, it says what to do instead."""
+    with pytest.raises(TypeError) as caught:
+        gostage.action("a")(gostage.Action)  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "action 'a' is made of a function; found the class Action: "
+        "make an instance of it, or register it with register_action('a', Action)"
+    )
+
+
+def test_arguments_in_the_wrong_order() -> None:
+    """A function action whose arguments were exchanged says which come in which order."""
+    with pytest.raises(TypeError) as caught:
+        gostage.FunctionAction(len, "a")  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "FunctionAction(name, function) takes a str and a function; found <built-in function len> and 'a'"
+    )
+
+
+def test_a_long_docstring() -> None:
+    """The description is the first paragraph of a docstring, in one line."""
+
+    @gostage.action("a")
+    def documented(ctx: gostage.ActionContext) -> None:
+        """
+        Copies from here
+        to there.
+
+        And more.
+        """
+
+    assert gostage.new_action("a").description == "Copies from here to there."
+
+
+def test_a_factory_that_makes_one_object_only() -> None:
+    """Two places of a definition would share their params; the error says what the factory has to do."""
+    only = gostage.Action("a")
+    gostage.register_action("a", lambda: only)
+    assert gostage.Workflow.from_def(gostage.SubWorkflowDef.of("a")).stages[0].actions == (only,)
+    with pytest.raises(errors.RegistrationError) as caught:
+        gostage.Workflow.from_def(gostage.SubWorkflowDef.of("a", "a"))
+    assert str(caught.value) == (
+        "the factory of action 'a' made the same object twice; each place in a workflow has params of its own, "
+        "so let it make a new one every time"
+    )

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from gostage_sim.gostage import ActionContext, Runner, RunOptions, RunResult, Workflow, errors, format_results
+from gostage_sim.gostage import (
+    ActionContext,
+    Runner,
+    RunOptions,
+    RunResult,
+    SubWorkflowDef,
+    Workflow,
+    errors,
+    format_results,
+)
 from gostage_sim.gostage.middleware import put_values
 
 from .flows import Log, flow
@@ -68,6 +77,16 @@ def test_options() -> None:
             ValueError,
             "timeout_s is a number of seconds, 0 or more, or None; found nan",
         ),
+        (
+            {"timeout_s": "5"},
+            ValueError,
+            "timeout_s is a number of seconds, 0 or more, or None; found '5'",
+        ),
+        (
+            {"middleware": [5]},
+            TypeError,
+            "middleware is a function of the context and of what it goes around; found 5",
+        ),
         ({"cancel": True}, TypeError, "cancel is a threading.Event, or has is_set() as one; found True"),
     ],
 )
@@ -110,3 +129,53 @@ def test_an_empty_workflow_as_a_result() -> None:
     """A workflow without stages is an error of its result too."""
     result = Runner().run(Workflow("w"))
     assert str(result.error) == "workflow 'w' has no stages; add one with add_stage()"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("w", None), "a runner runs a Workflow; found str"),
+        (
+            (SubWorkflowDef.of("a"), None),
+            "a runner runs a Workflow; found SubWorkflowDef; Workflow.from_def(definition) makes one of it",
+        ),
+        ((Workflow("w"), {"timeout_s": 1}), "the options of a run are RunOptions; found dict"),
+    ],
+)
+def test_wrong_types(arguments: tuple[Any, Any], text: str) -> None:
+    """What cannot be run, and what are no options, are a TypeError and no result."""
+    for call in (Runner().run, Runner().execute):
+        with pytest.raises(TypeError) as caught:
+            call(*arguments)
+        assert str(caught.value) == text
+
+
+def test_a_bad_initial_value_is_a_failed_run() -> None:
+    """Options that the store refuses make the run fail; the result says so, and the workflow may run again."""
+    wrong: Any = {5: 1}
+    workflow = flow(Log().stage("s", "A"))
+    result = Runner().run(workflow, RunOptions(initial_store=wrong))
+    assert str(result.error) == "workflow 'w' failed: StoreError: a store key is a str; found 5"
+    assert workflow.status == "failed"
+    assert Runner().run(workflow).success
+
+
+def test_a_workflow_that_is_running_is_left_alone() -> None:
+    """A second run that is refused puts no values, and takes neither messages nor handler errors from the first."""
+    log, runner = Log(), Runner()
+    sequences: list[int] = []
+    runner.broker.register_handler("m", lambda message: sequences.append(message.context.sequence))
+    runner.broker.register_handler("m", lambda message: 1 / 0)
+    refused: list[RunResult] = []
+
+    def work(ctx: ActionContext) -> None:
+        ctx.send("m")
+        refused.append(runner.run(ctx.workflow, RunOptions(initial_store={"k": 1}, context={"c": 1})))
+        ctx.send("m")
+
+    workflow = flow(log.stage("s", "A", A=work))
+    result = runner.run(workflow)
+    assert str(refused[0].error) == "workflow 'w' is already running; wait for its end, or run another one"
+    assert (result.final_store, workflow.context) == ({}, {})
+    assert sequences == [1, 2]
+    assert (len(result.handler_errors), refused[0].handler_errors) == (2, [])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import pytest
 
@@ -102,10 +102,16 @@ def test_what_is_no_type() -> None:
     class Unchecked(Protocol):
         x: int
 
+    class Row(TypedDict):
+        x: int
+
     store = Store({"n": 1})
     asked: Any = 5
     assert message(errors.StoreError, lambda: store.get("n", asked)) == (
         "5 is no type; ask for a class, an abstract class, a protocol or a union"
+    )
+    assert message(errors.StoreError, lambda: store.get("n", Row)) == (
+        "test_what_is_no_type.<locals>.Row is a TypedDict, which is no class at run time; ask for dict"
     )
     assert message(errors.StoreError, lambda: store.get("n", Unchecked)) == (
         "test_what_is_no_type.<locals>.Unchecked cannot be checked at run time; "
@@ -176,6 +182,39 @@ def test_a_put_begins_a_new_life(clock: Clock) -> None:
     store.put("b", 2)
     assert (store.get("a", int), store.get("b", int)) == (2, 2)
     assert store.metadata("b") == Metadata(created_at=1005.0, updated_at=1005.0)
+
+
+def test_a_wrong_argument_stores_nothing() -> None:
+    """A time to live or metadata of another type is refused before anything is put."""
+    store = Store({"k": "old"})
+    wrong: Any = {"tags": ["a"]}
+    assert message(TypeError, lambda: store.put("k", 1, metadata=wrong)) == (
+        "the metadata of 'k' is a Metadata; found {'tags': ['a']}"
+    )
+    wrong = "5"
+    assert message(TypeError, lambda: store.put("k", 1, ttl=wrong)) == (
+        "the time to live of 'k' is a number of seconds or a timedelta; found '5'"
+    )
+    assert store.export_all() == {"k": "old"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda store: Metadata(tags="io"),
+        lambda store: store.describe("k", tags="io"),
+        lambda store: store.find_keys_by_all_tags("io"),
+        lambda store: store.find_keys_by_any_tag("io"),
+    ],
+    ids=["Metadata", "describe", "all_tags", "any_tag"],
+)
+def test_a_lone_string_is_no_list_of_tags(call: Callable[[Store], object]) -> None:
+    """A string instead of a list of tags is an error, and not a list of letters."""
+    store = Store({"k": 1})
+    assert message(TypeError, lambda: call(store)) == (
+        "tags are a list of strings; found the string 'io', write ['io']"
+    )
+    assert store.metadata("k").tags == frozenset()
 
 
 @pytest.mark.parametrize("ttl", [0, -1, float("nan"), timedelta(0)])

@@ -29,7 +29,7 @@ def test_tags(make: Any) -> None:
 
 
 def test_tags_are_in_the_store() -> None:
-    """The tags of a workflow, its stages and its actions are those of their metadata, also those added later."""
+    """Tags of workflows, stages and actions are in their metadata, for workflows and stages also those added later."""
     log = Log()
     workflow = flow(Stage("s", tags=["x"], actions=[log.action("A", tags=("x", "y"))]))
     workflow.stages[0].add_tag("late")

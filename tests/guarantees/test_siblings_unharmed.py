@@ -8,7 +8,7 @@ from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.guarantees.siblings_unharmed import SiblingsUnharmed
 from gostage_sim.history.model import KernelExit, SpawnReport, Window
 
-from .histories import CLOSED, OPENED, SECOND, content, handled_as, history, sibling, victim
+from .histories import CLOSED, OPENED, SECOND, content, handled_as, history, recovery, sibling, victim
 
 
 def test_holds() -> None:
@@ -75,6 +75,21 @@ def test_no_window() -> None:
 
 
 def test_applies() -> None:
-    """It needs siblings, and a fault."""
+    """It needs siblings."""
     assert not SiblingsUnharmed().applies(history(victim()))
-    assert not SiblingsUnharmed().applies(history(replace(victim(), faults=()), sibling(1)))
+    assert SiblingsUnharmed().applies(history(replace(victim(), faults=()), sibling(1)))
+
+
+def test_without_faults() -> None:
+    """Where nothing is broken on purpose every child must complete all the same, unless the scenario says otherwise."""
+    judgement = SiblingsUnharmed().judge(history(sibling(1), recovery(), window=None))
+    assert (judgement.verdict, judgement.reason) == (Verdict.PASS, "1 sibling completed")
+    broken = sibling(1, report=SpawnReport("failed", 1, None, 201), exit=KernelExit(CLOSED, 1, None, "pidfd"))
+    judgement = SiblingsUnharmed().judge(history(broken, window=None))
+    assert (judgement.verdict, judgement.reason) == (
+        Verdict.FAIL,
+        "sibling[1] should have completed with exit code 0, but ended as failed, exit code 1",
+    )
+    meant = replace(broken, expect={"outcome": "failed"})
+    assert not SiblingsUnharmed().applies(history(meant, window=None))
+    assert SiblingsUnharmed().applies(history(victim(), meant))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,7 +18,8 @@ from gostage_sim.faults.contract import Placement
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness import pool as pool_module
 from gostage_sim.harness import proc
-from gostage_sim.harness.pool import ObserverPool, _Observer
+from gostage_sim.harness.plan import make_plan
+from gostage_sim.harness.pool import ObserverPool
 from gostage_sim.scenario.loader import load_file
 from gostage_sim.scenario.model import Scenario
 
@@ -179,12 +181,11 @@ def test_names_that_are_no_utf_8(scenario: MakeScenario, tmp_path: Path) -> None
 
 def test_an_observer_is_deaf_to_ctrl_c_from_its_first_moment() -> None:
     """SIGINT is blocked in a process that was just started, also in the first, which has the tracker started too."""
-    observer = _Observer.start(None, Path("/nowhere"))
-    status = Path(f"/proc/{observer.process.pid}/status").read_text()
+    with ObserverPool(workers=1) as pool:
+        observer = pool._new_observer()
+        status = Path(f"/proc/{observer.process.pid}/status").read_text()
     blocked = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk"))
     caught = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigCgt"))
-    observer.terminate()
-    observer.end()
     bit = 1 << (signal.SIGINT - 1)
     assert blocked & bit or caught & bit
 
@@ -206,3 +207,20 @@ def test_an_observer_that_stands_still_is_not_waited_for(
     assert first.reason.endswith("ended in the middle of it: killed by SIGKILL, after 1 s without an answer")
     assert (second.scenario, second.verdict) == ("next", Verdict.PASS)
     _wait_for(lambda: not _running())
+
+
+def test_no_tracker_of_resources_stays(scenario: MakeScenario) -> None:
+    """What `multiprocess` starts beside the first observer is gone with the pool, and reaped."""
+    program = """
+import json, os, sys
+from gostage_sim.harness import proc
+from gostage_sim.harness.pool import ObserverPool
+proc.become_subreaper()
+with ObserverPool(workers=1) as pool:
+    for result in pool.run_plans([(None, json.load(sys.stdin))]):
+        print(result.verdict)
+print([found.state for found in proc.descendants(os.getpid())])
+"""
+    plan = make_plan(scenario(), seed=1, transport="json")
+    done = subprocess.run([sys.executable, "-c", program], input=json.dumps(plan), capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("pass\n[]\n", "")

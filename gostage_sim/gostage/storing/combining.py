@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from gostage_sim.gostage.errors import MergeConflictError, StoreError, safe_str
-from gostage_sim.gostage.storing.metadata import Metadata
+from gostage_sim.gostage.storing.metadata import FACTS
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ class MergeStrategy(StrEnum):
     """Keep what is here."""
     OVERWRITE = "overwrite"
     """Replace it."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        raise ValueError(f"a merge strategy is one of {', '.join(map(repr, map(str, cls)))}; found {value!r}")
 
 
 class Copied(NamedTuple):
@@ -52,9 +56,12 @@ def take(store: Store, other: Store, strategy: MergeStrategy) -> Copied:
             store._values[key] = value
             store._created.setdefault(key, part._created[key])
             store._updated[key] = part._updated.get(key, part._created[key])
-            store._records.pop(key, None)
-            if key in part._records:
-                store._records[key] = part._records[key]
+            for name in FACTS:
+                theirs: dict[str, Any] = getattr(part, name)
+                ours: dict[str, Any] = getattr(store, name)
+                ours.pop(key, None)
+                if key in theirs:
+                    ours[key] = theirs[key]
             store._expiries.pop(key, None)
             if key in part._expiries:  # the two may have different clocks
                 store._expiries[key] = store._clock() + part._expiries[key] - part._clock()
@@ -72,17 +79,17 @@ def clone(store: Store) -> Store:
         copy = type(store)(clock=store._clock)
         values = store._snapshot()
         gone = store._values.keys() - values.keys()
-        for name in ("_created", "_updated", "_expiries", "_records"):
+        for name in ("_created", "_updated", "_expiries", *FACTS):
             known: dict[str, Any] = getattr(store, name)
             getattr(copy, name).update((key, fact) for key, fact in known.items() if key not in gone)
         copy._foreign |= store._foreign - gone
-        for key, record in copy._records.items():
-            copy._records[key] = Metadata(record.tags, record.properties, record.description)
+        for key, properties in copy._properties.items():
+            copy._properties[key] = dict(properties)
     memo: dict[int, Any] = {}
     for key, value in values.items():
         copy._values[key] = _deep_copy(value, memo, f"the value under {key!r}")
-    for key, record in copy._records.items():
-        record.properties = _deep_copy(record.properties, memo, f"the properties of {key!r}")
+    for key, properties in copy._properties.items():
+        copy._properties[key] = _deep_copy(properties, memo, f"the properties of {key!r}")
     return copy
 
 

@@ -237,6 +237,10 @@ def _is_instance(data: Any, wanted: type) -> bool:
     try:
         return isinstance(data, wanted) and not (isinstance(data, bool) and wanted in (int, float))
     except TypeError:
+        if typing.is_typeddict(wanted):
+            raise StoreError(
+                f"{wanted.__qualname__} is a TypedDict, which is no class at run time; ask for dict"
+            ) from None
         raise StoreError(
             f"{wanted.__qualname__} cannot be checked at run time; decorate the protocol with @runtime_checkable"
         ) from None

@@ -212,3 +212,24 @@ def test_a_stage_that_removed_itself_and_is_tried_again() -> None:
     assert log[:2] == ["T", "A"]
     assert "B" not in log
     assert [stage.id for stage in workflow.stages] == ["t"]
+
+
+@every_tier
+def test_what_is_no_middleware(attach: Attach) -> None:
+    """What cannot be called is refused where it is added, not in the middle of a run."""
+    with pytest.raises(TypeError) as caught:
+        attach(Runner(), flow(Log().stage("s", "A")), 5)  # type: ignore[arg-type]
+    assert str(caught.value) == "middleware is a function of the context and of what it goes around; found 5"
+
+
+def test_middleware_outside_of_a_list() -> None:
+    """One middleware where a list is expected says how it is written."""
+
+    def announce(ctx: RunContext, proceed: Proceed) -> None:
+        proceed()
+
+    wrong: Any = announce
+    for call in (lambda: Runner(middleware=wrong), lambda: RunOptions(middleware=wrong)):
+        with pytest.raises(TypeError) as caught:
+            call()
+        assert str(caught.value) == f"middleware comes in a list; found {announce!r}, write [announce]"

@@ -55,7 +55,7 @@ def test_a_conflict_takes_nothing() -> None:
     )
     assert caught.value.keys == ("both",)
     assert ours.export_all() == {"a": 1, "both": [1]}
-    with pytest.raises(ValueError, match=r"^'maybe' is not a valid MergeStrategy$"):
+    with pytest.raises(ValueError, match=r"^a merge strategy is one of 'error', 'skip', 'overwrite'; found 'maybe'$"):
         ours.merge(theirs, "maybe")
 
 

@@ -56,7 +56,7 @@ def test_unsendable(payload: object, why: str) -> None:
     """A payload that is not JSON is a MessageError naming the message and the reason."""
     with pytest.raises(MessageError) as caught:
         encode_frame("mine", payload)
-    assert str(caught.value).startswith(f"message 'mine' cannot be sent: {why}")
+    assert str(caught.value).removesuffix(": nan") == f"message 'mine' cannot be sent: {why}"  # nan: Python 3.12
 
 
 def test_circular() -> None:
