@@ -184,6 +184,7 @@ class ChildHandle:
             stderr_tail=driver.stderr_tail.decode("utf-8", "backslashreplace"),
             first_message_s=None if driver.first_message is None else driver.first_message - self._started,
             total_s=time.monotonic() - self._started,
+            usage=status.usage,
         )
 
 

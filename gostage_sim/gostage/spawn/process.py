@@ -20,11 +20,31 @@ from threading import RLock
 from types import TracebackType
 from typing import Self
 
+from gostage_sim.gostage.spawn.result import ResourceUsage
 from gostage_sim.gostage.spawn.session import ExitStatus
 
 DEPTH_VARIABLE = "GOSTAGE_SPAWN_DEPTH"
 PIPE_BYTES = 256 * 1024
 """Room in the pipe from the child: fewer switches between the two than with the default of 64 KiB."""
+
+
+def open_pipe() -> tuple[int, int]:
+    """A pipe, neither end of which is 0, 1 or 2; both are closed on exec.
+
+    In a program that has closed those, what the C library or a careless dup2 writes would go into the child's pipes,
+    and the child's own 0, 1 and 2 would be made out of each other.
+    """
+    ends = list(os.pipe())
+    try:
+        for index, end in enumerate(ends):
+            if end <= 2:
+                ends[index] = fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3)
+                os.close(end)
+    except OSError:
+        for end in ends:
+            os.close(end)
+        raise
+    return ends[0], ends[1]
 
 
 class Pipes:
@@ -65,7 +85,7 @@ class Pipes:
         self._close(self._open if kind is not None else self._open - self.parents_ends())
 
     def _pipe(self) -> tuple[int, int]:
-        self._open.update(ends := os.pipe())
+        self._open.update(ends := open_pipe())
         return ends
 
     def _close(self, fds: set[int]) -> None:
@@ -157,16 +177,22 @@ def _wait_for_exit(pidfd: int, timeout_ms: int) -> bool:
 
 
 def status_of_child(pidfd: int) -> ExitStatus:
-    """Take the exit status of a child of this process."""
+    """Take the exit status of a child of this process, and what it used."""
     try:
-        status = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
+        seen = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if seen is None:
+            return ExitStatus(None, None)
+        # Only wait4 tells what it used, and it takes a number. That is the child's own as long as the zombie is ours.
+        _, status, used = os.wait4(seen.si_pid, os.WNOHANG)
     except ChildProcessError:  # SIGCHLD is ignored in this program, or it waits for every child
         return _status_of_reaped(pidfd)
-    if status is None:
-        return ExitStatus(None, None)
-    if status.si_code == os.CLD_EXITED:
-        return ExitStatus(status.si_status, None)
-    return ExitStatus(None, signal_name(status.si_status))
+    return _exit_status(status, ResourceUsage(used.ru_utime, used.ru_stime, used.ru_maxrss * 1024))
+
+
+def _exit_status(status: int, usage: ResourceUsage | None = None) -> ExitStatus:
+    """From the number that wait(2) gives."""
+    code = os.waitstatus_to_exitcode(status)
+    return ExitStatus(code, None, usage) if code >= 0 else ExitStatus(None, signal_name(-code), usage)
 
 
 _PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(PIDFS_IOCTL_MAGIC, 11, 64 bytes); include/uapi/linux/pidfd.h
@@ -180,8 +206,7 @@ def _status_of_reaped(pidfd: int) -> ExitStatus:
         fcntl.ioctl(pidfd, _PIDFD_GET_INFO, info)
         mask, status = struct.unpack("Q52xi", info)
         if mask & _PIDFD_INFO_EXIT:
-            code = os.waitstatus_to_exitcode(status)
-            return ExitStatus(code, None) if code >= 0 else ExitStatus(None, signal_name(-code))
+            return _exit_status(status)
     return ExitStatus(None, None)
 
 
