@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import subprocess
 from collections.abc import Sequence
@@ -61,6 +62,7 @@ def _open(
 
     subprocess forks by vfork and runs no Python between fork and exec: safe also where this program has threads.
     """
+    cwd = None if options.cwd is None else os.fspath(options.cwd)
     try:
         popen = subprocess.Popen(
             argv,
@@ -69,13 +71,13 @@ def _open(
             stderr=pipes.child_stderr,
             pass_fds=(pipes.child_lifeline, *fds),
             start_new_session=True,
-            cwd=options.cwd,
+            cwd=cwd,
             env=environment,
         )
     except OSError as error:
-        if options.cwd is not None and error.filename == options.cwd:
-            raise OSError(error.errno, f"SpawnOptions.cwd: {error.strerror}", error.filename) from None
-        if error.filename is not None:
+        if cwd is not None and error.filename == cwd:
+            raise OSError(error.errno, f"SpawnOptions.cwd: {error.strerror}", cwd) from None
+        if error.errno == errno.E2BIG:  # what is too much is the command's, also where an interpreter takes it first
             error.filename = command
         raise
     undo.callback(popen.wait)

@@ -27,11 +27,11 @@ def readable_python(tmp_path_factory: pytest.TempPathFactory, code: str) -> gost
     shutil.copytree(Path(gostage_sim.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     for path in (folder, *folder.parents[:2]):
         path.chmod(0o755)
-    argv = [_public_python(), str(script), "--gostage-child"]
+    argv = [public_python(), str(script), "--gostage-child"]
     return gostage.Runner(launcher=gostage.launchers.Program(argv, foreign=False))
 
 
-def _public_python() -> str:
+def public_python() -> str:
     """One that the other user may execute: a development interpreter below /root is not."""
     for name in ("python3", "python3.13", "python3.12", "python3.11"):
         for folder in ("/usr/bin", "/usr/local/bin", *os.environ["PATH"].split(os.pathsep)):

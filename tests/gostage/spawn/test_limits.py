@@ -53,7 +53,7 @@ def test_a_limit_that_was_hit(
     assert result.error.message == f"limit {limit}={value} was hit: {how}; it used {result.usage.describe()}"
     assert (result.usage.cpu_s >= 0.98) == (limit == "cpu_s")
     if result.signal is None:
-        assert 'program.py", line 4, in act\n' in result.error.traceback
+        assert 'program.py", line 5, in act\n' in result.error.traceback
 
 
 @AS_ROOT
