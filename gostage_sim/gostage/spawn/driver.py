@@ -108,7 +108,7 @@ class Driver:
         self._epoll.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_lock"):
+        if hasattr(self, "_epoll"):
             self.close()
 
     def _obey(self, orders: Iterable[Order]) -> None:
