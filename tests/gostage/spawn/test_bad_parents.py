@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gostage_sim import gostage
+from gostage_sim.gostage.spawn.process import Pipes
 
 from .accounts import AS_ROOT, OTHER_USER
 from .test_spawn import gone
@@ -62,6 +63,25 @@ def test_closed_standard_descriptors(tmp_path: Path, closed: tuple[int, ...], co
         "os._exit(0)\n"
     )
     assert report.read_text() == "[4, ['pipe', 'pipe', 'pipe', 'pipe'], True] completed to stderr\n"
+
+
+@pytest.mark.parametrize("closed", CLOSED, ids=str)
+def test_pipes_are_no_standard_descriptors(closed: tuple[int, ...]) -> None:
+    """What somebody writes to 1 or 2, also where the parent has closed them, goes into no pipe of a child."""
+    kept = {fd: os.dup(fd) for fd in closed}
+    try:
+        for fd in closed:
+            os.close(fd)
+        with Pipes() as pipes:
+            theirs = {pipes.child_stdin, pipes.child_stdout, pipes.child_stderr, pipes.child_lifeline}
+            lowest = min(pipes.parents_ends() | theirs)
+            for fd in pipes.parents_ends():
+                os.close(fd)
+    finally:
+        for fd, copy in kept.items():
+            os.dup2(copy, fd)
+            os.close(copy)
+    assert lowest > 2
 
 
 @pytest.mark.parametrize("options", ["", "umask=0o22", "end_daemons=True"])
