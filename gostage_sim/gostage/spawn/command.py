@@ -6,20 +6,29 @@ import contextlib
 import errno
 import os
 import subprocess
+import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 
 from gostage_sim.gostage.child import IMPORTS_VARIABLE
+from gostage_sim.gostage.spawn.cgroup import Group, delegated_group
 from gostage_sim.gostage.spawn.confinement import confined, login_environment, refusal, settings_of
+from gostage_sim.gostage.spawn.descendants import FAMILY_VARIABLE
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import DEPTH_VARIABLE, Pipes, Process, open_pipe, status_of_child
 
 
 def start_command(argv: Sequence[str], options: SpawnOptions, depth: int) -> Process:
     """Start `argv`. OSError or ValueError when that is not possible; then nothing is left of it."""
-    settings = settings_of(options)
     environment = child_environment(options, depth)
+    family = uuid.uuid4().hex if options.end_daemons else None
+    if family is not None:
+        environment[FAMILY_VARIABLE] = f"{environment.get(FAMILY_VARIABLE, '')}:{family}".lstrip(":")
     with Pipes() as pipes, ExitStack() as undo:
+        group = _group(options)
+        if group is not None:
+            undo.callback(group.remove)
+        settings = settings_of(options, None if group is None else str(group.folder))
         if settings:
             popen = _open_confined(argv, settings, options, environment, pipes, undo)
         else:
@@ -30,7 +39,7 @@ def start_command(argv: Sequence[str], options: SpawnOptions, depth: int) -> Pro
             pipes.tie(popen.pid)
             pidfd = os.pidfd_open(popen.pid)
             undo.callback(os.close, pidfd)
-        process = Process(popen.pid, pidfd, pipes, status_of_child)
+        process = Process(popen.pid, pidfd, pipes, status_of_child, family=family, group=group)
         popen.returncode = 0  # the status is ours to take; Popen would wait for it, and for who has the number next
         undo.pop_all()
         return process
@@ -44,9 +53,23 @@ def child_environment(options: SpawnOptions, depth: int) -> dict[str, str]:
         name: value for name, value in os.environ.items() if name in exact or (prefixes and name.startswith(prefixes))
     }
     inherited.pop(IMPORTS_VARIABLE, None)  # was meant for this program
+    if FAMILY_VARIABLE in os.environ:  # whatever is inherited: our own parent must find our children
+        inherited[FAMILY_VARIABLE] = os.environ[FAMILY_VARIABLE]
     if options.imports:
         inherited[IMPORTS_VARIABLE] = ",".join(options.imports)
     return {**inherited, **login_environment(options), **options.environment, DEPTH_VARIABLE: str(depth)}
+
+
+def _group(options: SpawnOptions) -> Group | None:
+    """A control group for the child where it is of use and there is a place for it."""
+    memory_bytes = options.limits.memory_bytes
+    if memory_bytes is None and not options.end_daemons:
+        return None
+    above = delegated_group(memory=memory_bytes is not None)
+    if above is not None:
+        with contextlib.suppress(OSError):  # its manager was faster; the child goes without, as on most machines
+            return Group.make(above, memory_bytes)
+    return None
 
 
 def _open(

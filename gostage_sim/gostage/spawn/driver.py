@@ -92,6 +92,7 @@ class Driver:
         """The session is finished: end the group, take what is left in the pipes, release everything."""
         process = self.process
         process.signal_group(signal.SIGKILL)
+        process.end_descendants()
         self._drain_stdout()
         self._drain_stderr()
         self.session.reaped(process.reap())

@@ -16,10 +16,13 @@ import signal
 import struct
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from threading import RLock
 from types import TracebackType
 from typing import Self
 
+from gostage_sim.gostage.spawn.cgroup import Group
+from gostage_sim.gostage.spawn.descendants import end_family
 from gostage_sim.gostage.spawn.result import ResourceUsage
 from gostage_sim.gostage.spawn.session import ExitStatus
 
@@ -99,13 +102,24 @@ class Process:
 
     `pidfd` is None for a child that was gone and reaped before it could be had: this program ignores SIGCHLD, or waits
     for every child. What such a child wrote is in the pipes, and an event that has happened stands in for its pidfd.
-    `take_status(pidfd)` takes the exit status from whoever has it, once the child is gone.
+    `take_status(pidfd)` takes the exit status from whoever has it, once the child is gone. `family` is the mark of its
+    descendants, see `descendants`; `group` the control group that it is in.
     """
 
-    def __init__(self, pid: int, pidfd: int | None, pipes: Pipes, take_status: Callable[[int], ExitStatus]) -> None:
+    def __init__(
+        self,
+        pid: int,
+        pidfd: int | None,
+        pipes: Pipes,
+        take_status: Callable[[int], ExitStatus],
+        *,
+        family: str | None = None,
+        group: Group | None = None,
+    ) -> None:
         self.pid = pid
         self.stdin, self.stdout, self.stderr = pipes.stdin, pipes.stdout, pipes.stderr
         self._take_status = take_status
+        self._family, self._group = family, group
         self._lock = RLock()  # signals come from other threads too, and must not meet the number's next owner
         self._reaped = ExitStatus(None, None) if pidfd is None else None
         self.pidfd = os.eventfd(1, os.EFD_CLOEXEC) if pidfd is None else pidfd
@@ -134,6 +148,13 @@ class Process:
             if self._reaped is None:
                 os.killpg(self.pid, signum)
 
+    def end_descendants(self) -> None:
+        """SIGKILL to who left the process group, as far as that is asked for."""
+        if self._group is not None:
+            self._group.kill()
+        if self._family is not None:
+            end_family(self._family)
+
     def has_exited(self) -> bool:
         """Whether it is gone; its status may still have to be taken."""
         return _wait_for_exit(self.pidfd, 0)
@@ -145,8 +166,15 @@ class Process:
         """
         with self._lock:
             if self._reaped is None:
-                self._reaped = self._take_status(self.pidfd)
+                self._reaped = self._with_memory(self._take_status(self.pidfd))
             return self._reaped
+
+    def _with_memory(self, status: ExitStatus) -> ExitStatus:
+        """With what the control group has counted."""
+        if self._group is None or status.usage is None:
+            return status
+        usage = replace(status.usage, peak_memory_bytes=self._group.peak_bytes(), oom_kills=self._group.oom_kills())
+        return replace(status, usage=usage)
 
     def close_fd(self, fd: int) -> None:
         """Close one of the descriptors before the others; nothing when it is closed already."""
@@ -158,6 +186,9 @@ class Process:
         """Return every descriptor. The lifeline goes too: whoever is left in the group is killed."""
         for fd in list(self._open):
             self.close_fd(fd)
+        group, self._group = self._group, None
+        if group is not None:
+            group.remove()
 
     def __del__(self) -> None:
         """End a child that nobody waits for: forgotten, or its owner was interrupted before it could keep it."""
@@ -165,6 +196,7 @@ class Process:
             warnings.warn(f"child {self.pid} was never waited for and is ended", ResourceWarning, 2, source=self)
             self.signal_group(signal.SIGKILL)
             _wait_for_exit(self.pidfd, 1000)
+            self.end_descendants()
             self.reap()
         if getattr(self, "_open", None):
             self.close()
