@@ -149,9 +149,7 @@ class Process:
                 os.killpg(self.pid, signum)
 
     def end_descendants(self) -> None:
-        """SIGKILL to who left the process group, as far as that is asked for."""
-        if self._group is not None:
-            self._group.kill()
+        """SIGKILL to who left the process group and bears the child's mark; a control group ends the rest with it."""
         if self._family is not None:
             end_family(self._family)
 
