@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
 
+from gostage_sim.gostage.spawn.limits import CPU_HARD_ABOVE_SOFT_S
 from gostage_sim.gostage.spawn.options import SpawnOptions
-
-CPU_HARD_ABOVE_SOFT_S = 1
-"""With both equal the kernel sends SIGKILL at once, and nobody sees which limit it was."""
 
 
 def settings_of(options: SpawnOptions, memory_group: str | None = None) -> dict[str, str]:

@@ -17,6 +17,12 @@ _BY_ERRNO = {
     errno.EAGAIN: "processes",
 }
 
+CPU_HARD_ABOVE_SOFT_S = 1
+"""With both equal the kernel sends SIGKILL at once, and nobody sees which limit it was."""
+CPU_EXACTNESS = 0.75
+"""The kernel holds a process to its CPU seconds by who runs at each tick of the timer, and reports them by the
+scheduler's exact count. Where a busy host takes time away from this machine, that has been seen to be a fifth less."""
+
 
 def hit_by_signal(limits: ResourceLimits, signal: str | None, usage: ResourceUsage | None) -> str | None:
     """The sentence that names the limit for which the kernel sent this signal; None when it was another cause."""
@@ -27,7 +33,8 @@ def hit_by_signal(limits: ResourceLimits, signal: str | None, usage: ResourceUsa
     if signal == "SIGKILL" and usage is not None:
         if usage.oom_kills:
             return _sentence(limits, "memory_bytes", "SIGKILL by the memory controller", usage)
-        if limits.cpu_s is not None and usage.cpu_s >= limits.cpu_s:  # it lived on after SIGXCPU
+        hard_s = None if limits.cpu_s is None else limits.cpu_s + CPU_HARD_ABOVE_SOFT_S
+        if hard_s is not None and usage.cpu_s >= hard_s * CPU_EXACTNESS:  # it lived on after SIGXCPU
             return _sentence(limits, "cpu_s", signal, usage)
     return None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gostage_sim import gostage
-from gostage_sim.gostage.spawn.limits import hit_by_error, hit_by_signal
+from gostage_sim.gostage.spawn.limits import CPU_EXACTNESS, hit_by_error, hit_by_signal
 from gostage_sim.gostage.spawn.result import ResourceUsage
 
 from ..conftest import Program
@@ -50,7 +50,7 @@ def test_a_limit_that_was_hit(
     assert result.error is not None
     assert result.usage is not None
     assert result.error.message == f"limit {limit}={value} was hit: {how}; it used {result.usage.describe()}"
-    assert (result.usage.cpu_s >= 0.98) == (limit == "cpu_s")
+    assert (result.usage.cpu_s >= CPU_EXACTNESS) == (limit == "cpu_s")
     if result.signal is None:
         assert 'program.py", line 5, in act\n' in result.error.traceback
 
