@@ -11,7 +11,7 @@ from functools import lru_cache
 from zlib import crc32
 
 from gostage_sim.gostage.child.channel import BLOCK_BYTES, JsonChannel
-from gostage_sim.gostage.wire.encode import encode_frame, encode_value, unsendable
+from gostage_sim.gostage.wire.encode import encode_frame, encode_start, encode_value, unsendable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,12 +33,7 @@ def message_crc(type: str, payload: Any) -> int:
 
 @lru_cache(maxsize=1024)
 def _crc_of_start(type: str) -> int:
-    return crc32(_start_of(type))
-
-
-def _start_of(type: str) -> bytes:
-    """The line up to the payload."""
-    return f'{{"type":{encode_value(type)},"payload":'.encode()
+    return crc32(encode_start(type))
 
 
 def _what_it_says(result: dict[str, Any]) -> str:
@@ -79,8 +74,8 @@ class JournallingChannel(JsonChannel):
 
     def send(self, type: str, payload: Any, context: ActionContext | None = None) -> None:
         """One message; when it returns, the bytes are in the kernel and the points behind it are passed."""
-        suffix = self._suffix(context).encode()
-        body = encode_frame(type, payload, "")
+        suffix = self._suffix(context)
+        body = encode_frame(type, payload, b"")
         if type == "workflow_result" and isinstance(payload, dict):
             with self._journal_lock:
                 self._journal.event("result", says=_what_it_says(payload))
@@ -88,8 +83,8 @@ class JournallingChannel(JsonChannel):
 
     def send_many(self, type: str, payloads: Iterable[Any], context: ActionContext | None = None) -> None:
         """Many messages of one type, in blocks that end where something has to happen."""
-        suffix = self._suffix(context).encode()
-        prefix, start = _start_of(type), _crc_of_start(type)
+        suffix = self._suffix(context)
+        prefix, start = encode_start(type), _crc_of_start(type)
         frames: list[bytes] = []
         sums: list[int] = []
         size = 0

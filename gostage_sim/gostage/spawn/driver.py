@@ -214,8 +214,8 @@ class Driver:
 
     def _deliver(self, messages: Iterator[Message]) -> None:
         """Call the handlers of each message, in order, keeping an eye on the deadline between two of them."""
-        if self.first_message is None:
-            messages = self._noting_first(messages)
+        if self.first_message is None and self.session.received:
+            self.first_message = time.monotonic()
         self._delivery.deliver(messages, self.session, self._overdue)
 
     def _overdue(self) -> None:
@@ -223,9 +223,3 @@ class Driver:
         if self.process.pidfd in self._on_ready and self.process.has_exited():
             self._see_exit()
         self._obey(self.session.tick(time.monotonic()))
-
-    def _noting_first(self, messages: Iterator[Message]) -> Iterator[Message]:
-        for message in messages:
-            if self.first_message is None:
-                self.first_message = time.monotonic()
-            yield message
