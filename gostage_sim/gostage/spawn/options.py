@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -52,6 +52,10 @@ class SpawnOptions:
     inherit: tuple[str, ...] = DEFAULT_INHERITED
     """Names of the variables that it inherits; a trailing `*` matches any ending."""
     cwd: str | None = None
+    forward_stderr: bool | Callable[[str], object] = False
+    """Line by line while it runs: True shows each on this program's stderr, behind the workflow's id and with terminal
+    escapes made visible; a callable gets each as it came, without its newline, cut at 8 KiB. It is called in the thread
+    that waits for the child; what it raises is recorded in `handler_errors`."""
     max_depth: int = 8
     """How deep children may spawn children, so that a program which forgets `is_child()` does not start itself for
     ever."""
@@ -66,6 +70,8 @@ class SpawnOptions:
             raise ValueError(f"SpawnOptions.max_message_bytes must be at least 1024; found {self.max_message_bytes!r}")
         if self.malformed not in ("quarantine", "fail"):
             raise ValueError(f"SpawnOptions.malformed must be 'quarantine' or 'fail'; found {self.malformed!r}")
+        if not isinstance(self.forward_stderr, bool) and not callable(self.forward_stderr):
+            raise TypeError(f"SpawnOptions.forward_stderr must be a bool or callable; found {self.forward_stderr!r}")
         if not isinstance(self.limits, ResourceLimits):
             raise TypeError(f"SpawnOptions.limits must be a ResourceLimits; found {self.limits!r}")
         if not isinstance(self.inherit, tuple | list):

@@ -41,13 +41,15 @@ def kib(name):
         return next(int(line.split()[1]) for line in status if line.startswith(name))
 child, limit = sys.argv[1], int(sys.argv[2])
 runner = gostage.Runner(launcher=gostage.launchers.Program([sys.executable, '-S', '-c', child]))
-seen, before = [], []
+seen, before, kept = [], [], []
 def note(message):
     if message.type == 'before':
         with open('/proc/self/clear_refs', 'w') as clear:
             clear.write('5')  # VmHWM begins anew at what is resident now
         before.append(kib('VmRSS'))
     seen.append([message.type, len(message.payload or '')])
+    if sys.argv[3:]:
+        kept.append(message)
 runner.broker.register_default_handler(note)
 result = runner.spawn(gostage.SubWorkflowDef.of('x'), options=gostage.SpawnOptions(max_message_bytes=limit))
 print(json.dumps({
@@ -58,10 +60,10 @@ print(json.dumps({
 """
 
 
-def measured(child: str, limit: int) -> dict[str, Any]:
+def measured(child: str, limit: int, *keep: str) -> dict[str, Any]:
     """What a parent with one such child saw, and what it grew by."""
     done = subprocess.run(
-        [sys.executable, "-c", PARENT, RAW + child, str(limit)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", PARENT, RAW + child, str(limit), *keep], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     seen: dict[str, Any] = json.loads(done.stdout)
@@ -85,6 +87,13 @@ def test_the_second_large_message_costs_nothing_more() -> None:
     seen = measured("for _ in range(4):\n    line(64)\n    out(b'\"}\\n')", 300 * MIB)
     assert seen["seen"] == [["before", 0], *[["big", size]] * 4]
     assert seen["peak_bytes"] <= 2.2 * size
+
+
+@pytest.mark.slow
+def test_a_message_that_is_kept_does_not_keep_its_line() -> None:
+    """A handler may hold on to a message: what stays in memory is its payload, once."""
+    seen = measured("line(64)\nout(b'\"}\\n')", 300 * MIB, "keep")
+    assert 63 * MIB < seen["left_bytes"] < 68 * MIB
 
 
 @pytest.mark.slow
