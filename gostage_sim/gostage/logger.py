@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import time
+
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -9,12 +11,16 @@ if TYPE_CHECKING:
 
 
 class Logger:
-    """`logger.info("copied %d files", n)` sends `log` `{"level": "info", "message": "copied 3 files"}`."""
+    """`logger.info("copied %d files", n)` sends `log` `{"level": "info", "message": "copied 3 files"}`.
 
-    __slots__ = ("_send",)
+    With it go `logger`, the name given here, and `time`, in seconds since 1970.
+    """
 
-    def __init__(self, send: Callable[[str, Any], None]) -> None:
+    __slots__ = ("_name", "_send")
+
+    def __init__(self, send: Callable[[str, Any], None], name: str) -> None:
         self._send = send
+        self._name = name
 
     def debug(self, message: str, *args: object) -> None:
         self._log("debug", message, args)
@@ -29,4 +35,5 @@ class Logger:
         self._log("error", message, args)
 
     def _log(self, level: str, message: str, args: tuple[object, ...]) -> None:
-        self._send("log", {"level": level, "message": message % args if args else message})
+        text = message % args if args else message
+        self._send("log", {"level": level, "message": text, "logger": self._name, "time": time()})
