@@ -178,21 +178,26 @@ def selftest() -> None:
 @app.command(short_help="Measure speed.")
 def bench(
     what: Annotated[
-        Literal["children", "engine"], typer.Argument(help="Messages from children, or workflows in one process.")
-    ] = "children",
+        Literal["spawn", "engine"], typer.Argument(help="Children, or workflows in one process.")
+    ] = "spawn",
     only: Annotated[str, typer.Option("-k", metavar="TEXT", help="Only measures with this in their name.")] = "",
     rounds: Annotated[int, typer.Option(metavar="N", min=1, help="How often each is measured.")] = 5,
+    long: Annotated[
+        bool, typer.Option("--long", help="With spawn: also 500 children at once and 10,000 one after another.")
+    ] = False,
 ) -> None:
     """Measure speed; exit code 1 when a bound is not reached.
 
-    Children: as ratios, side by side in one run. Engine: microseconds of an action and of the store, and memory.
+    Spawn: messages, starts and deaths of children, as ratios side by side in one run, also against other libraries;
+    'pip install gostage-sim[bench]' installs those. Engine: microseconds of an action and of the store, and memory.
     """
     if what == "engine":
-        from gostage_sim.bench.engine import main as bench_main
-    else:
-        from gostage_sim.bench import main as bench_main
+        from gostage_sim.bench import engine
 
-    raise typer.Exit(bench_main(rounds=rounds, only=only, show=_say))
+        raise typer.Exit(engine.main(rounds=rounds, only=only, show=_say))
+    from gostage_sim.bench.spawn import measures
+
+    raise typer.Exit(measures.main(rounds=rounds, only=only, long=long, show=_say, progress=_progress))
 
 
 def main() -> None:
@@ -253,6 +258,13 @@ def _failed(error: Exception) -> int:
     traceback.print_exception(error)
     _say("gostage-sim: this is a defect of gostage-sim itself, no verdict was reached", to_stderr=True)
     return DEFECT
+
+
+def _progress(text: str) -> None:
+    """One line on a terminal, drawn over the one before; empty to take it away."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
 
 
 def _say(text: str, *, to_stderr: bool = False) -> None:

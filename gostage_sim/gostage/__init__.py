@@ -6,7 +6,8 @@ The map:
 * `queries`, `switches`, `tags`              finding, enabling, disabling and removing stages and actions
 * `chain`, `status`, `states`                their order while it changes, and how far each has come
 * `rebuild`                                  a workflow made of its definition
-* `store`, `registry`, `broker`, `logger`    typed values, actions by id, messages to handlers, logs as messages
+* `store`, `registry`, `broker`             typed values, actions by id, messages to handlers
+* `logger`, `logs`                           logs as messages, and a child's logs in the parent's `logging`
 * `storing`                                  what the store loads on demand: metadata, export, merging, schemas
 * `definition`, `definition_files`           a workflow as data, to be sent to a child or kept in a file
 * `delivery`, `local`, `outgoing`            the way of a message: to handlers, within this process, through middleware
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from gostage_sim.gostage.definition import StageDef as StageDef
     from gostage_sim.gostage.definition import SubWorkflowDef as SubWorkflowDef
     from gostage_sim.gostage.definition import TransportDef as TransportDef
+    from gostage_sim.gostage.logs import LogToLogging as LogToLogging
     from gostage_sim.gostage.outgoing import OutgoingMessage as OutgoingMessage
     from gostage_sim.gostage.registry import action as action
     from gostage_sim.gostage.registry import new_action as new_action
@@ -85,6 +87,7 @@ _ROOMS = {
     "child": ("child_main", "is_child"),
     "context": ("ActionContext", "RunContext", "StageContext"),
     "definition": ("ActionDef", "StageDef", "SubWorkflowDef", "TransportDef"),
+    "logs": ("LogToLogging",),
     "outgoing": ("OutgoingMessage",),
     "registry": ("action", "new_action", "register_action"),
     "run_options": ("RunOptions", "RunResult", "format_results"),
@@ -114,6 +117,7 @@ __all__ = [
     "Copied",
     "Exported",
     "FunctionAction",
+    "LogToLogging",
     "MergeStrategy",
     "Message",
     "Metadata",

@@ -51,8 +51,11 @@ class RunContext(Switches):
 
     @property
     def logger(self) -> RunLogger:
-        """The runner's logger; without one, what is logged goes to the handlers as `log` messages."""
-        return self._run.logger or Logger(self.send)
+        """The runner's logger; without one, what is logged goes to the handlers as `log` messages.
+
+        The name of that logger is the action's, or the workflow's id outside of actions.
+        """
+        return self._run.logger or Logger(self.send, self._sender().action.name or self.workflow.id)
 
     @property
     def deadline(self) -> float | None:

@@ -91,5 +91,9 @@ class Delivery:
             except Exception as another:
                 errors.append(another)
         for one in errors:
-            if len(self.handler_errors) < MAX_HANDLER_ERRORS:
-                self.handler_errors.append(HandlerError.of(message.type, message._sequence, one))
+            self.record(message.type, message._sequence, one)
+
+    def record(self, message_type: str, sequence: int, error: Exception) -> None:
+        """Keep what a handler raised."""
+        if len(self.handler_errors) < MAX_HANDLER_ERRORS:
+            self.handler_errors.append(HandlerError.of(message_type, sequence, error))

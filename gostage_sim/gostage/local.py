@@ -29,7 +29,7 @@ class LocalSession:
         self._sequence = 0
         # Threads of one workflow take turns, as the messages of one child do; a handler may itself send.
         self._lock = RLock()
-        self._suffixes = (("", ""), "}\n")
+        self._suffixes = (("", ""), b"}\n")
 
     @property
     def handler_errors(self) -> list[HandlerError]:
@@ -53,10 +53,10 @@ class LocalSession:
             message._origin, message._sequence = self._origin, self._sequence
             self._delivery.deliver((message,))
 
-    def _suffix(self, context: ActionContext | None) -> str:
+    def _suffix(self, context: ActionContext | None) -> bytes:
         """The end of the line; encoded once for all messages of an action."""
         if context is None:
-            return "}\n"
+            return b"}\n"
         place = (context.stage.id, context.action.name)
         known, suffix = self._suffixes
         if place != known:

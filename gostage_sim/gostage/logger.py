@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import time
+
 from gostage_sim.gostage.errors import safe_str
 
 TYPE_CHECKING = False  # see gostage/__init__.py
@@ -13,14 +15,15 @@ if TYPE_CHECKING:
 class Logger:
     """`logger.info("copied %d files", n)` sends `log` `{"level": "info", "message": "copied 3 files"}`.
 
-    As with `logging`, a line that cannot be put together is no error of the work that wanted to log it: it is sent as
-    it was written, with the reason.
+    With it go `logger`, the name given here, and `time`, in seconds since 1970. As with `logging`, a line that cannot
+    be put together is no error of the work that wanted to log it: it is sent as it was written, with the reason.
     """
 
-    __slots__ = ("_send",)
+    __slots__ = ("_name", "_send")
 
-    def __init__(self, send: Callable[[str, Any], None]) -> None:
+    def __init__(self, send: Callable[[str, Any], None], name: str) -> None:
         self._send = send
+        self._name = name
 
     def debug(self, message: str, *args: object) -> None:
         self._log("debug", message, args)
@@ -50,4 +53,4 @@ class Logger:
                 text %= args[0] if len(args) == 1 and isinstance(args[0], dict) else args
         except Exception as error:
             text = f"{message!s:.1000} (cannot be formatted: {type(error).__name__}: {safe_str(error)})"
-        self._send("log", {"level": level, "message": text + end})
+        self._send("log", {"level": level, "message": text + end, "logger": self._name, "time": time()})

@@ -11,7 +11,7 @@ from functools import lru_cache
 from zlib import crc32
 
 from gostage_sim.gostage.child.channel import BLOCK_BYTES, JsonChannel
-from gostage_sim.gostage.wire.encode import encode_frame, encode_value, unsendable
+from gostage_sim.gostage.wire.encode import encode_frame, encode_start, encode_value, unsendable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,19 +26,17 @@ def message_crc(type: str, payload: Any) -> int:
     """What journals record of a message: CRC-32 of its line as the engine's child writes it, context left out.
 
     The same on both sides of the wire: the encoder is one and the same, and decoding keeps the order of keys, the
-    digits of floats and the kind of every value.
+    digits of floats and the kind of every value. The time that a log line bears is left out too: a run with the same
+    seed sends the same messages at another time.
     """
+    if type == "log" and isinstance(payload, dict):
+        payload = {key: value for key, value in payload.items() if key != "time"}
     return crc32(encode_value(payload).encode(), _crc_of_start(type))
 
 
 @lru_cache(maxsize=1024)
 def _crc_of_start(type: str) -> int:
-    return crc32(_start_of(type))
-
-
-def _start_of(type: str) -> bytes:
-    """The line up to the payload."""
-    return f'{{"type":{encode_value(type)},"payload":'.encode()
+    return crc32(encode_start(type))
 
 
 def _what_it_says(result: dict[str, Any]) -> str:
@@ -79,24 +77,24 @@ class JournallingChannel(JsonChannel):
 
     def send(self, type: str, payload: Any, context: ActionContext | None = None) -> None:
         """One message; when it returns, the bytes are in the kernel and the points behind it are passed."""
-        suffix = self._suffix(context).encode()
-        body = encode_frame(type, payload, "")
+        suffix = self._suffix(context)
+        body = encode_frame(type, payload, b"")
         if type == "workflow_result" and isinstance(payload, dict):
             with self._journal_lock:
                 self._journal.event("result", says=_what_it_says(payload))
-        self._emit(type, [body + suffix], [crc32(body)])
+        self._emit(type, [body + suffix], [message_crc(type, payload) if type == "log" else crc32(body)])
 
     def send_many(self, type: str, payloads: Iterable[Any], context: ActionContext | None = None) -> None:
         """Many messages of one type, in blocks that end where something has to happen."""
-        suffix = self._suffix(context).encode()
-        prefix, start = _start_of(type), _crc_of_start(type)
+        suffix = self._suffix(context)
+        prefix, start = encode_start(type), _crc_of_start(type)
         frames: list[bytes] = []
         sums: list[int] = []
         size = 0
         try:
             for payload in payloads:
                 body = encode_value(payload).encode()
-                sums.append(crc32(body, start))
+                sums.append(message_crc(type, payload) if type == "log" else crc32(body, start))
                 frames.append(b"%b%b%b" % (prefix, body, suffix))
                 size += len(frames[-1])
                 if size >= BLOCK_BYTES:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ def _tamper(change: Callable[[Message, list[Message]], list[Message]]) -> None:
     decode = Session._decode
     of_session: dict[Session, list[Message]] = {}
 
-    def tampered(self: Session, lines: list[bytes], offset: int) -> Iterator[Message]:
+    def tampered(self: Session, lines: Sequence[bytes | bytearray], offset: int) -> Iterator[Message]:
         held = of_session.setdefault(self, [])
         for message in decode(self, lines, offset):
             if message._sequence in (_CHOSEN, _CHOSEN + 1):

@@ -124,12 +124,12 @@ def test_an_empty_stage_is_a_warning() -> None:
     """A stage without actions is completed; the logger and the result say that it is empty."""
     runner = Runner()
     logged: list[Any] = []
-    runner.broker.register_handler("log", lambda message: logged.append(message.payload))
+    runner.broker.register_handler("log", lambda message: logged.append(message.payload["message"]))
     workflow = flow(Stage("s"))
     result = runner.run(workflow)
     assert result.success
     assert result.warnings == ["stage 's' of workflow 'w' has no actions"]
-    assert logged == [{"level": "warning", "message": "stage 's' of workflow 'w' has no actions"}]
+    assert logged == ["stage 's' of workflow 'w' has no actions"]
     assert statuses(workflow) == ["completed", "completed"]
 
 

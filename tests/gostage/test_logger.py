@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,13 +10,16 @@ from gostage_sim.gostage.logger import Logger
 
 
 def test_levels_and_formatting() -> None:
-    """Each level sends `log` with level and message; arguments are filled in, a text without any is left alone."""
+    """Each level sends `log` with level, text, logger and time; arguments are filled in, a bare text is left alone."""
     sent: list[tuple[str, Any]] = []
-    logger = Logger(lambda type, payload: sent.append((type, payload)))
+    logger = Logger(lambda type, payload: sent.append((type, payload)), "name")
+    started = time.time()
     logger.debug("a")
     logger.info("%d of %s", 3, "x")
     logger.warning("100%")
     logger.error("e")
+    assert all(started <= payload.pop("time") <= time.time() for _, payload in sent)
+    assert all(payload.pop("logger") == "name" for _, payload in sent)
     assert sent == [
         ("log", {"level": "debug", "message": "a"}),
         ("log", {"level": "info", "message": "3 of x"}),
@@ -25,11 +29,11 @@ def test_levels_and_formatting() -> None:
 
 
 def logged(log: Callable[[Logger], None]) -> dict[str, str]:
-    """What a log call sends."""
+    """Level and message of what a log call sends."""
     sent: list[Any] = []
-    log(Logger(lambda type, payload: sent.append(payload)))
+    log(Logger(lambda type, payload: sent.append(payload), "name"))
     (payload,) = sent
-    return dict(payload)
+    return {"level": payload["level"], "message": payload["message"]}
 
 
 def test_as_logging_does() -> None:

@@ -3,6 +3,8 @@
 * `main`      the life of a child: guard the channel, read the definition, rebuild, run, report, leave
 * `channel`   messages out, over a descriptor nobody else can touch
 * `failure`   exceptions as data, bounded, whatever their `__str__` does
+* `logs`      what is logged with the standard `logging`, as messages
+* `on_import` hooks into modules that a child does not import itself
 * `__main__`  `python -m gostage_sim.gostage.child --import my.actions`, for programs that cannot start themselves again
 """
 

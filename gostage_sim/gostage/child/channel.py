@@ -11,7 +11,7 @@ from _thread import RLock
 from errno import EBADF, EPIPE
 
 from gostage_sim.gostage.errors import ChannelClosedError
-from gostage_sim.gostage.wire.encode import encode_frame, encode_place, encode_value, unsendable
+from gostage_sim.gostage.wire.encode import encode_frame, encode_place, encode_start, encode_value, unsendable
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
@@ -45,14 +45,15 @@ class JsonChannel:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._lock = RLock()
-        self._suffixes: tuple[ActionContext | None, str] = (None, "}\n")
+        self._suffixes: tuple[ActionContext | None, bytes] = (None, b"}\n")
         self._writing = False
         self._torn = False
         self._later: list[bytes] = []
 
     def send(self, type: str, payload: Any, context: ActionContext | None = None) -> None:
         """One message; when it returns, the bytes are in the kernel."""
-        frame = encode_frame(type, payload, self._suffix(context))
+        known, suffix = self._suffixes
+        frame = encode_frame(type, payload, suffix if context is known else self._suffix(context))
         with self._lock:
             self._write(frame)
 
@@ -61,8 +62,8 @@ class JsonChannel:
 
         When the iterable or the encoding of one payload raises, those before it have been sent.
         """
-        encode, suffix = encode_value, self._suffix(context)
-        prefix = f'{{"type":{encode(type)},"payload":'
+        encode, suffix = encode_value, self._suffix(context).decode()
+        prefix = encode_start(type).decode()
         between = suffix + prefix
         fixed = len(between)
         block: list[str] = []
@@ -103,13 +104,13 @@ class JsonChannel:
                     return
                 self._write(data)
 
-    def _suffix(self, context: ActionContext | None) -> str:
+    def _suffix(self, context: ActionContext | None) -> bytes:
         """The end of a line sent by this action; encoded once, used for all its messages."""
         known, suffix = self._suffixes
         if context is known:
             return suffix
         if context is None:
-            return "}\n"
+            return b"}\n"
         suffix = encode_place(context.stage.id, context.action.name)
         self._suffixes = (context, suffix)
         return suffix
@@ -132,7 +133,7 @@ class JsonChannel:
             self._writing = False
 
     def _write_all(self, data: bytes) -> None:
-        view = memoryview(data)
+        view: bytes | memoryview = data
         self._torn = True
         while view:
             try:
@@ -146,5 +147,7 @@ class JsonChannel:
                 if error.errno not in (EPIPE, EBADF):  # a signal handler's own TimeoutError is an OSError too
                     raise
                 raise ChannelClosedError(f"the parent no longer reads this child's messages: {error}") from error
-            view = view[written:]
+            if written == len(view):  # nearly always
+                break
+            view = memoryview(view)[written:]
         self._torn = False

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
+from gostage_sim.gostage.child.on_import import when_imported
 from gostage_sim.gostage.errors import safe_str
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from importlib.machinery import ModuleSpec
-    from types import ModuleType
+    from collections.abc import Callable
     from typing import Any
 
 MAX_TEXT = 64 * 1024
@@ -59,35 +56,12 @@ class ThreadWatch:
     """Calls `report(error)` for an exception that nobody handled in a thread of this process.
 
     The standard library prints it and goes on, and a workflow that lost one of its threads would look completed.
-    `threading` costs a child its import, so the hook is set when somebody else imports it: this object is a finder of
-    the import system until then.
+    `threading` costs a child its import, so the hook is set when somebody else imports it.
     """
 
     def __init__(self, report: Callable[[BaseException], None]) -> None:
         self._report = report
-        if "threading" in sys.modules:
-            self._install(sys.modules["threading"])
-        else:
-            sys.meta_path.insert(0, self)
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Asked before any module is loaded; lets the other finders find `threading`, and sets the hook behind it."""
-        if name != "threading":
-            return None
-        sys.meta_path.remove(self)
-        found = (finder.find_spec(name, path, target) for finder in sys.meta_path)
-        spec = next((spec for spec in found if spec is not None), None)
-        if spec is not None and spec.loader is not None:
-            loader, execute = spec.loader, spec.loader.exec_module
-
-            def execute_and_install(module: ModuleType) -> None:
-                execute(module)
-                self._install(module)
-
-            loader.exec_module = execute_and_install  # type: ignore[method-assign]  # this one loader object only
-        return spec
+        when_imported("threading", self._install)
 
     def _install(self, threading: Any) -> None:
         before = threading.excepthook

@@ -69,10 +69,12 @@ def child_main(
 
 def _run(channel: JsonChannel, runner: Runner) -> int:
     from gostage_sim.gostage.child.failure import ThreadWatch, describe
+    from gostage_sim.gostage.child.logs import LogForwarding
 
     started = time.monotonic()
     panics: list[BaseException] = []
     ThreadWatch(panics.append)
+    LogForwarding(runner.broker.send)
     workflow_id = ""
     error: BaseException | None = None
     panicked = False

@@ -20,10 +20,10 @@ from fcntl import F_GETPIPE_SZ, fcntl
 from gostage_sim.gostage.delivery import Delivery
 from gostage_sim.gostage.spawn.process import Process
 from gostage_sim.gostage.spawn.session import Order, Session
+from gostage_sim.gostage.spawn.stderr import ChildStderr
 from gostage_sim.gostage.wire.messages import Message
 
 READ_BYTES = 64 * 1024
-STDERR_TAIL_BYTES = 64 * 1024
 MAX_WAIT_S = 3600.0
 """`epoll` takes no more than 24 days, and no infinity; waking once an hour costs nothing."""
 
@@ -34,10 +34,10 @@ class Driver:
     process: Process
     session: Session
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(self, delivery: Delivery, stderr: ChildStderr) -> None:
         self.first_message: float | None = None
         """When it was read, on the monotonic clock."""
-        self.stderr_tail = b""
+        self.stderr = stderr
         self._delivery = delivery
         self._cancelled = False
         self._lock = threading.RLock()  # of the wake-up descriptor: cancel() comes from anywhere
@@ -162,9 +162,10 @@ class Driver:
         except BlockingIOError:
             return
         if chunk:
-            self.stderr_tail = (self.stderr_tail + chunk)[-STDERR_TAIL_BYTES:]
+            self._forward(self.stderr.feed(chunk))
         else:
             self._close(self.process.stderr)
+            self._forward(self.stderr.finish())
             self._see_closed_streams()
 
     def _stdout_ended(self) -> None:
@@ -210,23 +211,32 @@ class Driver:
             if self.process.stderr not in self._on_ready:
                 break
             self._read_stderr()
+        self._forward(self.stderr.finish())
 
     # --- handlers ---------------------------------------------------------------------------------------------------
 
     def _deliver(self, messages: Iterator[Message]) -> None:
         """Call the handlers of each message, in order, keeping an eye on the deadline between two of them."""
-        if self.first_message is None:
-            messages = self._noting_first(messages)
+        if self.first_message is None and self.session.received:
+            self.first_message = time.monotonic()
         self._delivery.deliver(messages, self.session, self._overdue)
 
+    def _forward(self, lines: Iterator[str]) -> None:
+        """Call who wants the lines of stderr, as handlers are called."""
+        for line in lines:
+            if self._delivery.is_open and self.stderr.forward is not None:
+                try:
+                    self.stderr.forward(line)
+                except Exception as error:
+                    self._delivery.record("stderr", self.stderr.line_number, error)
+            if time.monotonic() >= self.session.deadline:
+                self._overdue()
+
     def _overdue(self) -> None:
-        """A deadline passed between two messages. A child that is gone by now was in time; its handlers are behind."""
+        """A deadline passed between two messages or lines.
+
+        A child that is gone by now was in time; its handlers are behind.
+        """
         if self.process.pidfd in self._on_ready and self.process.has_exited():
             self._see_exit()
         self._obey(self.session.tick(time.monotonic()))
-
-    def _noting_first(self, messages: Iterator[Message]) -> Iterator[Message]:
-        for message in messages:
-            if self.first_message is None:
-                self.first_message = time.monotonic()
-            yield message

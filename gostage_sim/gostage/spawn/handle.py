@@ -22,6 +22,7 @@ from gostage_sim.gostage.spawn.launchers import Launch, Launcher, LaunchError, T
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.result import ChildError, Outcome, SpawnResult
 from gostage_sim.gostage.spawn.session import Session
+from gostage_sim.gostage.spawn.stderr import ChildStderr
 from gostage_sim.gostage.storing.encoding import export_values
 from gostage_sim.gostage.wire.messages import Origin
 
@@ -118,7 +119,9 @@ class ChildHandle:
                 "A program that starts itself again must call gostage.child_main() when gostage.is_child()"
             )
         with ExitStack() as stack:
-            driver = Driver(self._delivery)  # its descriptors before the child: at the limit no child is started
+            driver = Driver(
+                self._delivery, ChildStderr(self._options.forward_stderr, self._definition.id)
+            )  # its descriptors before the child: at the limit no child is started
             stack.callback(driver.close)
             process = launcher.start(Launch(self._definition, self._options, depth + 1))
             origin = Origin(self._definition.id, process.pid, uuid.uuid4().hex)
@@ -180,7 +183,7 @@ class ChildHandle:
             malformed=session.malformed,
             handler_errors=self._delivery.handler_errors,
             rejected=self._delivery.rejected,
-            stderr_tail=driver.stderr_tail.decode("utf-8", "backslashreplace"),
+            stderr_tail=driver.stderr.tail.decode("utf-8", "backslashreplace"),
             first_message_s=None if driver.first_message is None else driver.first_message - self._started,
             total_s=time.monotonic() - self._started,
             usage=status.usage,

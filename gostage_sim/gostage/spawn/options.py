@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -77,6 +77,10 @@ class SpawnOptions:
     """Nothing the child executes can gain privileges: setuid programs run without them. See prctl(2)."""
     niceness: int | None = None
     """From -20 (first) to 19 (last); less than ours needs root. None leaves ours."""
+    forward_stderr: bool | Callable[[str], object] = False
+    """Line by line while it runs: True shows each on this program's stderr, behind the workflow's id and with terminal
+    escapes made visible; a callable gets each as it came, without its newline, cut at 8 KiB. It is called in the thread
+    that waits for the child; what it raises is recorded in `handler_errors`."""
     max_depth: int = 8
     """How deep children may spawn children, so that a program which forgets `is_child()` does not start itself for
     ever."""
@@ -98,11 +102,16 @@ class SpawnOptions:
             ("user", self.user is None or _is_account(self.user), "a name or a number from 0"),
             ("group", self.group is None or _is_account(self.group), "a name or a number from 0"),
             ("umask", self.umask is None or _is_whole(self.umask, 0, 0o777), "a whole number from 0 to 0o777"),
-            ("no_new_privs", isinstance(self.no_new_privs, bool), "True or False"),
+            ("no_new_privs", _is_bool(self.no_new_privs), "True or False"),
             ("niceness", self.niceness is None or _is_whole(self.niceness, -20, 19), "a whole number from -20 to 19"),
             ("max_depth", _is_whole(self.max_depth, 0), "a whole number, 0 or more"),
             ("imports", _are_modules(self.imports), "a tuple of module names"),
-            ("end_daemons", isinstance(self.end_daemons, bool), "True or False"),
+            (
+                "forward_stderr",
+                _is_bool(self.forward_stderr) or callable(self.forward_stderr),
+                "True, False or a callable",
+            ),
+            ("end_daemons", _is_bool(self.end_daemons), "True or False"),
         ):
             _require(good, f"SpawnOptions.{name}", expected, getattr(self, name))
         if not isinstance(self.environment, Mapping):
@@ -123,6 +132,10 @@ def _require(good: bool, name: str, expected: str, found: object) -> None:
 
 def _is_whole(value: Any, least: int, most: float = float("inf")) -> bool:
     return type(value) is int and least <= value <= most  # a bool is an int too, and never meant
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 def _is_account(value: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gostage_sim.gostage import errors
 from gostage_sim.gostage.child.failure import describe
+from gostage_sim.gostage.spawn.printable import printable
 from gostage_sim.gostage.store import Store
 
 
@@ -197,5 +198,5 @@ class SpawnResult:
 def _last_line(text: str) -> str:
     """The last line that says something, printable and short."""
     line = next((line for line in reversed(text.splitlines()) if line.strip()), "")
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line.strip())
+    shown = printable(line.strip())
     return shown if len(shown) <= 200 else f"{shown[:200]}…"

@@ -12,7 +12,7 @@ unit test that needs no process. The rules:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
@@ -24,6 +24,8 @@ from gostage_sim.gostage.wire.framing import LineSplitter, Oversize
 from gostage_sim.gostage.wire.messages import DECODE_ERRORS, Message, Origin, decode_line
 
 EXCERPT_BYTES = 256
+LONG_LINE_BYTES = 64 * 1024
+"""The messages of longer lines do not keep their line in memory."""
 READ_TYPES = ("final_store", "workflow_result")
 """What the session reads itself, beside handing it on."""
 MAX_TYPES = 1000
@@ -117,32 +119,50 @@ class Session:
         if isinstance(rest, Oversize):
             self._quarantine_oversize(rest)
         elif rest is not None:
-            yield from self._decode([rest.data], rest.offset)
+            return self._decode([rest.data], rest.offset)
+        return iter(())
 
-    def _decode(self, lines: list[bytes], offset: int) -> Iterator[Message]:
-        """The messages in these lines; `offset` is where the first line begins. The hot path of every parent."""
-        limit = self._options.max_message_bytes
-        if lines and max(map(len, lines)) > limit:
-            for line in lines:
-                if len(line) <= limit:
-                    yield from self._decode([line], offset)
-                else:
-                    self._quarantine_oversize(Oversize(offset, len(line), line[:EXCERPT_BYTES]))
-                offset += len(line) + 1
-            return
-        decode, origin, counts = decode_line, self._origin, self._type_counts
-        measured = 0  # lines before which `offset` is; summing from the first for each bad line would be quadratic
-        for index, line in enumerate(lines):
+    def _decode(self, lines: Sequence[bytes | bytearray], offset: int) -> Iterator[Message]:
+        """The messages in these lines; `offset` is where the first line begins. The hot path of every parent.
+
+        The lines of a chunk are decoded together, by one call into C, before the first is handled: they are few enough
+        to be in memory at once. Only where one of them is no message does each get a look of its own.
+        """
+        if not lines:
+            return iter(())
+        longest = max(map(len, lines))
+        try:
+            if longest > self._options.max_message_bytes:
+                raise ValueError
+            messages = list(map(decode_line, lines))
+        except DECODE_ERRORS:
+            messages = self._decode_each(lines, offset)
+        if longest > LONG_LINE_BYTES:
+            for message in messages:
+                message.let_go_of_line()
+        self._number(messages)
+        return iter(messages)
+
+    def _decode_each(self, lines: Sequence[bytes | bytearray], offset: int) -> list[Message]:
+        """The messages among these lines; the others are put into quarantine."""
+        messages: list[Message] = []
+        for line in lines:
             try:
-                message = decode(line)
+                if len(line) > self._options.max_message_bytes:
+                    raise ValueError(self._too_long)
+                messages.append(decode_line(line))
             except DECODE_ERRORS as error:
                 if line.strip():
                     reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
-                    offset += sum(map(len, lines[measured:index])) + index - measured
-                    measured = index
-                    self._put_away(MalformedLine(offset, len(line), reason, line[:EXCERPT_BYTES], self.received))
-                continue
-            self.received = sequence = self.received + 1
+                    after = self.received + len(messages)
+                    self._put_away(MalformedLine(offset, len(line), reason, bytes(line[:EXCERPT_BYTES]), after))
+            offset += len(line) + 1
+        return messages
+
+    def _number(self, messages: list[Message]) -> None:
+        """Count them, and tell each where it comes from."""
+        origin, counts = self._origin, self._type_counts
+        for sequence, message in enumerate(messages, self.received + 1):
             message._origin = origin
             message._sequence = sequence
             kind = message.type
@@ -150,7 +170,7 @@ class Session:
                 counts[kind] += 1
             else:
                 self._take_note(message)
-            yield message
+        self.received += len(messages)
 
     def _take_note(self, message: Message) -> None:
         """A type seen for the first time, or one that the session reads itself."""
@@ -167,8 +187,11 @@ class Session:
             self._type_counts[kind] = self._type_counts.get(kind, 0) + 1
 
     def _quarantine_oversize(self, line: Oversize) -> None:
-        reason = f"longer than max_message_bytes ({self._options.max_message_bytes})"
-        self._put_away(MalformedLine(line.offset, line.length, reason, line.start, self.received))
+        self._put_away(MalformedLine(line.offset, line.length, self._too_long, line.start, self.received))
+
+    @property
+    def _too_long(self) -> str:
+        return f"longer than max_message_bytes ({self._options.max_message_bytes})"
 
     def _put_away(self, line: MalformedLine) -> None:
         self.malformed.add(line)

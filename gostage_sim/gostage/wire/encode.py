@@ -70,20 +70,38 @@ encode_value = _make_encoder()
 _decode = _make_decoder()
 
 
-def encode_frame(type: str, payload: Any, suffix: str = "}\n") -> bytes:
-    """One message as one line. MessageError says what cannot be sent.
+_MAX_STARTS = 256
+_starts: dict[str, bytes] = {}
 
-    `suffix` closes the object: an action's context goes in there, encoded once for all its messages.
-    """
+
+def encode_start(type: str) -> bytes:
+    """A line up to its payload; remembered, because most messages are of a few types. Raises as `encode_frame` does."""
     try:
-        return f'{{"type":{encode_value(type)},"payload":{encode_value(payload)}{suffix}'.encode()
+        start = _starts.get(type)
+        if start is None:
+            start = f'{{"type":{encode_value(type)},"payload":'.encode()
+            if len(_starts) < _MAX_STARTS:
+                _starts[type] = start
+        return start
     except (TypeError, ValueError, RecursionError) as error:
         raise unsendable(type, error) from error
 
 
-def encode_place(stage_id: str, action_name: str) -> str:
+def encode_frame(type: str, payload: Any, suffix: bytes = b"}\n") -> bytes:
+    """One message as one line. MessageError says what cannot be sent.
+
+    `suffix` closes the object: an action's context goes in there, encoded once for all its messages. A text is in
+    memory three times at most: as it was given, and twice on its way to the line.
+    """
+    try:
+        return encode_start(type) + encode_value(payload).encode() + suffix
+    except (TypeError, ValueError, RecursionError) as error:
+        raise unsendable(type, error) from error
+
+
+def encode_place(stage_id: str, action_name: str) -> bytes:
     """The `suffix` of all lines sent by one action."""
-    return f',"context":{encode_value({"stage_id": stage_id, "action_name": action_name})}}}\n'
+    return f',"context":{encode_value({"stage_id": stage_id, "action_name": action_name})}}}\n'.encode()
 
 
 def unsendable(type: object, error: Exception) -> MessageError:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 class Line:
     """One line without its newline, and where it began."""
 
-    data: bytes
+    data: bytes | bytearray
     offset: int
     """Of its first byte in the stream."""
 
@@ -44,14 +44,16 @@ class LineSplitter:
         """How much of an unfinished line is kept."""
         return len(self._held)
 
-    def feed(self, chunk: bytes) -> tuple[Oversize | None, list[bytes], int]:
+    def feed(self, chunk: bytes) -> tuple[Oversize | None, list[bytes | bytearray], int]:
         """`(too long line that ended or None, whole lines, offset of the first of them)`.
 
         The too long line precedes the whole ones. A line that is too long but whole inside this chunk is among the
-        lines: the chunk had to be in memory anyway, and the caller compares lengths.
+        lines: the chunk had to be in memory anyway, and the caller compares lengths. A line that came in several chunks
+        is handed over as the bytearray that gathered it: as bytes it would be in memory twice.
         """
-        lines = chunk.split(b"\n")
+        lines: list[bytes | bytearray] = [*chunk.split(b"\n")]
         tail = lines.pop()
+        end = self.offset + self._skipped + len(self._held) + len(chunk) - len(tail)
         oversize = None
         if lines and (self._skipping is not None or self._held):
             first = lines[0]
@@ -62,11 +64,11 @@ class LineSplitter:
                 del lines[0]
             else:
                 self._held += first
-                lines[0] = bytes(self._held)
+                lines[0] = self._held
                 self._held = bytearray()
         start = self.offset
         if lines:
-            self.offset += sum(map(len, lines)) + len(lines)
+            self.offset = end
         if tail:
             self._hold(tail)
         return oversize, lines, start
@@ -77,12 +79,12 @@ class LineSplitter:
             return Oversize(self.offset, self._skipped, self._skipping)
         if not self._held:
             return None
-        line = Line(bytes(self._held), self.offset)
+        line = Line(self._held, self.offset)
         self._held = bytearray()
         self.offset += len(line.data)
         return line
 
-    def _hold(self, tail: bytes) -> None:
+    def _hold(self, tail: bytes | bytearray) -> None:
         if self._skipping is not None:
             self._skipped += len(tail)
             return

@@ -82,6 +82,10 @@ class Message(msgspec.Struct, gc=False):  # JSON holds no cycles, and untracked 
             sequence=self._sequence,
         )
 
+    def let_go_of_line(self) -> None:
+        """Copy the little that is left undecoded, which is a view of the whole line and would keep it in memory."""
+        self._where = self._where.copy()
+
     def came_like(self, other: Message) -> None:
         """Take over where `other` came from: for a message put in its place."""
         self._where, self._origin, self._sequence = other._where, other._origin, other._sequence

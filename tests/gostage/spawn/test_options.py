@@ -41,6 +41,8 @@ from gostage_sim.gostage import ResourceLimits, SpawnOptions
         ({"max_depth": -1}, "SpawnOptions.max_depth must be a whole number, 0 or more; found -1"),
         ({"imports": "my.actions"}, "SpawnOptions.imports must be a tuple of module names; found 'my.actions'"),
         ({"imports": ("my,actions",)}, "SpawnOptions.imports must be a tuple of module names; found ('my,actions',)"),
+        ({"forward_stderr": "yes"}, "SpawnOptions.forward_stderr must be True, False or a callable; found 'yes'"),
+        ({"forward_stderr": 1}, "SpawnOptions.forward_stderr must be True, False or a callable; found 1"),
         ({"end_daemons": None}, "SpawnOptions.end_daemons must be True or False; found None"),
     ],
 )

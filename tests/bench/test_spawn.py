@@ -1,0 +1,104 @@
+"""The bench of children: its table and its contenders, never their speed."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import pytest
+
+from gostage_sim.bench.spawn import measures
+from gostage_sim.bench.spawn.contenders import CONTENDERS, NOT_INSTALLED, contender
+from gostage_sim.bench.spawn.measures import Group, Measure, Row
+
+
+def taken(name: str, count: int, size: int = 70) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gostage_sim.bench.spawn.contenders", name, str(count), str(size)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("name", CONTENDERS)
+def test_every_contender_runs(name: str) -> None:
+    """Each does its work with a few messages or children and prints one figure, or says which library is missing."""
+    done = taken(name, 20)
+    if done.returncode == NOT_INSTALLED:
+        assert done.stderr.startswith("No module named ")
+    else:
+        assert done.returncode == 0, done.stderr
+        assert math.isfinite(float(done.stdout))
+
+
+def test_every_contender_is_measured() -> None:
+    """No contender is left over, and no measure names one that is not there."""
+    named = {
+        name
+        for group in measures.GROUPS
+        for m in group.measures
+        for name in (m.contender, m.against)
+        if name is not None
+    }
+    assert named == set(CONTENDERS)
+    assert all(callable(contender(name)) for name in CONTENDERS)
+
+
+def test_names_are_unique() -> None:
+    """Every row of the table has a name of its own."""
+    labels = [group.label(measure) for group in measures.GROUPS for measure in group.measures]
+    assert len(labels) == len(set(labels))
+
+
+GROUP = Group("70 bytes", 1000, 70, "/s", ())
+
+
+@pytest.mark.parametrize(
+    ("measure", "rounds", "end"),
+    [
+        (Measure("send", "bare_loop", at_least=0.25), [(1, 2), (3, 4), (1, 1)], "1/s 2/s 0.75 ≥ 0.25 reached"),
+        (Measure("send", "bare_loop", at_least=0.9), [(1, 2)], "1/s 2/s 0.50 ≥ 0.9 NOT REACHED"),
+        (Measure("send", "bare_loop", at_most=2), [(4, 2)], "4/s 2/s 2.00 ≤ 2 reached"),
+        (Measure("send", "bare_loop"), [(4, 2)], "4/s 2/s 2.00 stated"),
+        (Measure("send"), [(4, 2)], "4/s - - stated"),
+        (Measure("send", "bare_loop", at_least=1), [(4, None)], "4/s - - ≥ 1 not installed"),
+    ],
+)  # fmt: skip
+def test_lines(measure: Measure, rounds: list[tuple[float, float | None]], end: str) -> None:
+    """The median of the rounds' ratios is shown with what is to be reached, and whether it is."""
+    row = Row.of(measure, [{"send": first, "bare_loop": second} for first, second in rounds])
+    assert row.line(GROUP).split() == ["70", "bytes:", "send", *end.split()]
+
+
+@pytest.mark.parametrize(
+    ("unit", "figure", "quantity"), [("/s", 0.5, 2000), ("MB/s", 0.5, 0.14), ("ms", 0.5, 500), ("KiB", 2048, 2)]
+)
+def test_units(unit: str, figure: float, quantity: float) -> None:
+    """Seconds and bytes become what the table shows."""
+    assert Group("w", 1000, 70, unit, ()).quantity(figure) == pytest.approx(quantity)
+
+
+def test_a_table() -> None:
+    """A header, a row for each measure, progress while it runs; the code says whether all bounds were kept."""
+    lines: list[str] = []
+    seen: list[str] = []
+    code = measures.main(rounds=1, only="first message", show=lines.append, progress=seen.append)
+    assert lines[0].split() == ["measure", "ours", "against", "ratio", "to", "reach"]
+    assert lines[1].startswith("first message: spawn / python -c pass ")
+    assert code == ("NOT REACHED" in lines[1])
+    assert seen == ["first message, round 1: start", "first message, round 1: bare_start", ""]
+
+
+def test_nothing_chosen() -> None:
+    """A name that no measure has is answered with those there are."""
+    lines: list[str] = []
+    assert measures.main(only="xyz", show=lines.append) == 2
+    assert lines[0].startswith(
+        "no measure has 'xyz' in its name; there are:\n  70 bytes: send\n  70 bytes: send many\n"
+    )
+    assert "500 at once: grows a child (--long)" in lines[0]
+
+
+def test_a_contender_that_fails() -> None:
+    """A contender that ends with an error ends the bench with its name and the last line of what it said."""
+    with pytest.raises(measures.BenchError) as caught:
+        measures.quantity_of(Group("w", 20, -1, "/s", ()), "nobody")
+    assert str(caught.value) == "contender nobody ended with exit code 1: KeyError: 'nobody'"
