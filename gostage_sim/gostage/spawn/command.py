@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -35,11 +36,16 @@ def start_command(argv: Sequence[str], options: SpawnOptions, depth: int) -> Pro
             pipes.tie(popen.pid)
             pidfd = os.pidfd_open(popen.pid)
             undo.callback(os.close, pidfd)
-            _set_limits(popen.pid, options.limits)
+            set_limits(popen.pid, options.limits)
         process = Process(popen.pid, pidfd, pipes, status_of_child)
         popen.returncode = 0  # the status is ours to take; Popen would wait for it, and for who has the number next
         undo.pop_all()
         return process
+
+
+def interpreter() -> list[str]:
+    """This interpreter with the options that it was started with, for a command line."""
+    return [sys.executable, *subprocess._args_from_interpreter_flags()]  # type: ignore[attr-defined]  # for this use
 
 
 def child_environment(options: SpawnOptions, depth: int) -> dict[str, str]:
@@ -52,7 +58,7 @@ def child_environment(options: SpawnOptions, depth: int) -> dict[str, str]:
     return {**inherited, **options.environment, DEPTH_VARIABLE: str(depth)}
 
 
-def _set_limits(pid: int, limits: ResourceLimits) -> None:
+def set_limits(pid: int, limits: ResourceLimits) -> None:
     """By prlimit(2) on the running child, which cannot do anything yet: its definition has not been written."""
     for kind, soft, hard in (
         (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes),
