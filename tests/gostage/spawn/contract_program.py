@@ -27,7 +27,7 @@ LAUNCHERS: dict[str, Callable[[], AbstractContextManager[launchers.Launcher]]] =
     "ForkServer": launchers.ForkServer,
 }
 """A new launcher is held to the contract by one line here."""
-OPTIONS = {"environment": {"PYTHONPATH": os.pathsep.join([str(FILE.parent), *sys.path])}}
+ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(FILE.parent), *sys.path])}
 """ChildModule finds its module along it."""
 
 
@@ -45,6 +45,7 @@ def facts(ctx: gostage.ActionContext) -> None:
         "pid": os.getpid(), "group": os.getpgid(0), "session": os.getsid(0), "environment": dict(os.environ),
         "argv": sys.argv[1:2], "is_child": gostage.is_child(), "cwd": os.getcwd(), "fds": ends,
         "signals": [signal.getsignal(signum) is not signal.SIG_DFL for signum in (2, 10, 15, 17)],
+        "initial_environment": Path("/proc/self/environ").read_text(),
         "masked": len(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
     })  # fmt: skip
 
@@ -104,17 +105,23 @@ def hold(ctx: gostage.ActionContext) -> None:
         signal.pause()
 
 
+@gostage.action("contract.spin")
+def spin(ctx: gostage.ActionContext) -> None:
+    while True:
+        pass
+
+
 def main() -> None:
     with LAUNCHERS[sys.argv[1]]() as launcher:
         runner = gostage.Runner(launcher=launcher)
-        server = [running.pid] if (running := getattr(launcher, "_server", None)) else []
 
         def show(message: gostage.Message) -> None:
             running = getattr(launcher, "_server", None)
             print(*message.payload, *([running.pid] if running else []), flush=True)
 
         runner.broker.register_handler("up", show)
-        print(server, runner.spawn(gostage.SubWorkflowDef.of("contract.hold"), options=gostage.SpawnOptions(**OPTIONS)))
+        definition = gostage.SubWorkflowDef.of("contract.hold")
+        print(runner.spawn(definition, options=gostage.SpawnOptions(environment=ENVIRONMENT)))
 
 
 if __name__ == "__main__":

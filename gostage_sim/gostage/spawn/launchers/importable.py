@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
 from typing import Any
@@ -48,7 +48,7 @@ def _folders(name: str) -> list[str] | None:
 def _is_found(name: str, file: str | None, path: tuple[str, ...]) -> bool:
     """Whether that path leads to this very module."""
     spec: ModuleSpec | None = None
-    search: Iterable[str] | None = path
+    search: Sequence[str] | None = path
     for part in _with_packages(name):
         if search is None:
             return False

@@ -19,8 +19,8 @@ class ThisProgram:
     """The running program again, with `--gostage-child` for its arguments.
 
     Works for a script, `python -m package`, a console script, a zipapp and a frozen program. Those must call
-    `gostage.child_main()` when `gostage.is_child()`. pytest and an interactive interpreter cannot be started again: their
-    children import the modules that registered the actions of the definition, and nothing else.
+    `gostage.child_main()` when `gostage.is_child()`. pytest and an interactive interpreter cannot be started again:
+    their children import the modules that registered the actions of the definition, and nothing else.
     """
 
     foreign = False
@@ -60,8 +60,8 @@ def _importing_command(launch: Launch) -> list[str]:
             program = "pytest" if _is_pytest() else "an interactive interpreter"
             raise LaunchError(
                 f"action {id!r} was registered at {entry.place} by running code, not by importing a module, and this "
-                f"program is {program}, which cannot be its own child; use Runner(launcher=launchers.ForkServer()), whose "
-                "children take closures too, or move it to the top of a module and use "
+                f"program is {program}, which cannot be its own child; use Runner(launcher=launchers.ForkServer()), "
+                "whose children take closures too, or move it to the top of a module and use "
                 "Runner(launcher=launchers.ChildModule(imports=['the.module.with.your.actions']))"
             )
         modules.append(entry.imported_by)

@@ -50,7 +50,7 @@ def _pickled(factory: object) -> bytes:
         pass  # a closure, for instance; dill's own error is the one that counts
     import io
 
-    import dill
+    import dill  # type: ignore[import-untyped]
 
     class Pickler(dill.Pickler):  # type: ignore[misc]  # dill has no types
         """Modules by name: dill itself would send all that is in a module which is not installed."""

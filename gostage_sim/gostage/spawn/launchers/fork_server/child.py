@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -55,7 +56,7 @@ class ForkedChild:
 
 def _take_descriptors() -> None:
     """0, 1 and 2 and the lifeline; everything else is closed, whoever opened it in the server."""
-    from multiprocess import forkserver
+    from multiprocess import forkserver  # type: ignore[import-untyped]
 
     stdin, stdout, stderr, lifeline, folder = forkserver.get_inherited_fds()
     for fd, standard in ((stdin, 0), (stdout, 1), (stderr, 2)):
@@ -64,10 +65,8 @@ def _take_descriptors() -> None:
     os.set_inheritable(lifeline, True)  # also for a program that this one becomes by exec
     for fd in map(int, os.listdir("/proc/self/fd")):
         if fd > 2 and fd != lifeline:
-            try:
+            with contextlib.suppress(OSError):  # the one that listed them
                 os.close(fd)
-            except OSError:
-                pass  # the one that listed them
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  # multiprocess gave the server another one, closed by now
     ends = select.poll()
     ends.register(lifeline, 0)

@@ -92,6 +92,7 @@ class Server:
                 os.close(child_status)
                 raise
             undo.callback(os.close, data_fd)
+            os.set_blocking(child_status, False)  # a child that fills its server's pipe must not stop the server
             try:
                 self._ask(client, [child_data, child_status, *fds], deadline)
             finally:
@@ -111,7 +112,7 @@ class Server:
             return Forked(pid, pidfd, status_fd, data_fd)
 
     def _ask(self, client: socket.socket, fds: list[int], deadline: float) -> None:
-        from multiprocess.reduction import sendfds
+        from multiprocess.reduction import sendfds  # type: ignore[import-untyped]
 
         # Its third and fourth are multiprocess's own alive pipe and resource tracker; our children have neither, but
         # something must be there.
@@ -157,6 +158,7 @@ class Server:
 
 
 _PROGRAM = """\
+import sys
 sys.path[:] = {path!r}
 from gostage_sim.gostage.spawn.launchers.fork_server.serving import serve
 serve(*{arguments!r})
@@ -183,8 +185,8 @@ def _pipe(theirs: ExitStack, ours: ExitStack) -> tuple[int, int]:
 def _listen() -> tuple[socket.socket, int]:
     """A listening socket, and a descriptor of its address: `connect` takes that by its name in /proc.
 
-    Whoever can connect makes the server run code, so nobody else must find it. The socket's file is in a private folder,
-    gone again before this returns; an abstract address would be open to every user of the machine.
+    Whoever can connect makes the server run code, so nobody else must find it. The socket's file is in a private
+    folder, gone again before this returns; an abstract address would be open to every user of the machine.
     """
     with tempfile.TemporaryDirectory(prefix="gostage-") as folder, ExitStack() as undo:
         folder_fd = os.open(folder, os.O_PATH)

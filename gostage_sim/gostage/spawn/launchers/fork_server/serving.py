@@ -37,7 +37,7 @@ def serve(listener_fd: int, alive_fd: int, failure_fd: int, path: Sequence[str],
             text = f"{type(error).__name__}: {error}"
             os.write(failure_fd, f"module {module!r} of preload cannot be imported: {text}".encode()[:4096])
             raise
-    from multiprocess import forkserver
+    from multiprocess import forkserver  # type: ignore[import-untyped]
 
     sys.stdout.flush()
     gc.collect()

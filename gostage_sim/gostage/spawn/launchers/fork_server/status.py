@@ -11,7 +11,7 @@ from gostage_sim.gostage.spawn.process import is_readable, is_reaped, signal_nam
 from gostage_sim.gostage.spawn.session import ExitStatus
 
 NUMBER = struct.Struct("q")
-"""What comes over the pipe: the pid of the child, and once it is gone its exit code, or the signal's number negative."""
+"""What comes over the pipe: the child's pid, and once it is gone its exit code, or its signal's number negative."""
 PASS_ON_S = 2.0
 """How long the server may take to pass a status on; it does nothing else that takes time."""
 REPARENT_S = 0.5
