@@ -232,9 +232,14 @@ def _status_of_reaped(pidfd: int) -> ExitStatus:
         fcntl.ioctl(pidfd, _PIDFD_GET_INFO, info)
         mask, status = struct.unpack("Q52xi", info)
         if mask & _PIDFD_INFO_EXIT:
-            code = os.waitstatus_to_exitcode(status)
-            return ExitStatus(code, None) if code >= 0 else ExitStatus(None, signal_name(-code))
+            return exit_status(status)
     return ExitStatus(None, None)
+
+
+def exit_status(status: int) -> ExitStatus:
+    """From the number that wait(2) gives."""
+    code = os.waitstatus_to_exitcode(status)
+    return ExitStatus(code, None) if code >= 0 else ExitStatus(None, signal_name(-code))
 
 
 def signal_name(number: int) -> str:

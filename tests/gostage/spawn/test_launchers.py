@@ -109,10 +109,10 @@ def test_frozen_program(tmp_path: Path) -> None:
 def test_actions_of_no_program_at_all(tmp_path: Path, options: list[str], place: str) -> None:
     """An action that was typed in or piped in cannot be imported by a child; the error says what to use."""
     assert run([sys.executable, *options], tmp_path, PROGRAM) == (
-        f"start_failed action 'act' was registered at {place} by running code, not by importing a module, and this program "
-        "is an interactive interpreter, which cannot be its own child; use Runner(launcher=launchers.ForkServer()), whose "
-        "children take closures too, or move it to the top of a module and use "
-        "Runner(launcher=launchers.ChildModule(imports=['the.module.with.your.actions']))\n"
+        f"start_failed action 'act' was registered at {place} by running code, not by importing a module, and this "
+        "program is an interactive interpreter, which cannot be its own child; use "
+        "Runner(launcher=launchers.ForkServer()), whose children take closures too, or move it to the top of a module "
+        "and use Runner(launcher=launchers.ChildModule(imports=['the.module.with.your.actions']))\n"
     )
 
 
@@ -145,13 +145,14 @@ def test_closure():
     make("late")
     error = spawn("late").error
     assert error.message == (
-        f"action 'late' was registered at {make.__code__.co_filename}:6 by running code, not by importing a module, and "
-        "this program is pytest, which cannot be its own child; use Runner(launcher=launchers.ForkServer()), whose "
+        f"action 'late' was registered at {make.__code__.co_filename}:6 by running code, not by importing a module, "
+        "and this program is pytest, which cannot be its own child; use Runner(launcher=launchers.ForkServer()), whose "
         "children take closures too, or move it to the top of a module and use "
         "Runner(launcher=launchers.ChildModule(imports=['the.module.with.your.actions']))"
     )
 def test_unknown():
-    assert spawn("at.the.topp").error.message.startswith("unknown action 'at.the.topp'; registered in this process: else")
+    error = spawn("at.the.topp").error
+    assert error.message.startswith("unknown action 'at.the.topp'; registered in this process: elsewhere")
 """
 ACTIONS_MODULE = """
 from gostage_sim import gostage

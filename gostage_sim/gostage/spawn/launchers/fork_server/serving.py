@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from multiprocess import forkserver  # type: ignore[import-untyped]
+
 ALWAYS = (
     "dill",
     "random",
@@ -37,8 +39,6 @@ def serve(listener_fd: int, alive_fd: int, failure_fd: int, path: Sequence[str],
             text = f"{type(error).__name__}: {error}"
             os.write(failure_fd, f"module {module!r} of preload cannot be imported: {text}".encode()[:4096])
             raise
-    from multiprocess import forkserver  # type: ignore[import-untyped]
-
     sys.stdout.flush()
     gc.collect()
     gc.freeze()  # or each child's first collection would copy every page that holds an object
