@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gostage_sim.gostage.child.main import child_main as child_main
 
 CHILD_FLAG = "--gostage-child"
+IMPORTS_VARIABLE = "GOSTAGE_IMPORTS"
+"""Names of modules, divided by commas, that a child imports before it rebuilds its workflow."""
 
 
 def is_child() -> bool:

@@ -18,18 +18,33 @@ MAX_TEXT = 64 * 1024
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """`{"type", "message", "traceback"}` of an exception, whatever its own code does."""
-    import traceback
-
+    """`{"type", "message", "traceback"}` of an exception, whatever its own code does; `errno` if it has one."""
     try:
+        import traceback
+
         lines = traceback.format_exception(error)
+    except OSError:  # no descriptor left to import it with: the error may be just that
+        lines = _places(error)
     except BaseException as failure:  # a hostile __cause__, __notes__ or __traceback__
         lines = [f"<no traceback: formatting it raised {type(failure).__name__}>"]
-    return {
+    facts: dict[str, Any] = {
         "type": sendable(type(error).__name__),
         "message": sendable(safe_str(error)),
         "traceback": sendable("".join(lines)),
     }
+    if isinstance(error, OSError) and type(error.errno) is int:
+        facts["errno"] = error.errno
+    return facts
+
+
+def _places(error: BaseException) -> list[str]:
+    """A traceback without its source lines; needs neither module nor file."""
+    lines, link = [], error.__traceback__
+    while link is not None:
+        code = link.tb_frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {link.tb_lineno}, in {code.co_name}\n')
+        link = link.tb_next
+    return [*lines, f"{type(error).__name__}: {safe_str(error)}\n"]
 
 
 def sendable(text: str) -> str:

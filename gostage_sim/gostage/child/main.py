@@ -7,8 +7,16 @@ import sys
 import time
 
 from gostage_sim.gostage.broker import Broker
+from gostage_sim.gostage.child import IMPORTS_VARIABLE
 from gostage_sim.gostage.child.channel import JsonChannel, guard_stdout, point_at_nothing
-from gostage_sim.gostage.errors import ActionError, ChannelClosedError, ExportError, GostageError
+from gostage_sim.gostage.errors import (
+    ActionError,
+    ChannelClosedError,
+    DefinitionError,
+    ExportError,
+    GostageError,
+    safe_str,
+)
 from gostage_sim.gostage.runner import Runner
 from gostage_sim.gostage.wire.encode import decode_document
 from gostage_sim.gostage.workflow import Workflow
@@ -73,6 +81,7 @@ def _run(channel: JsonChannel, runner: Runner) -> int:
     try:
         document = decode_document(_read_definition())
         workflow_id = str(document.get("id") or "")
+        _import_extras()
         workflow = Workflow.from_def(document)
         try:
             runner.execute(workflow)
@@ -116,6 +125,19 @@ def _run(channel: JsonChannel, runner: Runner) -> int:
     if panicked:
         return EXIT_PANICKED
     return 0 if result["success"] else EXIT_FAILED
+
+
+def _import_extras() -> None:
+    """What `SpawnOptions.imports` of the parent names; not for the children of this child."""
+    for name in os.environ.pop(IMPORTS_VARIABLE, "").split(","):
+        if name:
+            try:
+                __import__(name)
+            except Exception as error:
+                raise DefinitionError(
+                    f"module {name!r} of SpawnOptions.imports cannot be imported in the child: "
+                    f"{type(error).__name__}: {safe_str(error)}"
+                ) from error
 
 
 def _join_threads() -> None:

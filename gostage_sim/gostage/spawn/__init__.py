@@ -5,6 +5,10 @@
 * `handle`     a started child: wait for it, cancel it, kill it
 * `process`    a child process with its pipes, pidfd and lifeline, acquired and released as one
 * `command`    a command started as such a process
+* `confinement`, `confine`   limits, user and the rest, in force before the command begins
+* `cgroup`, `descendants`     nobody gets away: a control group of a child's own, a mark in its environment
+* `limits`     which limit ended a child
+* `depth`      how deep this process is below the first program
 * `launchers`  which command, or which server, starts a child
 * `options`, `result`   what a caller gives and gets
 """

@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import resource
 import subprocess
 import sys
+import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from gostage_sim.gostage.spawn.options import ResourceLimits, SpawnOptions
-from gostage_sim.gostage.spawn.process import DEPTH_VARIABLE, Pipes, Process, status_of_child
+from gostage_sim.gostage.child import IMPORTS_VARIABLE
+from gostage_sim.gostage.spawn.cgroup import Group, delegated_group
+from gostage_sim.gostage.spawn.confinement import confined, login_environment, refusal, settings_of
+from gostage_sim.gostage.spawn.descendants import FAMILY_VARIABLE
+from gostage_sim.gostage.spawn.options import SpawnOptions
+from gostage_sim.gostage.spawn.process import DEPTH_VARIABLE, Pipes, Process, open_pipe, status_of_child
 
 
 def start_command(argv: Sequence[str], options: SpawnOptions, depth: int) -> Process:
-    """Start `argv`. OSError when that is not possible; then nothing is left of it."""
+    """Start `argv`. OSError or ValueError when that is not possible; then nothing is left of it."""
+    environment = child_environment(options, depth)
+    family = mark_family(environment, options)
     with Pipes() as pipes, ExitStack() as undo:
-        # subprocess forks by vfork and runs no Python between fork and exec: safe also where this program has threads.
-        popen = subprocess.Popen(
-            argv,
-            stdin=pipes.child_stdin,
-            stdout=pipes.child_stdout,
-            stderr=pipes.child_stderr,
-            pass_fds=(pipes.child_lifeline,),
-            start_new_session=True,
-            cwd=options.cwd,
-            env=child_environment(options, depth),
-        )
-        undo.callback(popen.wait)
-        undo.callback(popen.kill)
+        group = group_for(options)
+        if group is not None:
+            undo.callback(group.remove)
+        settings = settings_of(options, None if group is None else str(group.folder))
+        if settings:
+            popen = _open_confined(argv, settings, options, environment, pipes, undo)
+        else:
+            popen = _open(argv, argv[0], options, environment, pipes, undo)
         pidfd = None
         # Gone and reaped already is no error: it ran all the same, and what it wrote is in the pipes.
         with contextlib.suppress(ProcessLookupError):
             pipes.tie(popen.pid)
             pidfd = os.pidfd_open(popen.pid)
             undo.callback(os.close, pidfd)
-            set_limits(popen.pid, options.limits)
-        process = Process(popen.pid, pidfd, pipes, status_of_child)
+        process = Process(popen.pid, pidfd, pipes, status_of_child, family=family, group=group)
         popen.returncode = 0  # the status is ours to take; Popen would wait for it, and for who has the number next
         undo.pop_all()
         return process
@@ -55,17 +56,87 @@ def child_environment(options: SpawnOptions, depth: int) -> dict[str, str]:
     inherited = {
         name: value for name, value in os.environ.items() if name in exact or (prefixes and name.startswith(prefixes))
     }
-    return {**inherited, **options.environment, DEPTH_VARIABLE: str(depth)}
+    inherited.pop(IMPORTS_VARIABLE, None)  # was meant for this program
+    if FAMILY_VARIABLE in os.environ:  # whatever is inherited: our own parent must find our children
+        inherited[FAMILY_VARIABLE] = os.environ[FAMILY_VARIABLE]
+    if options.imports:
+        inherited[IMPORTS_VARIABLE] = ",".join(options.imports)
+    return {**inherited, **login_environment(options), **options.environment, DEPTH_VARIABLE: str(depth)}
 
 
-def set_limits(pid: int, limits: ResourceLimits) -> None:
-    """By prlimit(2) on the running child, which cannot do anything yet: its definition has not been written."""
-    for kind, soft, hard in (
-        (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes),
-        # Hard above soft: with both equal the kernel sends SIGKILL at once, and nobody sees which limit it was.
-        (resource.RLIMIT_CPU, limits.cpu_s, None if limits.cpu_s is None else limits.cpu_s + 1),
-        (resource.RLIMIT_NOFILE, limits.open_files, limits.open_files),
-        (resource.RLIMIT_FSIZE, limits.file_size_bytes, limits.file_size_bytes),
-    ):
-        if soft is not None and hard is not None:
-            resource.prlimit(pid, kind, (soft, hard))
+def mark_family(environment: dict[str, str], options: SpawnOptions) -> str | None:
+    """Put a mark for the child's descendants into its environment where they shall be found by it."""
+    if not options.end_daemons:
+        return None
+    family = uuid.uuid4().hex
+    environment[FAMILY_VARIABLE] = f"{environment.get(FAMILY_VARIABLE, '')}:{family}".lstrip(":")
+    return family
+
+
+def group_for(options: SpawnOptions) -> Group | None:
+    """A control group for the child where it is of use and there is a place for it."""
+    memory_bytes = options.limits.memory_bytes
+    if memory_bytes is None and not options.end_daemons:
+        return None
+    above = delegated_group(memory=memory_bytes is not None)
+    if above is not None:
+        with contextlib.suppress(OSError):  # its manager was faster; the child goes without, as on most machines
+            return Group.make(above, memory_bytes)
+    return None
+
+
+def _open(
+    argv: Sequence[str],
+    command: str,
+    options: SpawnOptions,
+    environment: dict[str, str],
+    pipes: Pipes,
+    undo: ExitStack,
+    *fds: int,
+) -> subprocess.Popen[bytes]:
+    """The process of `argv`, which `undo` ends; errors name the `command` that was asked for.
+
+    subprocess forks by vfork and runs no Python between fork and exec: safe also where this program has threads.
+    """
+    cwd = None if options.cwd is None else os.fspath(options.cwd)
+    try:
+        popen = subprocess.Popen(
+            argv,
+            stdin=pipes.child_stdin,
+            stdout=pipes.child_stdout,
+            stderr=pipes.child_stderr,
+            pass_fds=(pipes.child_lifeline, *fds),
+            start_new_session=True,
+            cwd=cwd,
+            env=environment,
+        )
+    except OSError as error:
+        if cwd is not None and error.filename == cwd:
+            raise OSError(error.errno, f"SpawnOptions.cwd: {error.strerror}", cwd) from None
+        if error.errno == errno.E2BIG:  # what is too much is the command's, also where an interpreter takes it first
+            error.filename = command
+        raise
+    undo.callback(popen.wait)
+    undo.callback(popen.kill)
+    return popen
+
+
+def _open_confined(
+    argv: Sequence[str],
+    settings: dict[str, str],
+    options: SpawnOptions,
+    environment: dict[str, str],
+    pipes: Pipes,
+    undo: ExitStack,
+) -> subprocess.Popen[bytes]:
+    """As `_open`, the settings in force before `argv` begins; an error names the option that was refused."""
+    ours, theirs = open_pipe()
+    with open(ours, "rb", buffering=0) as report:
+        try:
+            popen = _open(confined(argv, settings, theirs), argv[0], options, environment, pipes, undo, theirs)
+        finally:
+            os.close(theirs)
+        refused = report.read()  # ends when `argv` begins, as Popen's own wait for it does
+    if refused:
+        raise refusal(refused, argv[0])
+    return popen

@@ -92,6 +92,7 @@ class Driver:
         """The session is finished: end the group, take what is left in the pipes, release everything."""
         process = self.process
         process.signal_group(signal.SIGKILL)
+        process.end_descendants()
         self._drain_stdout()
         self._drain_stderr()
         self.session.reaped(process.reap())
@@ -108,7 +109,7 @@ class Driver:
         self._epoll.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_lock"):
+        if hasattr(self, "_epoll"):
             self.close()
 
     def _obey(self, orders: Iterable[Order]) -> None:

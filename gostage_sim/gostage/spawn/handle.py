@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -17,10 +16,10 @@ import msgspec
 from gostage_sim.gostage.broker import Broker
 from gostage_sim.gostage.definition import SubWorkflowDef
 from gostage_sim.gostage.delivery import Delivery
+from gostage_sim.gostage.spawn.depth import own_depth
 from gostage_sim.gostage.spawn.driver import Driver
 from gostage_sim.gostage.spawn.launchers import Launch, Launcher, LaunchError, ThisProgram
 from gostage_sim.gostage.spawn.options import SpawnOptions
-from gostage_sim.gostage.spawn.process import DEPTH_VARIABLE
 from gostage_sim.gostage.spawn.result import ChildError, Outcome, SpawnResult
 from gostage_sim.gostage.spawn.session import Session
 from gostage_sim.gostage.storing.encoding import export_values
@@ -112,7 +111,7 @@ class ChildHandle:
     # --- start ------------------------------------------------------------------------------------------------------
 
     def _open(self, document: bytes, launcher: Launcher) -> None:
-        depth = _own_depth()
+        depth = own_depth()
         if depth >= self._options.max_depth:
             raise LaunchError(
                 f"spawn depth {self._options.max_depth} is reached: this process is itself a child of children. "
@@ -184,6 +183,7 @@ class ChildHandle:
             stderr_tail=driver.stderr_tail.decode("utf-8", "backslashreplace"),
             first_message_s=None if driver.first_message is None else driver.first_message - self._started,
             total_s=time.monotonic() - self._started,
+            usage=status.usage,
         )
 
 
@@ -195,11 +195,3 @@ def _check_arguments(definition: object, initial_store: object, options: object)
         raise TypeError(f"initial_store is a mapping of keys to values; found {type(initial_store).__name__}")
     if options is not None and not isinstance(options, SpawnOptions):
         raise TypeError(f"options is a SpawnOptions; found {type(options).__name__}")
-
-
-def _own_depth() -> int:
-    """How deep this process is itself; what is no number was not written by a runner."""
-    try:
-        return int(os.environ.get(DEPTH_VARIABLE, "0"))
-    except ValueError:
-        return 0

@@ -17,15 +17,38 @@ import signal
 import struct
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from threading import RLock
 from types import TracebackType
 from typing import Self
 
+from gostage_sim.gostage.spawn.cgroup import Group
+from gostage_sim.gostage.spawn.descendants import end_family
+from gostage_sim.gostage.spawn.result import ResourceUsage
 from gostage_sim.gostage.spawn.session import ExitStatus
 
 DEPTH_VARIABLE = "GOSTAGE_SPAWN_DEPTH"
 PIPE_BYTES = 256 * 1024
 """Room in the pipe from the child: fewer switches between the two than with the default of 64 KiB."""
+
+
+def open_pipe() -> tuple[int, int]:
+    """A pipe, neither end of which is 0, 1 or 2; both are closed on exec.
+
+    In a program that has closed those, what the C library or a careless dup2 writes would go into the child's pipes,
+    and the child's own 0, 1 and 2 would be made out of each other.
+    """
+    ends = list(os.pipe())
+    try:
+        for index, end in enumerate(ends):
+            if end <= 2:
+                ends[index] = fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3)
+                os.close(end)
+    except OSError:
+        for end in ends:
+            os.close(end)
+        raise
+    return ends[0], ends[1]
 
 
 class Pipes:
@@ -63,7 +86,7 @@ class Pipes:
         self._close(self._open if kind is not None else self._open - self.parents_ends())
 
     def _pipe(self) -> tuple[int, int]:
-        self._open.update(ends := os.pipe())
+        self._open.update(ends := open_pipe())
         return ends
 
     def _close(self, fds: set[int]) -> None:
@@ -101,7 +124,8 @@ class Process:
     `pidfd` is None for a child that was gone and reaped before it could be had: this program ignores SIGCHLD, or waits
     for every child. What such a child wrote is in the pipes, and an event that has happened stands in for its pidfd.
     `take_status(pidfd)` takes the exit status from whoever has it, once the child is gone; `also` are descriptors that
-    it needs for that.
+    it needs for that. `family` is the mark of its descendants, see `descendants`; `group` the control group that it is
+    in.
     """
 
     def __init__(
@@ -110,11 +134,15 @@ class Process:
         pidfd: int | None,
         pipes: Pipes,
         take_status: Callable[[int], ExitStatus],
+        *,
         also: Iterable[int] = (),
+        family: str | None = None,
+        group: Group | None = None,
     ) -> None:
         self.pid = pid
         self.stdin, self.stdout, self.stderr = pipes.stdin, pipes.stdout, pipes.stderr
         self._take_status = take_status
+        self._family, self._group = family, group
         self._lock = RLock()  # signals come from other threads too, and must not meet the number's next owner
         self._reaped = ExitStatus(None, None) if pidfd is None else None
         self.pidfd = os.eventfd(1, os.EFD_CLOEXEC) if pidfd is None else pidfd
@@ -135,6 +163,11 @@ class Process:
             if self._reaped is None:
                 _signal_group(self.pidfd, self.pid, signum)
 
+    def end_descendants(self) -> None:
+        """SIGKILL to who left the process group and bears the child's mark; a control group ends the rest with it."""
+        if self._family is not None:
+            end_family(self._family)
+
     def has_exited(self) -> bool:
         """Whether it is gone; its status may still have to be taken."""
         return is_readable(self.pidfd, 0)
@@ -146,8 +179,15 @@ class Process:
         """
         with self._lock:
             if self._reaped is None:
-                self._reaped = self._take_status(self.pidfd)
+                self._reaped = self._with_memory(self._take_status(self.pidfd))
             return self._reaped
+
+    def _with_memory(self, status: ExitStatus) -> ExitStatus:
+        """With what the control group has counted."""
+        if self._group is None or status.usage is None:
+            return status
+        usage = replace(status.usage, peak_memory_bytes=self._group.peak_bytes(), oom_kills=self._group.oom_kills())
+        return replace(status, usage=usage)
 
     def close_fd(self, fd: int) -> None:
         """Close one of the descriptors before the others; nothing when it is closed already."""
@@ -159,6 +199,9 @@ class Process:
         """Return every descriptor. The lifeline goes too: whoever is left in the group is killed."""
         for fd in list(self._open):
             self.close_fd(fd)
+        group, self._group = self._group, None
+        if group is not None:
+            group.remove()
 
     def __del__(self) -> None:
         """End a child that nobody waits for: forgotten, or its owner was interrupted before it could keep it."""
@@ -166,6 +209,7 @@ class Process:
             warnings.warn(f"child {self.pid} was never waited for and is ended", ResourceWarning, 2, source=self)
             self.signal_group(signal.SIGKILL)
             is_readable(self.pidfd, 1)
+            self.end_descendants()
             self.reap()
         if getattr(self, "_open", None):
             self.close()
@@ -209,16 +253,22 @@ def _poll(fd: int, events: int, timeout_s: float) -> int:
 
 
 def status_of_child(pidfd: int) -> ExitStatus:
-    """Take the exit status of a child of this process."""
+    """Take the exit status of a child of this process, and what it used."""
     try:
-        status = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
+        seen = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if seen is None:
+            return ExitStatus(None, None)
+        # Only wait4 tells what it used, and it takes a number. That is the child's own as long as the zombie is ours.
+        _, status, used = os.wait4(seen.si_pid, os.WNOHANG)
     except ChildProcessError:  # SIGCHLD is ignored in this program, or it waits for every child
         return _status_of_reaped(pidfd)
-    if status is None:
-        return ExitStatus(None, None)
-    if status.si_code == os.CLD_EXITED:
-        return ExitStatus(status.si_status, None)
-    return ExitStatus(None, signal_name(status.si_status))
+    return exit_status(status, ResourceUsage(used.ru_utime, used.ru_stime, used.ru_maxrss * 1024))
+
+
+def exit_status(status: int, usage: ResourceUsage | None = None) -> ExitStatus:
+    """From the number that wait(2) gives."""
+    code = os.waitstatus_to_exitcode(status)
+    return ExitStatus(code, None, usage) if code >= 0 else ExitStatus(None, signal_name(-code), usage)
 
 
 _PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(PIDFS_IOCTL_MAGIC, 11, 64 bytes); include/uapi/linux/pidfd.h
@@ -234,12 +284,6 @@ def _status_of_reaped(pidfd: int) -> ExitStatus:
         if mask & _PIDFD_INFO_EXIT:
             return exit_status(status)
     return ExitStatus(None, None)
-
-
-def exit_status(status: int) -> ExitStatus:
-    """From the number that wait(2) gives."""
-    code = os.waitstatus_to_exitcode(status)
-    return ExitStatus(code, None) if code >= 0 else ExitStatus(None, signal_name(-code))
 
 
 def signal_name(number: int) -> str:

@@ -108,6 +108,31 @@ class HandlerError:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceUsage:
+    """What the kernel counted for a child and those of its descendants that it waited for."""
+
+    user_s: float
+    """CPU seconds in the program itself."""
+    system_s: float
+    """CPU seconds in the kernel on its behalf."""
+    max_rss_bytes: int
+    """Most memory that one process had resident. Linux counts from the fork: never less than what this program had then
+    (getrusage(2))."""
+    peak_memory_bytes: int | None = None
+    """Most memory of all its processes together; None without a memory cgroup."""
+    oom_kills: int = 0
+    """How many of its processes the kernel killed for the limit of its memory cgroup."""
+
+    @property
+    def cpu_s(self) -> float:
+        return self.user_s + self.system_s
+
+    def describe(self) -> str:
+        memory = self.max_rss_bytes if self.peak_memory_bytes is None else self.peak_memory_bytes
+        return f"{self.cpu_s:.2f} s of CPU and at most {memory} bytes of memory"
+
+
+@dataclass(frozen=True, slots=True)
 class SpawnResult:
     """The whole story of one child."""
 
@@ -132,6 +157,8 @@ class SpawnResult:
     first_message_s: float | None = None
     """From the start to the first message."""
     total_s: float = 0.0
+    usage: ResourceUsage | None = None
+    """None for a child that never started, that a fork server started, or whose exit status somebody else took."""
 
     @property
     def store(self) -> Store:

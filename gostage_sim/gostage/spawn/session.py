@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
 
+from gostage_sim.gostage.spawn.limits import hit_by_error, hit_by_signal
 from gostage_sim.gostage.spawn.options import SpawnOptions
-from gostage_sim.gostage.spawn.result import ChildError, Malformed, MalformedLine, Outcome
+from gostage_sim.gostage.spawn.result import ChildError, Malformed, MalformedLine, Outcome, ResourceUsage
 from gostage_sim.gostage.wire.framing import LineSplitter, Oversize
 from gostage_sim.gostage.wire.messages import DECODE_ERRORS, Message, Origin, decode_line
 
@@ -63,6 +64,7 @@ class ExitStatus:
 
     exit_code: int | None
     signal: str | None
+    usage: ResourceUsage | None = None
 
 
 class Session:
@@ -229,10 +231,8 @@ class Session:
         if self._ending is not None:
             return Outcome(self._ending), error or self._own_error()
         if status.signal is not None:
-            limit = {"SIGXCPU": "cpu_s", "SIGXFSZ": "file_size_bytes"}.get(status.signal)
-            if limit is not None and getattr(self._options.limits, limit) is not None:
-                return Outcome.LIMIT_EXCEEDED, ChildError("LimitExceeded", f"limit {limit} was hit: {status.signal}")
-            return Outcome.SIGNALED, error
+            hit = hit_by_signal(self._options.limits, status.signal, status.usage)
+            return (Outcome.SIGNALED, error) if hit is None else (Outcome.LIMIT_EXCEEDED, _limit_error(hit))
         if self._result is None:
             clean = self._foreign and status.exit_code == 0
             return (Outcome.COMPLETED if clean else Outcome.EXITED), error
@@ -242,11 +242,13 @@ class Session:
         if status.exit_code == 0 and not self._foreign:
             return Outcome.EXITED, error  # ours never leave with 0 after a failure; something else ended this one
         facts = self._result.get("error")
-        if isinstance(facts, dict) and facts.get("panicked") is True:
-            return Outcome.PANICKED, error
-        if error is not None and error.type == "MemoryError" and self._options.limits.memory_bytes is not None:
-            return Outcome.LIMIT_EXCEEDED, ChildError("LimitExceeded", "limit memory_bytes was hit: MemoryError")
-        return Outcome.FAILED, error
+        facts = facts if isinstance(facts, dict) else {}
+        if error is not None:
+            code = facts.get("errno")
+            hit = hit_by_error(self._options.limits, error.type, error.message, code, status.usage)
+            if hit is not None:
+                return Outcome.LIMIT_EXCEEDED, _limit_error(hit, error.traceback)
+        return (Outcome.PANICKED if facts.get("panicked") is True else Outcome.FAILED), error
 
     def _own_error(self) -> ChildError | None:
         if self._ending is _Ending.TIMED_OUT:
@@ -264,6 +266,10 @@ class Session:
         facts = facts if isinstance(facts, dict) else {}
         message = facts.get("message", self._result.get("error_message", ""))
         return ChildError(_text(facts.get("type", "error")), _text(message), _text(facts.get("traceback", "")))
+
+
+def _limit_error(hit: str, traceback: str = "") -> ChildError:
+    return ChildError("LimitExceeded", hit, traceback)
 
 
 def _text(value: Any) -> str:

@@ -105,6 +105,20 @@ def hold(ctx: gostage.ActionContext) -> None:
         signal.pause()
 
 
+@gostage.action("contract.confined")
+def confined(ctx: gostage.ActionContext) -> None:
+    status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    ctx.store.put("confined", [status["Uid"].split()[0], status["Umask"], status["NoNewPrivs"], os.nice(0)])
+    ctx.store.put("imported", "wave" in sys.modules)
+
+
+@gostage.action("contract.daemon")
+def daemon(ctx: gostage.ActionContext) -> None:
+    left = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    ctx.send("up", [left.pid])
+    left.returncode = 0  # nobody waits for it
+
+
 @gostage.action("contract.spin")
 def spin(ctx: gostage.ActionContext) -> None:
     while True:

@@ -204,6 +204,48 @@ def test_limits(runner: gostage.Runner) -> None:
     assert result.outcome == "limit_exceeded"
 
 
+def test_options(runner: gostage.Runner) -> None:
+    """Umask, niceness, privileges and imports are those of the options before the first action begins."""
+    result = runner.spawn(
+        of("confined"), options=options(umask=0o027, niceness=3, no_new_privs=True, imports=("wave",)), check=True
+    )
+    assert result.final_store["confined"] == [str(os.getuid()), "0027", "1", 3]
+    assert result.final_store["imported"] is True
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to become somebody else")
+def test_user(runner: gostage.Runner) -> None:
+    """A child runs as whom the options say; a number that is nobody's needs a group, and else there is no start."""
+    runner.spawn(of("send"), options=options(), check=True)  # its modules are cached for who may not write
+    result = runner.spawn(of("confined"), options=options(user=65534, group=65534))
+    if result.outcome == "completed":  # where that user may read this interpreter
+        assert result.final_store["confined"][0] == "65534"
+    result = runner.spawn(of("confined"), options=options(user=54321))
+    assert result.error is not None
+    assert (result.outcome, result.error.message) == (
+        "start_failed",
+        "SpawnOptions.user: 54321 is not in this system's password database, which would give its group; set "
+        "SpawnOptions.group as well",
+    )
+
+
+def test_what_the_system_refuses(runner: gostage.Runner) -> None:
+    """An option that cannot be honoured is no start, and the error names it."""
+    limits = gostage.ResourceLimits(open_files=2**62)
+    result = runner.spawn(of("send"), options=options(limits=limits))
+    assert result.outcome == "start_failed"
+    assert result.error is not None
+    assert result.error.message == "[Errno 1] ResourceLimits.open_files: Operation not permitted"
+
+
+def test_daemons(runner: gostage.Runner) -> None:
+    """A descendant that left the group is ended with the child where the options say so."""
+    pids: list[int] = []
+    runner.broker.register_handler("up", lambda message: pids.extend(message.payload))
+    assert runner.spawn(of("daemon"), options=options(end_daemons=True)).outcome == "completed"
+    assert are_gone(pids) == [True]
+
+
 def test_nothing_left(runner: gostage.Runner) -> None:
     """Twenty children later there are no more descriptors, threads and zombies than after one."""
     runner.spawn(of("send"), options=options(), check=True)

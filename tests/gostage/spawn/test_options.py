@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -22,7 +23,25 @@ from gostage_sim.gostage import ResourceLimits, SpawnOptions
         ({"malformed": "ignore"}, "SpawnOptions.malformed must be 'quarantine' or 'fail'; found 'ignore'"),
         ({"limits": {}}, "SpawnOptions.limits must be a ResourceLimits; found {}"),
         ({"inherit": "PATH"}, "SpawnOptions.inherit must be a tuple of names; found 'PATH'"),
+        ({"inherit": (1,)}, "SpawnOptions.inherit must be a tuple of names; found (1,)"),
         ({"environment": {"K": 1}}, "SpawnOptions.environment must map str to str; found ('K', 1)"),
+        ({"environment": ["K"]}, "SpawnOptions.environment must map str to str; found ['K']"),
+        (
+            {"environment": {"K=": "1"}},
+            "SpawnOptions.environment must have names without '=' and no null character; found ('K=', '1')",
+        ),
+        ({"cwd": 3}, "SpawnOptions.cwd must be a path; found 3"),
+        ({"cwd": "a\0b"}, "SpawnOptions.cwd must be a path; found 'a\\x00b'"),
+        ({"user": -1}, "SpawnOptions.user must be a name or a number from 0; found -1"),
+        ({"user": ""}, "SpawnOptions.user must be a name or a number from 0; found ''"),
+        ({"group": True}, "SpawnOptions.group must be a name or a number from 0; found True"),
+        ({"umask": 0o1000}, "SpawnOptions.umask must be a whole number from 0 to 0o777; found 512"),
+        ({"no_new_privs": 1}, "SpawnOptions.no_new_privs must be True or False; found 1"),
+        ({"niceness": 20}, "SpawnOptions.niceness must be a whole number from -20 to 19; found 20"),
+        ({"max_depth": -1}, "SpawnOptions.max_depth must be a whole number, 0 or more; found -1"),
+        ({"imports": "my.actions"}, "SpawnOptions.imports must be a tuple of module names; found 'my.actions'"),
+        ({"imports": ("my,actions",)}, "SpawnOptions.imports must be a tuple of module names; found ('my,actions',)"),
+        ({"end_daemons": None}, "SpawnOptions.end_daemons must be True or False; found None"),
     ],
 )
 def test_wrong_options(arguments: dict[str, Any], text: str) -> None:
@@ -32,8 +51,10 @@ def test_wrong_options(arguments: dict[str, Any], text: str) -> None:
     assert str(caught.value) == text
 
 
-@pytest.mark.parametrize("value", [-1, 1.5, "1"])
-def test_wrong_limits(value: Any) -> None:
+@pytest.mark.parametrize("name", ["memory_bytes", "cpu_s", "open_files", "processes", "file_size_bytes"])
+@pytest.mark.parametrize("value", [-1, 1.5, "1", True, 2**63])
+def test_wrong_limits(name: str, value: Any) -> None:
     """A limit is a whole number."""
-    with pytest.raises(ValueError, match=r"^ResourceLimits\.cpu_s must be a whole number, 0 or more; found "):
-        ResourceLimits(cpu_s=value)
+    text = f"ResourceLimits.{name} must be a whole number, 0 or more; found {value!r}"
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        ResourceLimits(**{name: value})

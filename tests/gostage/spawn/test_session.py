@@ -74,12 +74,17 @@ def test_outcomes(said: bytes, exit_code: int | None, signal: str | None, foreig
 @pytest.mark.parametrize(
     ("limits", "said", "status", "text"),
     [
-        (ResourceLimits(cpu_s=1), b"", ExitStatus(None, "SIGXCPU"), "limit cpu_s was hit: SIGXCPU"),
+        (
+            ResourceLimits(cpu_s=1),
+            b"",
+            ExitStatus(None, "SIGXCPU"),
+            "limit cpu_s=1 was hit: SIGXCPU; its usage is not known",
+        ),
         (
             ResourceLimits(memory_bytes=10**9),
             line("workflow_result", {"success": False, "error": {"type": "MemoryError", "message": ""}}),
             ExitStatus(1, None),
-            "limit memory_bytes was hit: MemoryError",
+            "limit memory_bytes=1000000000 was hit: MemoryError; its usage is not known",
         ),
     ],
 )

@@ -17,14 +17,16 @@ from typing import Self
 
 from gostage_sim.gostage.errors import safe_str
 from gostage_sim.gostage.registry import entries
-from gostage_sim.gostage.spawn.command import child_environment, set_limits
+from gostage_sim.gostage.spawn.command import child_environment, group_for, mark_family
+from gostage_sim.gostage.spawn.confinement import refusal, settings_of
 from gostage_sim.gostage.spawn.launchers.contract import Launch, LaunchError
 from gostage_sim.gostage.spawn.launchers.fork_server.actions import pack
 from gostage_sim.gostage.spawn.launchers.fork_server.child import ForkedChild
 from gostage_sim.gostage.spawn.launchers.fork_server.server import Forked, Server, ServerGoneError
 from gostage_sim.gostage.spawn.launchers.fork_server.status import ForkedStatus
 from gostage_sim.gostage.spawn.launchers.importable import places_of
-from gostage_sim.gostage.spawn.process import Pipes, Process, is_writable, no_sigpipe
+from gostage_sim.gostage.spawn.options import SpawnOptions
+from gostage_sim.gostage.spawn.process import Pipes, Process, is_readable, is_writable, no_sigpipe, open_pipe
 
 ATTEMPTS = 2
 _EMPTY_PREPARATION = pickle.dumps({})
@@ -55,22 +57,35 @@ class ForkServer:
         self._end: weakref.finalize[[], ForkServer] | None = None
 
     def start(self, launch: Launch) -> Process:
-        data = memoryview(_EMPTY_PREPARATION + pickle.dumps(_child(launch)))
+        options = launch.options
+        environment = child_environment(options, launch.depth)
+        family = mark_family(environment, options)
         deadline = time.monotonic() + self.start_timeout_s
         with Pipes() as pipes, ExitStack() as undo, ExitStack() as passed_on:
-            folder = os.open(launch.options.cwd or ".", os.O_PATH | os.O_DIRECTORY)
+            group = group_for(options)
+            if group is not None:
+                undo.callback(group.remove)
+            settings = settings_of(options, None if group is None else str(group.folder))
+            data = memoryview(_EMPTY_PREPARATION + pickle.dumps(_child(launch, environment, settings)))
+            folder = _open_folder(options)
             passed_on.callback(os.close, folder)
-            fds = [pipes.child_stdin, pipes.child_stdout, pipes.child_stderr, pipes.child_lifeline, folder]
-            pid, pidfd, status_fd, data_fd = self._fork(fds, deadline)
+            report, theirs = open_pipe()
+            passed_on.callback(os.close, report)
+            fds = [pipes.child_stdin, pipes.child_stdout, pipes.child_stderr, pipes.child_lifeline, folder, theirs]
+            try:
+                pid, pidfd, status_fd, data_fd = self._fork(fds, deadline)
+            finally:
+                os.close(theirs)
             passed_on.callback(os.close, data_fd)
             undo.callback(os.close, status_fd)
             undo.callback(os.close, pidfd)
             undo.callback(_kill, pidfd)
             with contextlib.suppress(ProcessLookupError):  # killed already: its exit will be seen
                 pipes.tie(pid)
-                set_limits(pid, launch.options.limits)
             _write(data_fd, data, deadline)
-            process = Process(pid, pidfd, pipes, ForkedStatus(status_fd), [status_fd])
+            if settings:
+                _require_taken_on(report, deadline)
+            process = Process(pid, pidfd, pipes, ForkedStatus(status_fd), also=[status_fd], family=family, group=group)
             undo.pop_all()
             return process
 
@@ -110,7 +125,7 @@ class ForkServer:
         self.close()
 
 
-def _child(launch: Launch) -> ForkedChild:
+def _child(launch: Launch, environment: dict[str, str], settings: dict[str, str]) -> ForkedChild:
     """What the child shall become; LaunchError when an action of the definition cannot travel."""
     known = entries()
     packed, failed = pack(known)
@@ -123,10 +138,30 @@ def _child(launch: Launch) -> ForkedChild:
             )
     return ForkedChild(
         program=sys.argv[0] if sys.argv else "",
-        environment=child_environment(launch.options, launch.depth),
+        environment=environment,
+        settings=settings,
         places=places_of({entry.module for entry in known.values()}),
         actions=packed,
     )
+
+
+def _open_folder(options: SpawnOptions) -> int:
+    """Where the child begins, as a descriptor: a folder that this program is in may have no name any more."""
+    try:
+        return os.open(options.cwd or ".", os.O_PATH | os.O_DIRECTORY)
+    except OSError as error:
+        if options.cwd is None:
+            raise
+        raise OSError(error.errno, f"SpawnOptions.cwd: {error.strerror}", os.fspath(options.cwd)) from None
+
+
+def _require_taken_on(report: int, deadline: float) -> None:
+    """Wait until the child has taken on its settings; OSError that names the option which the system refused."""
+    if not is_readable(report, deadline - time.monotonic()):
+        raise LaunchError("a forked child did not begin in time; is it stopped?")
+    refused = os.read(report, 4096)
+    if refused:
+        raise refusal(refused, "fork server")
 
 
 def _write(fd: int, data: memoryview, deadline: float) -> None:

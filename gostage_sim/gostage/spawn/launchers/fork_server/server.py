@@ -22,7 +22,7 @@ from gostage_sim.gostage.spawn.command import child_environment, interpreter
 from gostage_sim.gostage.spawn.launchers.contract import LaunchError
 from gostage_sim.gostage.spawn.launchers.fork_server.status import read_number
 from gostage_sim.gostage.spawn.options import SpawnOptions
-from gostage_sim.gostage.spawn.process import is_readable, no_sigpipe, tie
+from gostage_sim.gostage.spawn.process import is_readable, no_sigpipe, open_pipe, tie
 
 END_S = 2.0
 """How long a server may take to end by itself."""
@@ -54,7 +54,7 @@ class Server:
             ours.callback(os.close, self._address_fd)
             alive, self._alive_fd = _pipe(theirs, ours)
             lifeline, self._lifeline_fd = _pipe(theirs, ours)
-            self._failure_fd, failure = os.pipe()
+            self._failure_fd, failure = open_pipe()
             ours.callback(os.close, self._failure_fd)
             theirs.callback(os.close, failure)
             arguments = (listener.fileno(), alive, failure, list(path), list(preload))
@@ -84,10 +84,10 @@ class Server:
         does not answer in time.
         """
         with ExitStack() as undo, socket.socket(socket.AF_UNIX) as client:
-            status_fd, child_status = os.pipe()
+            status_fd, child_status = open_pipe()
             undo.callback(os.close, status_fd)
             try:
-                child_data, data_fd = os.pipe()
+                child_data, data_fd = open_pipe()
             except OSError:
                 os.close(child_status)
                 raise
@@ -176,7 +176,7 @@ def _parent_of(pid: int) -> int | None:
 
 def _pipe(theirs: ExitStack, ours: ExitStack) -> tuple[int, int]:
     """A pipe whose reading end is the server's."""
-    reading, writing = os.pipe()
+    reading, writing = open_pipe()
     theirs.callback(os.close, reading)
     ours.callback(os.close, writing)
     return reading, writing

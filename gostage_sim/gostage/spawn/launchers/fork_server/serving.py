@@ -13,6 +13,7 @@ from multiprocess import forkserver  # type: ignore[import-untyped]
 ALWAYS = (
     "dill",
     "random",
+    "resource",
     "gostage_sim.gostage.child.failure",
     "gostage_sim.gostage.child.main",
     "gostage_sim.gostage.child.modules",

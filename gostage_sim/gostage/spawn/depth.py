@@ -1,0 +1,35 @@
+"""How deep this process is below the first program, so that none starts itself for ever."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gostage_sim.gostage.child import CHILD_FLAG
+from gostage_sim.gostage.spawn.process import DEPTH_VARIABLE
+
+
+def own_depth() -> int:
+    """0 for a program that no runner started.
+
+    A child is told by its environment. One that has thrown that away is still started with `--gostage-child` by others
+    that are, for as long as they wait for it; only who hides both, or leaves its parents behind, begins again at 0.
+    """
+    try:
+        told = int(os.environ.get(DEPTH_VARIABLE, "0"))
+    except ValueError:  # not written by a runner
+        told = 0
+    return max(told, _children_above()) if CHILD_FLAG in sys.orig_argv else told
+
+
+def _children_above() -> int:
+    """How many of this process and its ancestors were started as children of ours."""
+    count, pid = 0, os.getpid()
+    try:
+        while pid > 0:
+            with open(f"/proc/{pid}/cmdline", "rb") as arguments, open(f"/proc/{pid}/stat", "rb") as status:
+                count += CHILD_FLAG.encode() in arguments.read().split(b"\0")
+                pid = int(status.read().rpartition(b")")[2].split()[1])
+    except OSError:  # hidden from us, or gone
+        pass
+    return count

@@ -1,0 +1,57 @@
+"""Which limit ended a child: decided from what the kernel showed and what the child reported, not from a guess."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from gostage_sim.gostage.spawn.result import ResourceUsage
+
+if TYPE_CHECKING:
+    from gostage_sim.gostage.spawn.options import ResourceLimits
+
+_BY_ERRNO = {
+    errno.EFBIG: "file_size_bytes",
+    errno.EMFILE: "open_files",
+    errno.ENOMEM: "memory_bytes",
+    errno.EAGAIN: "processes",
+}
+
+
+def hit_by_signal(limits: ResourceLimits, signal: str | None, usage: ResourceUsage | None) -> str | None:
+    """The sentence that names the limit for which the kernel sent this signal; None when it was another cause."""
+    if signal == "SIGXCPU":
+        return _sentence(limits, "cpu_s", signal, usage)
+    if signal == "SIGXFSZ":
+        return _sentence(limits, "file_size_bytes", signal, usage)
+    if signal == "SIGKILL" and usage is not None:
+        if usage.oom_kills:
+            return _sentence(limits, "memory_bytes", "SIGKILL by the memory controller", usage)
+        if limits.cpu_s is not None and usage.cpu_s >= limits.cpu_s:  # it lived on after SIGXCPU
+            return _sentence(limits, "cpu_s", signal, usage)
+    return None
+
+
+def hit_by_error(
+    limits: ResourceLimits, type_: str, message: str, code: object, usage: ResourceUsage | None
+) -> str | None:
+    """The sentence that names the limit behind an error of the child; None when no limit of that kind was set.
+
+    `code` is the errno of an OSError. EAGAIN is also what a descriptor that must not block answers; where the number of
+    processes is limited, one that fails the child counts as the limit.
+    """
+    if type_ == "MemoryError":
+        name: str | None = "memory_bytes"
+    elif type_ == "RuntimeError" and message == "can't start new thread":
+        name = "processes"
+    else:
+        name = _BY_ERRNO.get(code) if isinstance(code, int) else None
+    return None if name is None else _sentence(limits, name, f"{type_}: {message}" if message else type_, usage)
+
+
+def _sentence(limits: ResourceLimits, name: str, how: str, usage: ResourceUsage | None) -> str | None:
+    limit = getattr(limits, name)
+    if limit is None:
+        return None
+    used = "its usage is not known" if usage is None else f"it used {usage.describe()}"
+    return f"limit {name}={limit} was hit: {how}; {used}"

@@ -1,0 +1,42 @@
+"""Another user for children, and a program that he may read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import gostage_sim
+from gostage_sim import gostage
+
+from ..conftest import HEAD, TAIL
+
+OTHER_USER = "nobody"
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="switching users needs root; CI runs these with sudo")
+
+
+def readable_python(tmp_path_factory: pytest.TempPathFactory, code: str) -> gostage.Runner:
+    """A runner whose children run that code and then are children, as `program`, also as another user."""
+    folder = tmp_path_factory.mktemp("readable")
+    script = folder / "program.py"
+    script.write_text(HEAD + code + TAIL)
+    package = folder / "gostage_sim"
+    shutil.copytree(Path(gostage_sim.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (folder, *folder.parents[:2]):
+        path.chmod(0o755)
+    argv = [public_python(), str(script), "--gostage-child"]
+    return gostage.Runner(launcher=gostage.launchers.Program(argv, foreign=False))
+
+
+def public_python() -> str:
+    """One that the other user may execute: a development interpreter below /root is not."""
+    for name in ("python3", "python3.13", "python3.12", "python3.11"):
+        for folder in ("/usr/bin", "/usr/local/bin", *os.environ["PATH"].split(os.pathsep)):
+            found = shutil.which(name, path=folder)
+            check = "import sys; sys.exit(sys.version_info < (3, 11))"
+            if found and subprocess.run([found, "-c", check], user=OTHER_USER, cwd="/", check=False).returncode == 0:
+                return found
+    pytest.fail(f"no Python 3.11 or newer that the user {OTHER_USER} may execute; install one in /usr/bin")

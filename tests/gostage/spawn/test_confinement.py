@@ -1,0 +1,196 @@
+"""Whom a child runs as and what it may do, seen in /proc while it runs."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gostage_sim import gostage
+
+from ..conftest import Program
+from .accounts import AS_ROOT, OTHER_USER, public_python
+
+DEFINITION = gostage.SubWorkflowDef.of("act")
+NOBODY = pwd.getpwnam(OTHER_USER)
+
+
+def status(**options: Any) -> dict[str, str]:
+    """What /proc says of a child with these options, and its nice value."""
+    said = said_by(["/bin/sh", "-c", "cat /proc/$$/status; echo Nice: $(cut -d' ' -f19 /proc/$$/stat)"], **options)
+    return {name: " ".join(value.split()) for name, _, value in (line.partition(":") for line in said.splitlines())}
+
+
+def said_by(argv: list[str], **options: Any) -> str:
+    """What a command with these options writes."""
+    launcher = gostage.launchers.Program(["/bin/sh", "-c", 'exec "$@" >&2', "", *argv])
+    result = gostage.Runner(launcher=launcher).spawn(DEFINITION, options=gostage.SpawnOptions(**options))
+    assert result.outcome == "completed", result.describe()
+    return result.stderr_tail
+
+
+@AS_ROOT
+@pytest.mark.parametrize(
+    ("options", "uid", "gid"),
+    [
+        ({"user": OTHER_USER}, NOBODY.pw_uid, NOBODY.pw_gid),
+        ({"user": NOBODY.pw_uid}, NOBODY.pw_uid, NOBODY.pw_gid),
+        ({"user": OTHER_USER, "group": "daemon"}, NOBODY.pw_uid, grp.getgrnam("daemon").gr_gid),
+        ({"user": 54321, "group": 54322}, 54321, 54322),
+        ({"group": 54322}, 0, 54322),
+    ],
+)
+def test_user_and_group(options: dict[str, Any], uid: int, gid: int) -> None:
+    """All four ids are switched, root's groups are not left behind, and nothing of root's power is."""
+    seen = status(**options)
+    assert seen["Uid"] == " ".join([str(uid)] * 4)
+    assert seen["Gid"] == " ".join([str(gid)] * 4)
+    assert seen["Groups"] == str(gid)
+    assert (int(seen["CapEff"], 16) == 0) == (uid != 0)
+
+
+@AS_ROOT
+def test_supplementary_groups_are_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child has the groups that the group database gives its user, and not those of this program."""
+    user, groups = max(
+        ((entry.pw_name, os.getgrouplist(entry.pw_name, entry.pw_gid)) for entry in pwd.getpwall() if entry.pw_uid),
+        key=lambda found: len(found[1]),
+    )
+    before = os.getgroups()
+    os.setgroups([54321])
+    try:
+        assert set(map(int, status(user=user)["Groups"].split())) == set(groups)
+    finally:
+        os.setgroups(before)
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "value"),
+    [
+        ({"no_new_privs": True}, "NoNewPrivs", "1"),
+        ({"no_new_privs": False}, "NoNewPrivs", "0"),
+        ({"umask": 0o137}, "Umask", "0137"),
+        ({"umask": 0}, "Umask", "0000"),
+        ({"niceness": 7}, "Nice", "7"),
+    ],
+)
+def test_what_it_may_do(options: dict[str, Any], name: str, value: str) -> None:
+    """umask, niceness and no_new_privs are the child's own; this program keeps what it had."""
+    before = status()
+    assert status(**options)[name] == value
+    assert status()[name] == before[name]
+
+
+@AS_ROOT
+def test_the_environment_goes_with_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HOME and the like are the user's, unless the options set them; root's are of no use to it."""
+    monkeypatch.setenv("HOME", "/root")
+    said = said_by(["/usr/bin/env"], user=OTHER_USER, environment={"SHELL": "/mine"}).splitlines()
+    assert {f"HOME={NOBODY.pw_dir}", "USER=nobody", "LOGNAME=nobody", "SHELL=/mine"} <= set(said)
+
+
+FAILURES: dict[str, tuple[dict[str, Any], str]] = {
+    "no such user": ({"user": "nobody-here"}, "SpawnOptions.user: this system has no user named 'nobody-here'"),
+    "no such group": ({"group": "none-here"}, "SpawnOptions.group: this system has no group named 'none-here'"),
+    "a number without a group": (
+        {"user": 54321},
+        "SpawnOptions.user: 54321 is not in this system's password database, which would give its group; set "
+        "SpawnOptions.group as well",
+    ),
+    "no such directory": (
+        {"cwd": "/does/not/exist"},
+        "[Errno 2] SpawnOptions.cwd: No such file or directory: '/does/not/exist'",
+    ),
+    "not a directory": ({"cwd": Path("/etc/passwd")}, "[Errno 20] SpawnOptions.cwd: Not a directory: '/etc/passwd'"),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_what_the_system_refuses(name: str) -> None:
+    """A start that fails for an option says which one and why."""
+    options, text = FAILURES[name]
+    runner = gostage.Runner(launcher=gostage.launchers.Program(["/bin/true"]))
+    result = runner.spawn(DEFINITION, options=gostage.SpawnOptions(**options))
+    assert (result.outcome, result.pid, result.error and result.error.message) == ("start_failed", None, text)
+
+
+@AS_ROOT
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ("user='daemon'", "[Errno 1] SpawnOptions.user: Operation not permitted"),
+        ("group='daemon'", "[Errno 1] SpawnOptions.group: Operation not permitted"),
+        ("niceness=-5", "[Errno 13] SpawnOptions.niceness: Permission denied"),
+        (
+            "limits=gostage.ResourceLimits(open_files=9999)",
+            "[Errno 1] ResourceLimits.open_files: Operation not permitted",
+        ),
+        ("user='nobody', group='nogroup'", "[Errno 1] SpawnOptions.user: Operation not permitted"),
+    ],
+)
+def test_what_is_not_permitted(options: str, text: str) -> None:
+    """Without root a start that needs it fails, and the error names the option."""
+    code = (
+        f"import os, resource, sys\nsys.executable = {public_python()!r}\nfrom gostage_sim import gostage\n"
+        "runner = gostage.Runner(launcher=gostage.launchers.Program(['/bin/true']))\n"
+        "definition = gostage.SubWorkflowDef.of('x')\nassert runner.spawn(definition).success\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (999, 999))\n"
+        f"os.setgroups([]); os.setgid({NOBODY.pw_gid}); os.setuid({NOBODY.pw_uid})\n"
+        f"print(runner.spawn(definition, options=gostage.SpawnOptions({options})).error.message, end='')\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == text
+
+
+def test_a_command_that_cannot_be_executed_as_another_user(tmp_path: Path) -> None:
+    """The error names the command, also where the limits are taken on first."""
+    missing = str(tmp_path / "missing")
+    runner = gostage.Runner(launcher=gostage.launchers.Program([missing]))
+    result = runner.spawn(DEFINITION, options=gostage.SpawnOptions(umask=0))
+    assert result.outcome == "start_failed"
+    assert result.error is not None
+    assert (result.error.type, result.error.message) == (
+        "FileNotFoundError",
+        f"[Errno 2] No such file or directory: '{missing}'",
+    )
+
+
+EXTRA = (
+    "import os\nfrom gostage_sim import gostage\n"
+    "@gostage.action('extra.act')\ndef act(ctx): ctx.store.put('imports', os.environ.get('GOSTAGE_IMPORTS'))\n"
+)
+
+
+@pytest.mark.parametrize("launcher", ["program", "module"])
+def test_extra_imports(program: Program, tmp_path: Path, launcher: str) -> None:
+    """A child of ours imports the modules that the options name before it rebuilds its workflow."""
+    (tmp_path / "extra.py").write_text(EXTRA)
+    runner = program("") if launcher == "program" else gostage.Runner(launcher=gostage.launchers.ChildModule())
+    options = gostage.SpawnOptions(imports=("extra", "json"), environment={"PYTHONPATH": str(tmp_path)})
+    result = runner.spawn(gostage.SubWorkflowDef.of("extra.act"), options=options)
+    assert result.final_store == {"imports": None}, result.describe()
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (None, "ModuleNotFoundError: No module named 'extra'"),
+        ("1/0", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_an_import_that_fails(program: Program, tmp_path: Path, code: str | None, error: str) -> None:
+    """The parent is told which module could not be imported, and why."""
+    if code:
+        (tmp_path / "extra.py").write_text(code)
+    result = program("").spawn(DEFINITION, options=gostage.SpawnOptions(imports=("extra",)))
+    assert result.outcome == "failed"
+    assert result.error is not None
+    assert (result.error.type, result.error.message) == (
+        "DefinitionError",
+        f"module 'extra' of SpawnOptions.imports cannot be imported in the child: {error}",
+    )

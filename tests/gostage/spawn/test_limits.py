@@ -1,0 +1,174 @@
+"""Real children that run into each of their limits, and what their outcome says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gostage_sim import gostage
+from gostage_sim.gostage.spawn.limits import hit_by_error, hit_by_signal
+from gostage_sim.gostage.spawn.result import ResourceUsage
+
+from ..conftest import Program
+from .accounts import AS_ROOT, OTHER_USER, readable_python
+
+DEFINITION = gostage.SubWorkflowDef.of("act")
+HEAD = "import gc, os, signal\n@gostage.action('act')\ndef act(ctx):\n    "
+MANY_FILES = "files = [os.open('/dev/null', 0) for _ in range(99)]"
+SPIN = "while True: pass"
+
+
+def spawn(runner: gostage.Runner, **limits: int) -> gostage.SpawnResult:
+    return runner.spawn(DEFINITION, options=gostage.SpawnOptions(limits=gostage.ResourceLimits(**limits)))
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "code", "how"),
+    [
+        ("cpu_s", 1, SPIN, "SIGXCPU"),
+        ("cpu_s", 1, f"signal.signal(signal.SIGXCPU, signal.SIG_IGN)\n    {SPIN}", "SIGKILL"),
+        ("memory_bytes", 1 << 29, "b'x' * (1 << 30)", "MemoryError"),
+        ("open_files", 32, MANY_FILES, "OSError: [Errno 24] Too many open files: '/dev/null'"),
+        ("file_size_bytes", 4096, "open('big', 'wb').write(b'x' * 9999)", "OSError: [Errno 27] File too large"),
+        (
+            "file_size_bytes",
+            4096,
+            "signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n    open('big', 'wb').write(b'x' * 9999)",
+            "SIGXFSZ",
+        ),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_limit_that_was_hit(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, code: str, how: str
+) -> None:
+    """The outcome is limit_exceeded, and the error names the limit, what showed it, and what the child had used."""
+    monkeypatch.chdir(tmp_path)
+    result = spawn(program(HEAD + code + "\n"), **{limit: value})
+    assert result.outcome == "limit_exceeded"
+    assert result.error is not None
+    assert result.usage is not None
+    assert result.error.message == f"limit {limit}={value} was hit: {how}; it used {result.usage.describe()}"
+    assert (result.usage.cpu_s >= 0.98) == (limit == "cpu_s")
+    if result.signal is None:
+        assert 'program.py", line 5, in act\n' in result.error.traceback
+
+
+@AS_ROOT
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        ("os.fork()", "BlockingIOError: [Errno 11] Resource temporarily unavailable"),
+        ("import threading; threading.Thread(target=print).start()", "RuntimeError: can't start new thread"),
+    ],
+)
+def test_the_limit_of_processes(tmp_path_factory: pytest.TempPathFactory, code: str, how: str) -> None:
+    """A user who is at his limit of processes gets neither a process nor a thread more, and the outcome says so."""
+    runner = readable_python(tmp_path_factory, HEAD + code + "\n")
+    options = gostage.SpawnOptions(user=OTHER_USER, limits=gostage.ResourceLimits(processes=1))
+    result = runner.spawn(DEFINITION, options=options)
+    assert result.outcome == "limit_exceeded"
+    assert result.error is not None
+    assert result.usage is not None
+    assert result.error.message == f"limit processes=1 was hit: {how}; it used {result.usage.describe()}"
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        ("raise MemoryError('mine')", "failed"),
+        ("open('/does/not/exist')", "failed"),
+        ("raise BlockingIOError(11, 'no data')", "failed"),
+        ("os.kill(os.getpid(), signal.SIGXCPU)", "signaled"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "signaled"),
+    ],
+)
+def test_no_limit_of_that_kind(program: Program, code: str, outcome: str) -> None:
+    """What looks like a limit that was not set is what it is without one."""
+    assert spawn(program(HEAD + code + "\n"), open_files=100).outcome == outcome
+
+
+def test_a_killed_child_within_its_limits(program: Program) -> None:
+    """A SIGKILL from elsewhere is no CPU limit as long as the CPU seconds are not used up."""
+    result = spawn(program(HEAD + "os.kill(os.getpid(), 9)\n"), cpu_s=5, memory_bytes=1 << 32)
+    assert (result.outcome, result.signal) == ("signaled", "SIGKILL")
+
+
+def test_limits_are_in_force_before_the_first_instruction() -> None:
+    """A program finds its limits set when it begins, whatever it does first; prlimit(2) from outside would race it."""
+    launcher = gostage.launchers.Program(["/bin/cat", "/proc/self/limits"])
+    limits = {"memory_bytes": 1 << 33, "cpu_s": 7, "open_files": 33, "processes": 4444, "file_size_bytes": 5555}
+    result = spawn(gostage.Runner(launcher=launcher), **limits)
+    said = {sample.excerpt.decode()[:26].strip(): sample.excerpt.split()[-3:-1] for sample in result.malformed.samples}
+    assert {
+        "Max address space": [b"8589934592"] * 2,
+        "Max cpu time": [b"7", b"8"],
+        "Max open files": [b"33"] * 2,
+        "Max processes": [b"4444"] * 2,
+        "Max file size": [b"5555"] * 2,
+    }.items() <= said.items()
+
+
+def test_a_confined_program_begins_as_any_other() -> None:
+    """What confines a program leaves no trace in its signals, descriptors, arguments or variables."""
+    script = (
+        "exec >&2; echo $0 $*; grep -E '^(Sig|Shd)(Ign|Cgt|Blk)' /proc/$$/status; ls /proc/$$/fd; "
+        "tr '\\0' '\\n' </proc/$$/environ"
+    )
+    runner = gostage.Runner(launcher=gostage.launchers.Program(["/bin/sh", "-c", script, "sh", "", "--", "a=b"]))
+    said = [
+        runner.spawn(DEFINITION, options=gostage.SpawnOptions(inherit=(), umask=umask)).stderr_tail
+        for umask in (None, 0o22)
+    ]
+    assert "GOSTAGE_SPAWN_DEPTH" in said[0]
+    assert said[0] == said[1]
+
+
+def test_a_limit_over_what_this_program_has() -> None:
+    """A limit that the system refuses makes the start fail, and the error names it."""
+    result = spawn(gostage.Runner(launcher=gostage.launchers.Program(["/bin/true"])), open_files=2**40)
+    assert (result.outcome, result.pid) == ("start_failed", None)
+    assert result.error is not None
+    assert result.error.message == "[Errno 1] ResourceLimits.open_files: Operation not permitted"
+
+
+def test_usage_of_a_child_and_its_own_children(program: Program) -> None:
+    """The result tells CPU seconds and memory, with those of descendants that the child waited for."""
+    code = (
+        "if os.fork() == 0:\n        x = b'x' * (1 << 28); t = os.times()\n"
+        "        while os.times().user - t.user < 0.3: pass\n        os._exit(0)\n    os.wait()\n"
+    )
+    result = program(HEAD + code).spawn(DEFINITION)
+    assert result.outcome == "completed"
+    assert result.usage is not None
+    assert 0.3 <= result.usage.user_s < 5
+    assert result.usage.max_rss_bytes > 1 << 28
+
+
+USAGE = ResourceUsage(1.0, 0.5, 1000)
+
+
+@pytest.mark.parametrize(
+    ("limits", "signal", "usage", "sentence"),
+    [
+        ({"cpu_s": 1}, "SIGKILL", USAGE, "limit cpu_s=1 was hit: SIGKILL; it used 1.50 s of CPU and at most 1000 bytes"
+         " of memory"),
+        ({"cpu_s": 2}, "SIGKILL", USAGE, None),
+        ({"cpu_s": 1}, "SIGKILL", None, None),
+        ({"cpu_s": 1}, "SIGSEGV", USAGE, None),
+        ({"memory_bytes": 9}, "SIGKILL", ResourceUsage(0.0, 0.0, 1, 9, 1), "limit memory_bytes=9 was hit: SIGKILL by "
+         "the memory controller; it used 0.00 s of CPU and at most 9 bytes of memory"),
+        ({"memory_bytes": 9}, "SIGKILL", ResourceUsage(0.0, 0.0, 1, 9, 0), None),
+    ],
+)  # fmt: skip
+def test_signals(limits: dict[str, int], signal: str, usage: ResourceUsage | None, sentence: str | None) -> None:
+    """SIGKILL counts as a limit only with evidence that it was one."""
+    assert hit_by_signal(gostage.ResourceLimits(**limits), signal, usage) == sentence
+
+
+@pytest.mark.parametrize("code", [None, True, "24", 24.0, [24], 9])
+def test_errno_is_taken_from_a_whole_number_alone(code: object) -> None:
+    """Whatever a child sends for an errno, it is compared and nothing else."""
+    limits = gostage.ResourceLimits(open_files=3, memory_bytes=3, processes=3, file_size_bytes=3)
+    assert hit_by_error(limits, "OSError", "", code, None) is None
