@@ -105,8 +105,9 @@ def test_leaving_is_an_interpreters(runner: gostage.Runner) -> None:
     assert runner.spawn(of("exit", code="a text"), options=options()).stderr_tail == "a text\natexit ran\n"
 
 
-def test_stray_output_does_not_reach_the_protocol(runner: gostage.Runner) -> None:
+def test_stray_output_does_not_reach_the_protocol(runner: gostage.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     """print, C-level writes to fd 1, a grandchild's output and what was left in a buffer end on stderr."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     result = runner.spawn(of("print"), options=options())
     assert (result.outcome, result.malformed.count) == ("completed", 0)
     assert sorted(result.stderr_tail.splitlines()) == [

@@ -380,8 +380,8 @@ def test_nothing_that_a_child_wrote_is_unpickled(server: launchers.ForkServer) -
     assert answer_of(server, lambda ctx: 1) == 1
 
 
-def test_a_child_that_fills_its_servers_pipe(server: launchers.ForkServer) -> None:
-    """A child that leaves its server no room for its exit status neither stops the next child nor this program."""
+def test_a_child_that_fills_its_servers_pipe() -> None:
+    """A child that leaves its server no room for its exit status does not stop the next child, waited for or not."""
 
     def fill(ctx: gostage.ActionContext) -> None:
         filled = 0
@@ -392,8 +392,19 @@ def test_a_child_that_fills_its_servers_pipe(server: launchers.ForkServer) -> No
                     target = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
                     for _ in range(1000):
                         filled += os.write(target, b"\xff" * 4096)
-        ctx.store.put("filled", filled)
+        ctx.send("filled", filled)
 
     register("fill", fill)
-    assert spawn(server, "fill", check=True).final_store["filled"] >= 4096
-    assert answer_of(server, lambda ctx: 1) == 1
+    filled: list[int] = []
+    with launchers.ForkServer(start_timeout_s=10) as launcher:
+
+        def spawn_another(message: gostage.Message) -> None:
+            filled.append(message.payload)
+            wait_for_end(message.context.pid)  # and the server has to tell how it ended
+            assert answer_of(launcher, lambda ctx: 1) == 1
+
+        runner = gostage.Runner(launcher=launcher)
+        runner.broker.register_handler("filled", spawn_another)
+        result = runner.spawn(gostage.SubWorkflowDef.of("fill"))
+    assert (result.outcome, result.exit_code, result.handler_errors) == ("completed", 0, [])
+    assert filled[0] >= 4096
