@@ -384,14 +384,15 @@ def test_a_child_that_fills_its_servers_pipe() -> None:
     """A child that leaves its server no room for its exit status does not stop the next child, waited for or not."""
 
     def fill(ctx: gostage.ActionContext) -> None:
-        folder = f"/proc/{os.getppid()}/fd"
-        paths = [f"{folder}/{fd}" for fd in sorted(map(int, os.listdir(folder)))]
-        status_pipe = [path for path in paths if os.path.realpath(path).rpartition("/")[2].startswith("pipe:")][-1]
-        target = os.open(status_pipe, os.O_WRONLY | os.O_NONBLOCK)
-        filled = 0
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                filled += os.write(target, b"\xff" * 4096)
+        server, filled = f"/proc/{os.getppid()}", 0
+        for fd in map(int, os.listdir(f"{server}/fd")):
+            with contextlib.suppress(OSError), open(f"{server}/fdinfo/{fd}") as info:
+                flags = int(info.read().split("flags:")[1].split()[0], 8)
+                is_pipe = os.readlink(f"{server}/fd/{fd}").startswith("pipe:")
+                if fd > 2 and is_pipe and flags & os.O_ACCMODE == os.O_WRONLY:  # to read from, it has its lifeline
+                    target = os.open(f"{server}/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK)
+                    for _ in range(1000):
+                        filled += os.write(target, b"\xff" * 4096)
         ctx.send("filled", filled)
 
     register("fill", fill)
