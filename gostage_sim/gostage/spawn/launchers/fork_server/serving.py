@@ -40,6 +40,7 @@ def serve(listener_fd: int, alive_fd: int, failure_fd: int, path: Sequence[str],
             text = f"{type(error).__name__}: {error}"
             os.write(failure_fd, f"module {module!r} of preload cannot be imported: {text}".encode()[:4096])
             raise
+    os.close(failure_fd)  # before there is a child that could write to it
     sys.stdout.flush()
     gc.collect()
     gc.freeze()  # or each child's first collection would copy every page that holds an object
