@@ -13,11 +13,28 @@ from gostage_sim.gostage.tags import distinct_tags
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from types import FrameType
+    from typing import Any
 
     from gostage_sim.gostage.context import ActionContext
 
-_factories: dict[str, tuple[Callable[[], Action], str]] = {}
-"""By id: the factory, and `file:line` of its registration."""
+
+class Entry:
+    """How the action of one id is made, and where that was said."""
+
+    __slots__ = ("factory", "imported_by", "module", "place")
+
+    def __init__(self, factory: Callable[[], Action], place: str, module: str, imported_by: str | None) -> None:
+        self.factory = factory
+        self.place = place
+        """`file:line` of the registration."""
+        self.module = module
+        """The module whose code registered it."""
+        self.imported_by = imported_by
+        """The module whose import registers it; None when a function did so later, and importing cannot repeat it."""
+
+
+_factories: dict[str, Entry] = {}
 
 
 def register_action(id: str, factory: Callable[[], Action]) -> None:
@@ -36,9 +53,9 @@ def register_action(id: str, factory: Callable[[], Action]) -> None:
         caller = caller.f_back or caller
     place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
     known = _factories.get(id)
-    if known is not None and known[1] != place:
-        raise RegistrationError(f"action id {id!r} is registered twice: at {known[1]} and at {place}; rename one")
-    _factories[id] = (factory, place)
+    if known is not None and known.place != place:
+        raise RegistrationError(f"action id {id!r} is registered twice: at {known.place} and at {place}; rename one")
+    _factories[id] = Entry(factory, place, str(caller.f_globals.get("__name__")), _importing_module(caller))
 
 
 def action(
@@ -56,7 +73,7 @@ def action(
     def register(function: Callable[[ActionContext], None]) -> Callable[[ActionContext], None]:
         about = description or _first_paragraph(function.__doc__)
         FunctionAction(id, function)  # refuses here, not in a child, what no action can be made of
-        register_action(id, lambda: FunctionAction(id, function, about, tags))
+        register_action(id, _Decorated(id, function, about, tags))
         return function
 
     return register
@@ -66,15 +83,25 @@ def _first_paragraph(doc: str | None) -> str:
     return " ".join((doc or "").strip().partition("\n\n")[0].split())
 
 
+class _Decorated:
+    """The factory of a decorated function: no lambda, because this can be pickled."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.arguments = arguments
+
+    def __call__(self) -> Action:
+        return FunctionAction(*self.arguments)
+
+
 def new_action(id: str) -> Action:
     """A new action of this id; UnknownActionError with close matches when nobody registered it."""
     known = _factories.get(id)
     if known is None:
         raise unknown_actions((id,))
-    made = known[0]()
+    made = known.factory()
     if not isinstance(made, Action):
         raise RegistrationError(
-            f"the factory of action {id!r}, registered at {known[1]}, made {type(made).__name__}, expected an Action"
+            f"the factory of action {id!r}, registered at {known.place}, made {type(made).__name__}, expected an Action"
         )
     return made
 
@@ -82,6 +109,29 @@ def new_action(id: str) -> Action:
 def registered_ids() -> list[str]:
     """All ids, sorted."""
     return sorted(_factories)
+
+
+def entries() -> dict[str, Entry]:
+    """All registrations by id."""
+    return dict(_factories)
+
+
+def adopt(id: str, entry: Entry) -> None:
+    """Take over a registration that another process sent; it is the one that counts, whatever was known here."""
+    _factories[id] = entry
+
+
+def _importing_module(frame: FrameType | None) -> str | None:
+    """The module that is being imported while this frame runs, which may be a function that the module calls."""
+    import sys
+
+    while frame is not None and frame.f_code.co_name != "<module>":
+        frame = frame.f_back
+    if frame is None:
+        return None
+    name = str(frame.f_globals.get("__name__"))
+    module = sys.modules.get(name)
+    return name if module is not None and vars(module) is frame.f_globals else None
 
 
 def unknown_actions(missing: tuple[str, ...]) -> UnknownActionError:

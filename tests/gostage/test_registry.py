@@ -35,7 +35,7 @@ def test_an_id_is_registered_once() -> None:
     """A second registration from another line names both places; the same line may come again."""
     for _ in range(2):
         gostage.register_action("a", lambda: gostage.Action("a"))
-    first = registry._factories["a"][1]
+    first = registry._factories["a"].place
     with pytest.raises(errors.RegistrationError) as caught:
         gostage.register_action("a", lambda: gostage.Action("a"))
     place = f"{__file__}:{int(first.rsplit(':', 1)[1]) + 3}"
@@ -83,7 +83,7 @@ def test_bare_decorator() -> None:
 def test_factory_that_makes_no_action() -> None:
     """A factory that returns something else is named with the place of its registration."""
     gostage.register_action("a", lambda: None)  # type: ignore[arg-type,return-value]
-    place = registry._factories["a"][1]
+    place = registry._factories["a"].place
     with pytest.raises(errors.RegistrationError) as caught:
         gostage.new_action("a")
     assert str(caught.value) == (f"the factory of action 'a', registered at {place}, made NoneType, expected an Action")

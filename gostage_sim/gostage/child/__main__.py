@@ -7,24 +7,28 @@ from importlib import import_module
 
 from gostage_sim.gostage.child import CHILD_FLAG
 from gostage_sim.gostage.child.main import child_main
+from gostage_sim.gostage.child.modules import find_modules_as
+from gostage_sim.gostage.wire.encode import decode_document
 
-USAGE = f"usage: python -m gostage_sim.gostage.child {CHILD_FLAG} [--import MODULE]… (a runner starts it)"
+USAGE = (
+    f"usage: python -m gostage_sim.gostage.child {CHILD_FLAG} [--find PLACES] [--import MODULE]… (a runner starts it)"
+)
 
 
-def _modules(arguments: list[str]) -> list[str]:
-    modules = []
+def _import(arguments: list[str]) -> None:
     rest = iter(arguments)
     for argument in rest:
-        module = next(rest, "")
-        if argument != "--import" or not module:
-            sys.exit(f"{USAGE}\nfound {argument!r} {module!r}".rstrip())
-        modules.append(module)
-    return modules
+        value = next(rest, "")
+        if argument == "--import" and value:
+            import_module(value)
+        elif argument == "--find" and value:
+            find_modules_as(decode_document(value.encode()))
+        else:
+            sys.exit(f"{USAGE}\nfound {argument!r} {value!r}".rstrip())
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] != [CHILD_FLAG]:
         sys.exit(USAGE)
-    for name in _modules(sys.argv[2:]):
-        import_module(name)
+    _import(sys.argv[2:])
     child_main()

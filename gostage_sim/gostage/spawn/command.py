@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import subprocess
+import sys
 import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -21,11 +22,9 @@ from gostage_sim.gostage.spawn.process import DEPTH_VARIABLE, Pipes, Process, op
 def start_command(argv: Sequence[str], options: SpawnOptions, depth: int) -> Process:
     """Start `argv`. OSError or ValueError when that is not possible; then nothing is left of it."""
     environment = child_environment(options, depth)
-    family = uuid.uuid4().hex if options.end_daemons else None
-    if family is not None:
-        environment[FAMILY_VARIABLE] = f"{environment.get(FAMILY_VARIABLE, '')}:{family}".lstrip(":")
+    family = mark_family(environment, options)
     with Pipes() as pipes, ExitStack() as undo:
-        group = _group(options)
+        group = group_for(options)
         if group is not None:
             undo.callback(group.remove)
         settings = settings_of(options, None if group is None else str(group.folder))
@@ -45,6 +44,11 @@ def start_command(argv: Sequence[str], options: SpawnOptions, depth: int) -> Pro
         return process
 
 
+def interpreter() -> list[str]:
+    """This interpreter with the options that it was started with, for a command line."""
+    return [sys.executable, *subprocess._args_from_interpreter_flags()]  # type: ignore[attr-defined]  # for this use
+
+
 def child_environment(options: SpawnOptions, depth: int) -> dict[str, str]:
     """What the child sees of the environment: the inherited names, what the options set, and how deep it is."""
     exact = {name for name in options.inherit if not name.endswith("*")}
@@ -60,7 +64,16 @@ def child_environment(options: SpawnOptions, depth: int) -> dict[str, str]:
     return {**inherited, **login_environment(options), **options.environment, DEPTH_VARIABLE: str(depth)}
 
 
-def _group(options: SpawnOptions) -> Group | None:
+def mark_family(environment: dict[str, str], options: SpawnOptions) -> str | None:
+    """Put a mark for the child's descendants into its environment where they shall be found by it."""
+    if not options.end_daemons:
+        return None
+    family = uuid.uuid4().hex
+    environment[FAMILY_VARIABLE] = f"{environment.get(FAMILY_VARIABLE, '')}:{family}".lstrip(":")
+    return family
+
+
+def group_for(options: SpawnOptions) -> Group | None:
     """A control group for the child where it is of use and there is a place for it."""
     memory_bytes = options.limits.memory_bytes
     if memory_bytes is None and not options.end_daemons:

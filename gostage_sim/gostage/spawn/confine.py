@@ -47,6 +47,13 @@ def take_on(name: str, value: str) -> None:
         resource.setrlimit(getattr(resource, LIMITS[name]), (int(soft), int(hard)))
 
 
+def refuse(report_fd: int, name: str, error: Exception) -> None:
+    """Tell the parent what the system refused, and leave."""
+    code = getattr(error, "errno", None) or (errno.ENOMEM if isinstance(error, MemoryError) else errno.EPERM)
+    os.write(report_fd, f"{name}\0{code}\0{os.strerror(code)}".encode())
+    os._exit(127)
+
+
 def _set_no_new_privs() -> None:
     import ctypes
 
@@ -84,9 +91,7 @@ def _main(report_fd: int, arguments: list[str]) -> None:
         name = "command"
         os.execvpe(command[0], command, environment)
     except (OSError, ValueError, MemoryError) as error:
-        code = getattr(error, "errno", None) or (errno.ENOMEM if isinstance(error, MemoryError) else errno.EPERM)
-        os.write(report_fd, f"{name}\0{code}\0{os.strerror(code)}".encode())
-        os._exit(127)
+        refuse(report_fd, name, error)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ GIL, and unlike `PR_SET_PDEATHSIG` it does not fire when merely the thread that 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import select
 import signal
 import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from threading import RLock
 from types import TracebackType
@@ -73,10 +74,7 @@ class Pipes:
 
     def tie(self, pid: int) -> None:
         """Let the kernel send SIGKILL to the child's group when our end of the lifeline is closed."""
-        end = self.child_lifeline
-        fcntl.fcntl(end, fcntl.F_SETOWN, -pid)
-        fcntl.fcntl(end, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) | os.O_ASYNC)
+        tie(self.child_lifeline, pid)
 
     def parents_ends(self) -> set[int]:
         return {self.stdin, self.stdout, self.stderr, self.lifeline}
@@ -97,13 +95,37 @@ class Pipes:
             os.close(fd)
 
 
+def tie(lifeline: int, group: int) -> None:
+    """Let the kernel send SIGKILL to a process group when the last writing end of this pipe is closed."""
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -group)
+    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+@contextlib.contextmanager
+def no_sigpipe() -> Iterator[None]:
+    """For a write to somebody who may be gone: BrokenPipeError, and never SIGPIPE.
+
+    Python ignores that signal, but a program that gave it its default back, as filters do, would die of it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+    try:
+        yield
+    except BrokenPipeError:
+        signal.sigtimedwait({signal.SIGPIPE}, 0)  # it is pending, even where it is ignored: take it
+        raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Process:
     """A running child. Descriptors belong to this object; `close()` returns them all.
 
     `pidfd` is None for a child that was gone and reaped before it could be had: this program ignores SIGCHLD, or waits
     for every child. What such a child wrote is in the pipes, and an event that has happened stands in for its pidfd.
-    `take_status(pidfd)` takes the exit status from whoever has it, once the child is gone. `family` is the mark of its
-    descendants, see `descendants`; `group` the control group that it is in.
+    `take_status(pidfd)` takes the exit status from whoever has it, once the child is gone; `also` are descriptors that
+    it needs for that. `family` is the mark of its descendants, see `descendants`; `group` the control group that it is
+    in.
     """
 
     def __init__(
@@ -113,6 +135,7 @@ class Process:
         pipes: Pipes,
         take_status: Callable[[int], ExitStatus],
         *,
+        also: Iterable[int] = (),
         family: str | None = None,
         group: Group | None = None,
     ) -> None:
@@ -123,30 +146,22 @@ class Process:
         self._lock = RLock()  # signals come from other threads too, and must not meet the number's next owner
         self._reaped = ExitStatus(None, None) if pidfd is None else None
         self.pidfd = os.eventfd(1, os.EFD_CLOEXEC) if pidfd is None else pidfd
-        self._open = {*pipes.parents_ends(), self.pidfd}
+        self._open = {*pipes.parents_ends(), *also, self.pidfd}
 
     def write_stdin(self, data: memoryview) -> int:
-        """What fits of `data` now, as os.write. A child that closed its stdin cannot raise SIGPIPE in this program.
-
-        Python ignores that signal, but a program that gave it its default back, as filters do, would die of it.
-        """
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
-        try:
+        """What fits of `data` now, as os.write; BrokenPipeError when the child closed its stdin."""
+        with no_sigpipe():
             return os.write(self.stdin, data)
-        except BrokenPipeError:
-            signal.sigtimedwait({signal.SIGPIPE}, 0)  # it is pending, even where it is ignored: take it
-            raise
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def signal_group(self, signum: int) -> None:
         """Send to the child and whoever is in its process group; nothing when all are gone.
 
-        Only before `reap()`: until then the zombie keeps the group's number from being given to somebody else.
+        Only before `reap()`: until then the zombie keeps the group's number from being given to somebody else. Of a
+        fork server's child it does not, because the server takes the zombie; the pidfd means nobody else even then.
         """
         with self._lock, contextlib.suppress(ProcessLookupError, PermissionError):
             if self._reaped is None:
-                os.killpg(self.pid, signum)
+                _signal_group(self.pidfd, self.pid, signum)
 
     def end_descendants(self) -> None:
         """SIGKILL to who left the process group and bears the child's mark; a control group ends the rest with it."""
@@ -155,7 +170,7 @@ class Process:
 
     def has_exited(self) -> bool:
         """Whether it is gone; its status may still have to be taken."""
-        return _wait_for_exit(self.pidfd, 0)
+        return is_readable(self.pidfd, 0)
 
     def reap(self) -> ExitStatus:
         """Take the exit status, once. Neither code nor signal when it is not to be had.
@@ -193,17 +208,48 @@ class Process:
         if getattr(self, "_open", None) and hasattr(self, "pidfd") and self._reaped is None:
             warnings.warn(f"child {self.pid} was never waited for and is ended", ResourceWarning, 2, source=self)
             self.signal_group(signal.SIGKILL)
-            _wait_for_exit(self.pidfd, 1000)
+            is_readable(self.pidfd, 1)
             self.end_descendants()
             self.reap()
         if getattr(self, "_open", None):
             self.close()
 
 
-def _wait_for_exit(pidfd: int, timeout_ms: int) -> bool:
+_PIDFD_SIGNAL_PROCESS_GROUP = 1 << 2  # include/uapi/linux/pidfd.h
+
+
+def _signal_group(pidfd: int, pid: int, signum: int) -> None:
+    """To the process group that the process leads, or to the process alone as long as it leads none."""
+    try:
+        signal.pidfd_send_signal(pidfd, signum, None, _PIDFD_SIGNAL_PROCESS_GROUP)
+    except ProcessLookupError:
+        signal.pidfd_send_signal(pidfd, signum)  # a fork server's child that has just begun
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        os.killpg(pid, signum)  # older than Linux 6.9
+
+
+def is_readable(fd: int, timeout_s: float) -> bool:
+    """Whether there is something to read, or the end, within this time; of a pidfd, whether the process is gone."""
+    return bool(_poll(fd, select.POLLIN, timeout_s))
+
+
+def is_writable(fd: int, timeout_s: float) -> bool:
+    """Whether a write would take something, or fail, within this time."""
+    return bool(_poll(fd, select.POLLOUT, timeout_s))
+
+
+def is_reaped(pidfd: int, timeout_s: float) -> bool:
+    """Whether somebody takes the process's exit status within this time; Linux tells since 6.13."""
+    return bool(_poll(pidfd, 0, timeout_s) & select.POLLHUP)
+
+
+def _poll(fd: int, events: int, timeout_s: float) -> int:
     ended = select.poll()  # select() cannot take descriptors over 1023
-    ended.register(pidfd, select.POLLIN)
-    return bool(ended.poll(timeout_ms))
+    ended.register(fd, events)
+    seen = ended.poll(max(0.0, timeout_s) * 1000)
+    return seen[0][1] if seen else 0
 
 
 def status_of_child(pidfd: int) -> ExitStatus:
@@ -216,10 +262,10 @@ def status_of_child(pidfd: int) -> ExitStatus:
         _, status, used = os.wait4(seen.si_pid, os.WNOHANG)
     except ChildProcessError:  # SIGCHLD is ignored in this program, or it waits for every child
         return _status_of_reaped(pidfd)
-    return _exit_status(status, ResourceUsage(used.ru_utime, used.ru_stime, used.ru_maxrss * 1024))
+    return exit_status(status, ResourceUsage(used.ru_utime, used.ru_stime, used.ru_maxrss * 1024))
 
 
-def _exit_status(status: int, usage: ResourceUsage | None = None) -> ExitStatus:
+def exit_status(status: int, usage: ResourceUsage | None = None) -> ExitStatus:
     """From the number that wait(2) gives."""
     code = os.waitstatus_to_exitcode(status)
     return ExitStatus(code, None, usage) if code >= 0 else ExitStatus(None, signal_name(-code), usage)
@@ -236,7 +282,7 @@ def _status_of_reaped(pidfd: int) -> ExitStatus:
         fcntl.ioctl(pidfd, _PIDFD_GET_INFO, info)
         mask, status = struct.unpack("Q52xi", info)
         if mask & _PIDFD_INFO_EXIT:
-            return _exit_status(status)
+            return exit_status(status)
     return ExitStatus(None, None)
 
 

@@ -12,7 +12,10 @@ from gostage_sim import gostage
 
 from ..conftest import Program
 
-USAGE = "usage: python -m gostage_sim.gostage.child --gostage-child [--import MODULE]… (a runner starts it)\n"
+USAGE = (
+    "usage: python -m gostage_sim.gostage.child --gostage-child [--find PLACES] [--import MODULE]… "
+    "(a runner starts it)\n"
+)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipapp
 from pathlib import Path
 
 import pytest
@@ -71,13 +72,112 @@ def test_console_script(tmp_path: Path) -> None:
     assert run([str(tool), "--own"], tmp_path) == COMPLETED
 
 
-@pytest.mark.parametrize("options", [[], ["-"]])
-def test_no_program_at_all(tmp_path: Path, options: list[str]) -> None:
-    """A program typed in or piped in cannot be started again; the error says what to use."""
-    assert run([sys.executable, *options], tmp_path, PROGRAM) == (
-        "start_failed an interactive interpreter cannot be its own child; use "
-        "Runner(launcher=launchers.ChildModule(imports=['the.module.with.your.actions']))\n"
+@pytest.mark.parametrize("shebang", [None, f"{sys.executable} -B"], ids=["python app.pyz", "./app.pyz"])
+def test_zipapp(tmp_path: Path, shebang: str | None) -> None:
+    """An archive is its own child, run by Python or by its first line."""
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "__main__.py").write_text(PROGRAM)
+    zipapp.create_archive(tmp_path / "source", tmp_path / "app.pyz", shebang)
+    assert (
+        run([sys.executable, "app.pyz", "--own"] if shebang is None else ["./app.pyz", "--own"], tmp_path) == COMPLETED
     )
+
+
+def test_entry_point_script(tmp_path: Path) -> None:
+    """The script that pip makes of an entry point starts itself again, and its module registers the actions."""
+    (tmp_path / "tool.py").write_text(PROGRAM.removesuffix("main()\n"))
+    script = tmp_path / "bin" / "tool"
+    script.parent.mkdir()
+    script.write_text(
+        f"#!{sys.executable}\nimport re\nimport sys\nfrom tool import main\nif __name__ == '__main__':\n"
+        "    sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])\n    sys.exit(main())\n"
+    )
+    script.chmod(0o755)
+    assert run([str(script), "--own"], tmp_path) == COMPLETED
+
+
+def test_frozen_program(tmp_path: Path) -> None:
+    """A frozen program is its executable, whatever else is on its command line."""
+    app = tmp_path / "app"
+    frozen = f"import sys\nsys.frozen, sys.executable, sys.orig_argv = True, {str(app)!r}, ['?']\n"
+    app.write_text(f"#!{sys.executable}\n{frozen}{PROGRAM}")
+    app.chmod(0o755)
+    assert run([str(app), "--own"], tmp_path) == COMPLETED
+
+
+@pytest.mark.parametrize(("options", "place"), [([], "<stdin>:4"), (["-"], "<stdin>:4")], ids=["piped", "-"])
+def test_actions_of_no_program_at_all(tmp_path: Path, options: list[str], place: str) -> None:
+    """An action that was typed in or piped in cannot be imported by a child; the error says what to use."""
+    assert run([sys.executable, *options], tmp_path, PROGRAM) == (
+        f"start_failed action 'act' was registered at {place} by running code, not by importing a module, and this "
+        "program is an interactive interpreter, which cannot be its own child; use "
+        "Runner(launcher=launchers.ForkServer()), whose children take closures too, or move it to the top of a module "
+        "and use Runner(launcher=launchers.ChildModule(imports=['the.module.with.your.actions']))\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("launcher", "import_"),
+    [("None", "from tool import gostage"), ("gostage.launchers.ForkServer()", "from gostage_sim import gostage")],
+)
+def test_interactive_interpreter(tmp_path: Path, launcher: str, import_: str) -> None:
+    """In an interpreter without a program, actions of imported modules run in a child; a fork server takes any."""
+    (tmp_path / "tool.py").write_text(PROGRAM.removesuffix("main()\n"))
+    define = "@gostage.action('act')\ndef act(ctx): ctx.send('argv', 'here')\n\n" if "Fork" in launcher else ""
+    text = (
+        f"{import_}\n{define}runner = gostage.Runner(launcher={launcher})\n"
+        "result = runner.spawn(gostage.SubWorkflowDef.of('act'), check=True)\nprint(result.message_counts['argv'])\n"
+    )
+    assert run([sys.executable, "-"], tmp_path, text) == "1\n"
+
+
+TEST_MODULE = """
+from actions import gostage, make
+@gostage.action("at.the.top")
+def act(ctx): ctx.send("act", __name__)
+make("at.import")
+def spawn(id):
+    return gostage.Runner().spawn(gostage.SubWorkflowDef.of("elsewhere", id))
+def test_imported():
+    assert spawn("at.the.top").message_counts["act"] == 2
+    assert spawn("at.import").message_counts["act"] == 2
+def test_closure():
+    make("late")
+    error = spawn("late").error
+    assert error.message == (
+        f"action 'late' was registered at {make.__code__.co_filename}:6 by running code, not by importing a module, "
+        "and this program is pytest, which cannot be its own child; use Runner(launcher=launchers.ForkServer()), whose "
+        "children take closures too, or move it to the top of a module and use "
+        "Runner(launcher=launchers.ChildModule(imports=['the.module.with.your.actions']))"
+    )
+def test_unknown():
+    error = spawn("at.the.topp").error
+    assert error.message.startswith("unknown action 'at.the.topp'; registered in this process: elsewhere")
+"""
+ACTIONS_MODULE = """
+from gostage_sim import gostage
+def act(ctx):
+    ctx.send("act", __name__)
+def make(id):
+    gostage.register_action(id, lambda: gostage.FunctionAction(id, act))
+make("elsewhere")
+"""
+
+
+@pytest.mark.parametrize("mode", ["prepend", "importlib"])
+@pytest.mark.parametrize("command", [["pytest"], ["pytest", "-n", "1"], ["-m"]], ids=" ".join)
+def test_under_pytest(tmp_path: Path, command: list[str], mode: str) -> None:
+    """Under pytest, `pytest -n` and `python -m pytest` a child imports what registered the actions, also a test module
+    that no path leads to; an action that no import registers is an error which says so."""
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "actions.py").write_text(ACTIONS_MODULE)
+    (tmp_path / "tests" / "deep").mkdir(parents=True)
+    (tmp_path / "tests" / "deep" / "test_it.py").write_text(TEST_MODULE)
+    (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = library\n")
+    pytest_ = str(Path(sys.executable).with_name("pytest"))
+    argv = [sys.executable, "-m", "pytest"] if command == ["-m"] else [pytest_, *command[1:]]
+    more = ["-q", f"--import-mode={mode}", "-p", "no:cacheprovider", "-W", "error", "tests"]
+    assert "3 passed in " in run([*argv, *more], tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -217,16 +217,6 @@ def test_no_child_can_be_started(argv: list[str], type_: str) -> None:
         spawn(runner, check=True)
 
 
-def test_pytest_cannot_be_its_own_child() -> None:
-    """Under pytest the default launcher says what to use instead."""
-    result = spawn(gostage.Runner())
-    assert result.error is not None
-    assert result.error.message == (
-        "this program is pytest, which cannot be its own child; use "
-        "Runner(launcher=launchers.ChildModule(imports=['the.module.with.your.actions']))"
-    )
-
-
 def test_raising_handler_affects_only_its_message(program: Program) -> None:
     """A handler that raises is recorded with the message it was given; the next message is handled."""
     runner = program("@gostage.action('act')\ndef act(ctx):\n    ctx.send_many('n', range(3))\n")

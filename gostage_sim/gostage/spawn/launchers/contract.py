@@ -24,6 +24,10 @@ class Launch:
     depth: int
     """How deep it is below the first program, from 1; children learn it from their environment."""
 
+    def action_ids(self) -> list[str]:
+        """Those that the definition names, in its order."""
+        return [action.id for stage in self.definition.stages for action in stage.actions]
+
 
 class Launcher(Protocol):
     """How children come to be."""

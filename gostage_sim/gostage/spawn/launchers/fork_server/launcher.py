@@ -1,0 +1,180 @@
+"""The fork server as a launcher."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import sys
+import time
+import weakref
+from collections.abc import Sequence
+from contextlib import ExitStack
+from threading import RLock
+from types import TracebackType
+from typing import Self
+
+from gostage_sim.gostage.errors import safe_str
+from gostage_sim.gostage.registry import entries
+from gostage_sim.gostage.spawn.command import child_environment, group_for, mark_family
+from gostage_sim.gostage.spawn.confinement import refusal, settings_of
+from gostage_sim.gostage.spawn.launchers.contract import Launch, LaunchError
+from gostage_sim.gostage.spawn.launchers.fork_server.actions import pack
+from gostage_sim.gostage.spawn.launchers.fork_server.child import ForkedChild
+from gostage_sim.gostage.spawn.launchers.fork_server.server import Forked, Server, ServerGoneError
+from gostage_sim.gostage.spawn.launchers.fork_server.status import ForkedStatus
+from gostage_sim.gostage.spawn.launchers.importable import places_of
+from gostage_sim.gostage.spawn.options import SpawnOptions
+from gostage_sim.gostage.spawn.process import Pipes, Process, is_readable, is_writable, no_sigpipe, open_pipe
+
+ATTEMPTS = 2
+_EMPTY_PREPARATION = pickle.dumps({})
+"""What `multiprocess.spawn` reads first. Nothing is to be prepared: preparing `__main__` is most of a start's cost."""
+
+
+class ForkServer:
+    """A warm process that forks each child: a start in milliseconds, and actions that are closures or lambdas.
+
+    `preload` are modules that the server imports once, so that no child has to. It is started at the first spawn and
+    ended by `close()`, at the end of a `with` block, or with this program; children that run then go on. What a child
+    does not share with this program is what the server did not have at its start: limits, umask and priority of a later
+    time, and modules that were changed since.
+
+    Actions registered in this program are in the child as they are at the spawn: those that can be imported by
+    reference, others by value. One thread or many may spawn.
+    """
+
+    foreign = False
+
+    def __init__(self, preload: Sequence[str] = (), *, start_timeout_s: float = 60.0) -> None:
+        if isinstance(preload, str):
+            raise TypeError(f"preload is a list of module names; found {preload!r}")
+        self.preload = tuple(preload)
+        self.start_timeout_s = start_timeout_s
+        self._lock = RLock()
+        self._server: Server | None = None
+        self._end: weakref.finalize[[], ForkServer] | None = None
+
+    def start(self, launch: Launch) -> Process:
+        options = launch.options
+        environment = child_environment(options, launch.depth)
+        family = mark_family(environment, options)
+        deadline = time.monotonic() + self.start_timeout_s
+        with Pipes() as pipes, ExitStack() as undo, ExitStack() as passed_on:
+            group = group_for(options)
+            if group is not None:
+                undo.callback(group.remove)
+            settings = settings_of(options, None if group is None else str(group.folder))
+            data = memoryview(_EMPTY_PREPARATION + pickle.dumps(_child(launch, environment, settings)))
+            folder = _open_folder(options)
+            passed_on.callback(os.close, folder)
+            report, theirs = open_pipe()
+            passed_on.callback(os.close, report)
+            fds = [pipes.child_stdin, pipes.child_stdout, pipes.child_stderr, pipes.child_lifeline, folder, theirs]
+            try:
+                pid, pidfd, status_fd, data_fd = self._fork(fds, deadline)
+            finally:
+                os.close(theirs)
+            passed_on.callback(os.close, data_fd)
+            undo.callback(os.close, status_fd)
+            undo.callback(os.close, pidfd)
+            undo.callback(_kill, pidfd)
+            with contextlib.suppress(ProcessLookupError):  # killed already: its exit will be seen
+                pipes.tie(pid)
+            _write(data_fd, data, deadline)
+            if settings:
+                _require_taken_on(report, deadline)
+            process = Process(pid, pidfd, pipes, ForkedStatus(status_fd), also=[status_fd], family=family, group=group)
+            undo.pop_all()
+            return process
+
+    def close(self) -> None:
+        """End the server. Another spawn starts a new one."""
+        with self._lock:
+            self._server = None
+            if self._end is not None:
+                self._end()
+
+    def _fork(self, fds: Sequence[int], deadline: float) -> Forked:
+        """From the server that runs, or a new one. One thread at a time: the server can do no more either."""
+        with self._lock:
+            for _ in range(ATTEMPTS):
+                try:
+                    return self._running().fork(fds, deadline)
+                except ServerGoneError as gone:
+                    reason = gone
+                    self.close()
+                except LaunchError:
+                    self.close()
+                    raise
+            raise LaunchError(f"no child could be forked, in {ATTEMPTS} attempts: {reason}")
+
+    def _running(self) -> Server:
+        server = self._server
+        if server is None or server.owner != os.getpid() or not server.is_alive():
+            self.close()
+            server = self._server = Server(self.preload, [entry or os.getcwd() for entry in sys.path])
+            self._end = weakref.finalize(self, server.close)  # also at the end of the program
+        return server
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+def _child(launch: Launch, environment: dict[str, str], settings: dict[str, str]) -> ForkedChild:
+    """What the child shall become; LaunchError when an action of the definition cannot travel."""
+    known = entries()
+    packed, failed = pack(known)
+    for id in launch.action_ids():
+        if id in failed:
+            raise LaunchError(
+                f"action {id!r}, registered at {known[id].place}, cannot travel to a child of the fork server: "
+                f"{type(failed[id]).__name__}: {safe_str(failed[id])}; let it make inside what it "
+                "needs, or register it at the top of a module"
+            )
+    return ForkedChild(
+        program=sys.argv[0] if sys.argv else "",
+        environment=environment,
+        settings=settings,
+        places=places_of({entry.module for entry in known.values()}),
+        actions=packed,
+    )
+
+
+def _open_folder(options: SpawnOptions) -> int:
+    """Where the child begins, as a descriptor: a folder that this program is in may have no name any more."""
+    try:
+        return os.open(options.cwd or ".", os.O_PATH | os.O_DIRECTORY)
+    except OSError as error:
+        if options.cwd is None:
+            raise
+        raise OSError(error.errno, f"SpawnOptions.cwd: {error.strerror}", os.fspath(options.cwd)) from None
+
+
+def _require_taken_on(report: int, deadline: float) -> None:
+    """Wait until the child has taken on its settings; OSError that names the option which the system refused."""
+    if not is_readable(report, deadline - time.monotonic()):
+        raise LaunchError("a forked child did not begin in time; is it stopped?")
+    refused = os.read(report, 4096)
+    if refused:
+        raise refusal(refused, "fork server")
+
+
+def _write(fd: int, data: memoryview, deadline: float) -> None:
+    """All of it; a child that was killed does not take it, and its exit will be seen."""
+    os.set_blocking(fd, False)
+    with contextlib.suppress(BrokenPipeError):
+        while data:
+            if not is_writable(fd, deadline - time.monotonic()):
+                raise LaunchError("a forked child did not take what it was sent in time; is it stopped?")
+            with no_sigpipe():
+                data = data[os.write(fd, data) :]
+
+
+def _kill(pidfd: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)

@@ -1,0 +1,201 @@
+"""The parent's hold of one running fork server: start it, let it fork, end it.
+
+The server's loop is that of `multiprocess.forkserver`, and so is what goes over the socket. The starting is not:
+`ForkServer.ensure_running` of that library also starts a resource tracker that outlives it, hands the server our whole
+environment, which every child could read in `/proc/self/environ`, and leaves it in our process group.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from gostage_sim.gostage.spawn.command import child_environment, interpreter
+from gostage_sim.gostage.spawn.launchers.contract import LaunchError
+from gostage_sim.gostage.spawn.launchers.fork_server.status import read_number
+from gostage_sim.gostage.spawn.options import SpawnOptions
+from gostage_sim.gostage.spawn.process import is_readable, no_sigpipe, open_pipe, tie
+
+END_S = 2.0
+"""How long a server may take to end by itself."""
+
+
+class ServerGoneError(Exception):
+    """The server died, or its child before it could be let go. Another try may do."""
+
+
+class Forked(NamedTuple):
+    """A child that waits for its data. The descriptors belong to the caller."""
+
+    pid: int
+    pidfd: int
+    status_fd: int
+    """Gives the exit code at the end; see `status`."""
+    data_fd: int
+    """What is written here is what the child becomes; closing it unwritten ends the child."""
+
+
+class Server:
+    """A running fork server. It dies with this program, whatever ends that, and takes no signal of its terminal."""
+
+    def __init__(self, preload: Sequence[str], path: Sequence[str]) -> None:
+        self.owner = os.getpid()
+        with ExitStack() as theirs, ExitStack() as ours:
+            listener, self._address_fd = _listen()
+            theirs.enter_context(listener)
+            ours.callback(os.close, self._address_fd)
+            alive, self._alive_fd = _pipe(theirs, ours)
+            lifeline, self._lifeline_fd = _pipe(theirs, ours)
+            self._failure_fd, failure = open_pipe()
+            ours.callback(os.close, self._failure_fd)
+            theirs.callback(os.close, failure)
+            arguments = (listener.fileno(), alive, failure, list(path), list(preload))
+            self._popen = subprocess.Popen(
+                [*interpreter(), "-c", _PROGRAM.format(path=list(path), arguments=arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(listener.fileno(), alive, failure, lifeline),
+                start_new_session=True,
+                env=child_environment(SpawnOptions(), 0),
+            )
+            ours.callback(self._popen.wait)
+            ours.callback(self._popen.kill)
+            self.pid = self._popen.pid
+            tie(lifeline, self.pid)
+            self._pidfd = os.pidfd_open(self.pid)
+            ours.callback(os.close, self._pidfd)
+            ours.pop_all()
+
+    def is_alive(self) -> bool:
+        return not is_readable(self._pidfd, 0)
+
+    def fork(self, fds: Sequence[int], deadline: float) -> Forked:
+        """Let it fork a child that gets copies of these descriptors.
+
+        ServerGoneError when it is dead or the child is gone at once, LaunchError when it could not import a module or
+        does not answer in time.
+        """
+        with ExitStack() as undo, socket.socket(socket.AF_UNIX) as client:
+            status_fd, child_status = open_pipe()
+            undo.callback(os.close, status_fd)
+            try:
+                child_data, data_fd = open_pipe()
+            except OSError:
+                os.close(child_status)
+                raise
+            undo.callback(os.close, data_fd)
+            os.set_blocking(child_status, False)  # a child that fills its server's pipe must not stop the server
+            try:
+                self._ask(client, [child_data, child_status, *fds], deadline)
+            finally:
+                os.close(child_data)
+                os.close(child_status)
+            pid = read_number(status_fd, deadline)
+            if pid is None:
+                raise self._failure(deadline)
+            try:
+                pidfd = os.pidfd_open(pid)
+            except (ProcessLookupError, ValueError, OverflowError):
+                raise ServerGoneError(f"the child {pid} of the fork server {self.pid} is gone") from None
+            undo.callback(os.close, pidfd)
+            if _parent_of(pid) != self.pid:  # the number has another owner by now, or it is a lie
+                raise ServerGoneError(f"process {pid} is no child of the fork server {self.pid}")
+            undo.pop_all()
+            return Forked(pid, pidfd, status_fd, data_fd)
+
+    def _ask(self, client: socket.socket, fds: list[int], deadline: float) -> None:
+        from multiprocess.reduction import sendfds  # type: ignore[import-untyped]
+
+        # Its third and fourth are multiprocess's own alive pipe and resource tracker; our children have neither, but
+        # something must be there.
+        fds[2:2] = [fds[0], fds[0]]
+        client.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            client.connect(f"/proc/self/fd/{self._address_fd}")
+            with no_sigpipe():
+                sendfds(client, fds)
+        except (ConnectionError, TimeoutError):
+            raise self._failure(deadline) from None
+
+    def _failure(self, deadline: float) -> Exception:
+        """Why there is no child."""
+        if not is_readable(self._pidfd, min(END_S, max(0.0, deadline - time.monotonic()))):
+            self.kill()
+            return LaunchError(
+                "the fork server did not answer in time and was killed; give it longer to import what it preloads: "
+                "ForkServer(start_timeout_s=…)"
+            )
+        os.set_blocking(self._failure_fd, False)
+        with contextlib.suppress(BlockingIOError):
+            text = os.read(self._failure_fd, 4096).decode("utf-8", "replace")
+            if text:
+                return LaunchError(f"the fork server did not start: {text}")
+        return ServerGoneError(f"the fork server {self.pid} is gone")
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def close(self) -> None:
+        """End it and return every descriptor. Its children go on."""
+        os.close(self._alive_fd)
+        if self.owner == os.getpid():  # and not a fork of that program, whose server it is not
+            if not is_readable(self._pidfd, END_S):
+                self.kill()
+            self._popen.wait()
+        else:
+            self._popen.returncode = 0
+        for fd in (self._lifeline_fd, self._address_fd, self._failure_fd, self._pidfd):
+            os.close(fd)
+
+
+_PROGRAM = """\
+import sys
+sys.path[:] = {path!r}
+from gostage_sim.gostage.spawn.launchers.fork_server.serving import serve
+serve(*{arguments!r})
+"""
+
+
+def _parent_of(pid: int) -> int | None:
+    """None for a process that is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def _pipe(theirs: ExitStack, ours: ExitStack) -> tuple[int, int]:
+    """A pipe whose reading end is the server's."""
+    reading, writing = open_pipe()
+    theirs.callback(os.close, reading)
+    ours.callback(os.close, writing)
+    return reading, writing
+
+
+def _listen() -> tuple[socket.socket, int]:
+    """A listening socket, and a descriptor of its address: `connect` takes that by its name in /proc.
+
+    Whoever can connect makes the server run code, so nobody else must find it. The socket's file is in a private
+    folder, gone again before this returns; an abstract address would be open to every user of the machine.
+    """
+    with tempfile.TemporaryDirectory(prefix="gostage-") as folder, ExitStack() as undo:
+        folder_fd = os.open(folder, os.O_PATH)
+        try:
+            listener = undo.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(f"/proc/self/fd/{folder_fd}/s")  # a long TMPDIR does not fit into an address
+            listener.listen()
+            address = os.open("s", os.O_PATH, dir_fd=folder_fd)
+        finally:
+            os.close(folder_fd)
+        undo.pop_all()
+        return listener, address
