@@ -15,6 +15,7 @@ ALWAYS = (
     "random",
     "resource",
     "gostage_sim.gostage.child.failure",
+    "gostage_sim.gostage.child.logs",
     "gostage_sim.gostage.child.main",
     "gostage_sim.gostage.child.modules",
     "gostage_sim.gostage.rebuild",
