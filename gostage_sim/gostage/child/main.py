@@ -131,15 +131,19 @@ def _run(channel: JsonChannel, runner: Runner) -> int:
 
 def _import_extras() -> None:
     """What `SpawnOptions.imports` of the parent names; not for the children of this child."""
-    for name in os.environ.pop(IMPORTS_VARIABLE, "").split(","):
-        if name:
-            try:
-                __import__(name)
-            except Exception as error:
-                raise DefinitionError(
-                    f"module {name!r} of SpawnOptions.imports cannot be imported in the child: "
-                    f"{type(error).__name__}: {safe_str(error)}"
-                ) from error
+    names = os.environ.pop(IMPORTS_VARIABLE, "")
+    if not names:
+        return
+    from importlib import import_module
+
+    for name in names.split(","):
+        try:
+            import_module(name)
+        except Exception as error:
+            raise DefinitionError(
+                f"module {name!r} of SpawnOptions.imports cannot be imported in the child: "
+                f"{type(error).__name__}: {safe_str(error)}"
+            ) from error
 
 
 def _join_threads() -> None:
