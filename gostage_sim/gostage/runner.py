@@ -196,9 +196,9 @@ class Runner:
 
         Leaving the loop early, by `break`, an exception, Ctrl-C or `close()`, cancels the children that are left; their
         messages are no longer handled. It takes until all are gone, that is `grace_s` and a little more at the most; a
-        handler that still runs then is waited for ten seconds, and left behind with a RuntimeWarning. What `definitions`
-        raises, or `start` would for one of them, and SystemExit or KeyboardInterrupt out of a handler end the loop in
-        the same way and pass on.
+        handler that still runs then is waited for ten seconds, and left behind with a RuntimeWarning. What
+        `definitions` raises, or `start` would for one of them, and SystemExit or KeyboardInterrupt out of a handler end
+        the loop in the same way and pass on.
         """
         from gostage_sim.gostage.spawn.many import spawn_each
         from gostage_sim.gostage.spawn.options import SpawnOptions

@@ -120,7 +120,7 @@ class Driver:
         self._epoll.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_lock"):
+        if hasattr(self, "_epoll"):  # not so when there was no descriptor left for it
             self.close()
 
     def _obey(self, orders: Iterable[Order]) -> None:
