@@ -175,6 +175,7 @@ def test_leaving_early(way: str) -> None:
 
         def after_spawn(self, ctx: gostage.SpawnContext) -> None:
             if ctx.result is not None and ctx.result.outcome == "cancelled":
+                assert ctx.result.signal == "SIGTERM"
                 cancelled.append(ctx.result.pid)
 
     leave, last, handler, error = ENDS[way]
@@ -192,6 +193,27 @@ def test_leaving_early(way: str) -> None:
         assert pid is not None
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_a_child_that_starts_while_the_loop_is_left() -> None:
+    """It is ended as soon as it is there."""
+    leaving = threading.Event()
+    ended: dict[str, str | None] = {}
+
+    class Late:
+        def before_spawn(self, ctx: gostage.SpawnContext) -> None:
+            if ctx.definition.id == "late":
+                leaving.wait(20)
+
+        def after_spawn(self, ctx: gostage.SpawnContext) -> None:
+            assert ctx.result is not None
+            ended[ctx.definition.id] = ctx.result.signal
+            if ctx.definition.id == "stays":
+                leaving.set()
+
+    runner = shell(f"{NAMED} test $id = quick || exec sleep 1000", spawn_middleware=[Late()])
+    leave_by_break(runner.spawn_all(named("quick", "stays", "late"), max_parallel=3))
+    assert ended == {"quick": None, "stays": "SIGTERM", "late": "SIGTERM"}
 
 
 def test_the_grace_period_bounds_the_end() -> None:

@@ -14,8 +14,11 @@ import pytest
 pytestmark = pytest.mark.slow
 
 PARENT = """
-import gc, json, os, re, sys, threading
+import gc, json, os, re, resource, sys, threading
 from gostage_sim import gostage
+
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # 500 children take 3,500 descriptors
 
 def memory_bytes():
     status = open("/proc/self/status").read()
