@@ -58,5 +58,4 @@ async def _drive(driver: Driver) -> None:
             driver.step(0)
             ready.clear()
     finally:
-        if not loop.is_closed():
-            loop.remove_reader(driver.fileno())
+        loop.remove_reader(driver.fileno())

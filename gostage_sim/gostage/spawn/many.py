@@ -12,6 +12,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import islice
 from queue import SimpleQueue
 
 from gostage_sim.gostage.definition import SubWorkflowDef
@@ -38,27 +39,25 @@ def _results(
 ) -> Generator[SpawnResult, None, None]:
     finished: SimpleQueue[tuple[_Place, SpawnResult | BaseException]] = SimpleQueue()
     taken: set[_Place] = set()
-    more = True
     try:
-        while more or taken:
-            while more and len(taken) < max_parallel:
-                try:
-                    definition = next(definitions)
-                except StopIteration:
-                    more = False
-                else:
+        try:
+            while True:
+                for definition in islice(definitions, max_parallel - len(taken)):
                     place = _Place()
                     taken.add(place)  # before its thread begins: an interrupt between the two finds it
                     place.run(start, definition, finished)
-            if taken:
+                if not taken:
+                    return
                 place, outcome = finished.get()
                 place.join(UNKILLABLE_S)
                 taken.remove(place)
                 if isinstance(outcome, BaseException):
                     raise outcome
                 yield outcome
-    finally:
-        _clear(taken, grace_s)
+        finally:
+            _cancel(taken, grace_s)
+    finally:  # of its own: an interrupt may come at any place of the other one
+        _kill(taken)
 
 
 class _Place:
@@ -68,7 +67,6 @@ class _Place:
         self.thread: threading.Thread | None = None
         self._handle: ChildHandle | None = None
         self._wanted = True
-        self._lock = threading.Lock()
 
     def run(
         self,
@@ -90,20 +88,20 @@ class _Place:
 
     def _spawn(self, start: Start, definition: SubWorkflowDef) -> SpawnResult:
         handle = start(definition)
-        with self._lock:
-            self._handle = handle
-            if not self._wanted:
-                handle._discard()
+        self._handle = handle  # first this, then the question; `discard` does it the other way round, and needs no lock
+        if not self._wanted:
+            handle._discard()
         return handle.wait()
 
     def discard(self) -> None:
         """End the child, or the one that is about to be started."""
-        with self._lock:
-            self._wanted = False
-            if self._handle is not None:
-                self._handle._discard()
+        self._wanted = False
+        if self._handle is not None:
+            self._handle._discard()
 
     def kill(self) -> None:
+        """The same at once."""
+        self.discard()
         if self._handle is not None:
             self._handle.kill()
 
@@ -116,23 +114,25 @@ class _Place:
         return thread is None or not thread.is_alive()
 
 
-def _clear(places: set[_Place], grace_s: float) -> None:
-    """End the children that are left, and wait for their threads; a second interruption kills them at once."""
+def _cancel(places: set[_Place], grace_s: float) -> None:
+    """End the children that are left, and wait for them as long as they have to end by themselves."""
     for place in places:
         place.discard()
-    try:
-        _join(places, grace_s)
-    finally:
-        for place in places:
-            place.kill()  # not left to their own threads: handlers may still be busy there
-        for place in _join(places, UNKILLABLE_S):
-            assert place.thread is not None
-            warnings.warn(
-                f"a handler called by thread {place.thread.ident} has not returned {UNKILLABLE_S:g} s after its child "
-                "was killed; the thread is left behind",
-                RuntimeWarning,
-                stacklevel=3,
-            )
+    _join(places, grace_s)
+
+
+def _kill(places: set[_Place]) -> None:
+    """End those that are still there; their own threads cannot, while handlers keep them busy."""
+    for place in places:
+        place.kill()
+    for place in _join(places, UNKILLABLE_S):
+        assert place.thread is not None
+        warnings.warn(
+            f"a handler called by thread {place.thread.ident} has not returned {UNKILLABLE_S:g} s after its child was "
+            "killed; the thread is left behind",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def _join(places: Iterable[_Place], timeout_s: float) -> list[_Place]:

@@ -272,10 +272,10 @@ def test_interrupt_out_of_a_handler(run: Run, kind: type[BaseException]) -> None
     assert watch.errors == [kind.__name__]
 
 
-def test_a_loop_that_ends_under_it() -> None:
+def test_a_loop_that_ends_under_it(factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
     """A coroutine that is dropped with its loop kills its child at once; the loop is not needed for it."""
     runner = shell(IGNORES_SIGTERM)
-    loop = asyncio.new_event_loop()
+    loop = factory()
     loop.set_exception_handler(lambda loop, context: None)  # "Task was destroyed but it is pending!", which is true
     watch = Watch(runner)
     task = loop.create_task(runner.aspawn(CHILD, options=PATIENT))

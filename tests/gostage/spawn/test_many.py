@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -263,6 +264,45 @@ def test_a_handler_that_never_returns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ends(pid, 0)
     release.set()
     thread.join(20)
+
+
+def test_an_interrupt_anywhere_leaves_nothing() -> None:
+    """KeyboardInterrupt at any line of the iterating thread passes on once; no child and no thread is left of it."""
+    if sys.gettrace() is not None:
+        pytest.skip("needs the trace function that coverage is using")
+    runner = shell(f"{NAMED} test $id = quick || exec sleep 1000")
+    threads = threading.active_count()
+    count, target = 0, 0
+
+    def trace(frame: Any, event: str, argument: object) -> Any:
+        nonlocal count
+        if frame.f_code.co_filename != many.__file__:
+            return None
+        if event == "line":
+            count += 1
+            if count == target:
+                raise KeyboardInterrupt
+        return trace
+
+    while target <= count:  # until a whole run has fewer lines than that
+        target, count, passed_on = target + 1, 0, False
+        results = runner.spawn_all(named("quick", "a", "b"), max_parallel=3)
+        sys.settrace(trace)
+        try:
+            next(results)
+            results.close()
+        except KeyboardInterrupt:
+            passed_on = True
+        finally:
+            sys.settrace(None)
+        assert passed_on == (count >= target)
+        deadline = time.monotonic() + 20
+        while threading.active_count() > threads and time.monotonic() < deadline:
+            os.sched_yield()
+        assert threading.active_count() == threads
+        with pytest.raises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+    assert target > 60
 
 
 def test_wrong_arguments() -> None:
