@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from gostage_sim.gostage.runner import Runner as Runner
     from gostage_sim.gostage.spawn import launchers as launchers
     from gostage_sim.gostage.spawn.handle import ChildHandle as ChildHandle
+    from gostage_sim.gostage.spawn.middleware import SpawnContext as SpawnContext
     from gostage_sim.gostage.spawn.options import ResourceLimits as ResourceLimits
     from gostage_sim.gostage.spawn.options import SpawnOptions as SpawnOptions
     from gostage_sim.gostage.spawn.result import Outcome as Outcome
@@ -94,6 +95,7 @@ _ROOMS = {
     "runner": ("Runner",),
     "spawn": ("launchers",),
     "spawn.handle": ("ChildHandle",),
+    "spawn.middleware": ("SpawnContext",),
     "spawn.options": ("ResourceLimits", "SpawnOptions"),
     "spawn.result": ("Outcome", "SpawnResult"),
     "stage": ("Stage",),
@@ -129,6 +131,7 @@ __all__ = [
     "RunOptions",
     "RunResult",
     "Runner",
+    "SpawnContext",
     "SpawnOptions",
     "SpawnResult",
     "Stage",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from gostage_sim.gostage.broker import Broker
@@ -37,8 +37,10 @@ def _nothing() -> None:
 class Delivery:
     """Calls the handlers of one child, or of one workflow in this process, and keeps what went wrong."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, observers: tuple[Handler, ...] = ()) -> None:
         self._broker = broker
+        self.observers = observers
+        """Called with every message before anybody else."""
         self.is_open = True
         """Set to False to let what still comes go unhandled."""
         self.handler_errors: list[HandlerError] = []
@@ -53,6 +55,8 @@ class Delivery:
 
         The hot path of every parent: types that nobody narrowed are looked up once, without their context.
         """
+        if self.observers:
+            messages = self._observed(messages)
         routes, now = self._broker.routes(), time.monotonic
         for message in messages:
             if self.is_open:
@@ -66,6 +70,15 @@ class Delivery:
                         self._failed(message, error)
             if now() >= timer.deadline:
                 overdue()
+
+    def _observed(self, messages: Iterable[Message]) -> Iterator[Message]:
+        for message in messages:
+            for observe in self.observers if self.is_open else ():
+                try:
+                    observe(message)
+                except Exception as error:
+                    self._failed(message, error)
+            yield message
 
     def _arrive(self, message: Message) -> tuple[Message, tuple[Handler, ...]]:
         """The message behind the inbound middleware and its handlers: none if it was dropped or refused."""

@@ -19,6 +19,7 @@ GostageError
 ├── MessageError             a payload that cannot be sent: not JSON, or over a limit
 │   └── MessageRejectedError IPC middleware refused the message
 ├── ChannelClosedError       the parent no longer reads what this child sends
+├── SpawnVetoedError         spawn middleware wants no such child
 └── SpawnError               raised for a `SpawnResult` by `check=True` or `raise_for_outcome()`; one class each
     ├── ChildFailedError, ChildPanickedError, ChildExitedError, ChildSignaledError
     ├── ChildTimedOutError, ChildCancelledError, ChildLimitExceededError
@@ -141,6 +142,13 @@ class MessageRejectedError(MessageError):
 
 class ChannelClosedError(GostageError):
     """The parent no longer reads; whatever this child still has to say is lost."""
+
+
+class SpawnVetoedError(GostageError):
+    """Raise it in `before_spawn` to let no child start: `spawn`, `start` and the like raise it to their caller.
+
+    Not a SpawnError: there was no child, so there is no result.
+    """
 
 
 class SpawnError(GostageError):

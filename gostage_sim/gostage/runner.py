@@ -11,7 +11,7 @@ from gostage_sim.gostage.workflow import Workflow
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from typing import Any
 
     from gostage_sim.gostage.context import RunContext, RunLogger
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gostage_sim.gostage.run_options import RunOptions, RunResult
     from gostage_sim.gostage.spawn.handle import ChildHandle
     from gostage_sim.gostage.spawn.launchers import Launcher
+    from gostage_sim.gostage.spawn.middleware import SpawnMiddleware
     from gostage_sim.gostage.spawn.options import SpawnOptions
     from gostage_sim.gostage.spawn.result import SpawnResult
 
@@ -30,7 +31,8 @@ class Runner:
     `middleware` goes around each whole workflow, the first outermost. `logger` is what actions get as `ctx.logger`; a
     `logging.Logger` will do, and without one log lines go to the handlers as `log` messages. `options` are those of
     runs that have none of their own. `clock` gives the seconds that timeouts and deadlines are measured in. `launcher`
-    says how children are started; by default this program again, with `--gostage-child`.
+    says how children are started; by default this program again, with `--gostage-child`. `spawn_middleware` sees every
+    child, see `use_for_spawns`.
 
     One runner may run and spawn from several threads at once.
     """
@@ -44,6 +46,7 @@ class Runner:
         logger: RunLogger | None = None,
         options: RunOptions | None = None,
         clock: Callable[[], float] = monotonic,
+        spawn_middleware: Iterable[SpawnMiddleware] = (),
     ) -> None:
         self.broker = broker or Broker()
         self.middleware: tuple[Middleware[RunContext], ...] = extended((), middleware)
@@ -51,10 +54,32 @@ class Runner:
         self.options = options
         self._launcher = launcher
         self._clock = clock
+        self.spawn_middleware: tuple[SpawnMiddleware, ...] = ()
+        self.use_for_spawns(*spawn_middleware)
 
     def use(self, *middleware: Middleware[RunContext]) -> None:
         """Put middleware around each whole workflow; what was added first is outermost."""
         self.middleware = extended(self.middleware, middleware)
+
+    def use_for_spawns(self, *middleware: SpawnMiddleware) -> None:
+        """Let middleware see every child that is spawned from now on; what was added first is outermost.
+
+        It has one or more of three methods, called in the thread that starts or waits for the child. `ctx` is one
+        SpawnContext a spawn: `definition`, `options`, `pid`, `result`, `error`, and `values` for its own use.
+
+        * `before_spawn(ctx)` may change `ctx.definition` and `ctx.options`. Whatever it raises lets no child start and
+          passes out of `spawn` or `start`; SpawnVetoedError is there to say that this was on purpose.
+        * `on_child_message(ctx, message)` sees every message before its handlers. An Exception is recorded like a
+          handler's.
+        * `after_spawn(ctx)` is called whatever happened, when its own `before_spawn` returned, innermost first. It has
+          the `result`, or the `error` that the caller gets instead, or both. An Exception out of it is recorded in the
+          result's `handler_errors` as `after_spawn`, and noted on the error. A handle that nobody waits for has no end
+          and no `after_spawn`.
+        """
+        if middleware:
+            from gostage_sim.gostage.spawn.middleware import checked
+
+            self.spawn_middleware = (*self.spawn_middleware, *checked(middleware))
 
     def execute(self, workflow: Workflow, options: RunOptions | None = None) -> None:
         """Run all stages in this thread and return when they are done.
@@ -135,8 +160,68 @@ class Runner:
         from gostage_sim.gostage.spawn.handle import ChildHandle
 
         return ChildHandle.start(
-            definition, initial_store=initial_store, options=options, broker=self.broker, launcher=self._launcher
+            definition,
+            initial_store=initial_store,
+            options=options,
+            broker=self.broker,
+            launcher=self._launcher,
+            middleware=self.spawn_middleware,
         )
+
+    def spawn_all(
+        self,
+        definitions: Iterable[SubWorkflowDef],
+        *,
+        max_parallel: int | None = None,
+        initial_store: Mapping[str, Any] | None = None,
+        options: SpawnOptions | None = None,
+    ) -> Generator[SpawnResult, None, None]:
+        """Run many sub-workflows, at most `max_parallel` at once, and yield their results in the order they finish.
+
+        `result.workflow_id` says which one it was. `max_parallel` is by default the number of usable CPUs. Definitions
+        are taken one by one, in the iterating thread, when there is room for another child; so nothing begins before
+        the first result is asked for, and any number of them takes the memory of `max_parallel`.
+
+        Each child has a thread of its own that handles its messages, in order: a slow handler stalls its own child
+        alone, and handlers for different children may run at the same time.
+
+        Leaving the loop early, by `break`, an exception, Ctrl-C or `close()`, cancels the children that are left; their
+        messages are no longer handled. It takes until all are gone, that is `grace_s` and a little more at the most; a
+        handler that still runs then is waited for ten seconds, and left behind with a RuntimeWarning. What
+        `definitions` raises, or `start` would for one of them, and SystemExit or KeyboardInterrupt out of a handler end
+        the loop in the same way and pass on.
+        """
+        from gostage_sim.gostage.spawn.many import spawn_each
+        from gostage_sim.gostage.spawn.options import SpawnOptions
+
+        options = options or SpawnOptions()
+        return spawn_each(
+            definitions,
+            lambda definition: self.start(definition, initial_store=initial_store, options=options),
+            max_parallel=max_parallel,
+            grace_s=options.grace_s,
+        )
+
+    async def aspawn(
+        self,
+        definition: SubWorkflowDef,
+        *,
+        initial_store: Mapping[str, Any] | None = None,
+        options: SpawnOptions | None = None,
+        check: bool = False,
+    ) -> SpawnResult:
+        """As `spawn`, in a task of asyncio's loop and without a thread: handlers run in the loop's thread.
+
+        The loop gets its turn after each 64 KiB of messages. Cancelling the task ends the child (SIGTERM, SIGKILL after
+        the grace period) with its messages no longer handled, and raises CancelledError when it is gone; a second
+        cancel kills it at once. SystemExit and KeyboardInterrupt out of a handler end the child and pass on.
+        """
+        from gostage_sim.gostage.spawn.asynchronous import wait_in_loop
+
+        result = await wait_in_loop(self.start(definition, initial_store=initial_store, options=options))
+        if check:
+            result.raise_for_outcome()
+        return result
 
 
 def _check_arguments(workflow: object, options: object) -> None:

@@ -8,6 +8,7 @@ nobody else. The epoll has a descriptor itself, so that another loop (asyncio's)
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -39,8 +40,9 @@ class Driver:
         """When it was read, on the monotonic clock."""
         self.stderr = stderr
         self._delivery = delivery
-        self._cancelled = False
-        self._lock = threading.RLock()  # of the wake-up descriptor: cancel() comes from anywhere
+        self._cancelled_at: float | None = None
+        self._terminated = False
+        self._lock = threading.RLock()  # of the wake-up descriptor and SIGTERM: cancel() comes from anywhere
         self._on_ready: dict[int, Callable[[], None]] = {}
         self._wake_fd = -1
         with ExitStack() as stack:
@@ -62,10 +64,12 @@ class Driver:
         """Readable when `step(0)` has something to do before the session's deadline."""
         return self._epoll.fileno()
 
-    def run(self) -> None:
-        """Until the session is finished."""
+    def run(self, until: float = math.inf) -> None:
+        """Until the session is finished, or until this time of the monotonic clock, and one step at least."""
         while not self.session.finished:
-            self.step(self.session.deadline - time.monotonic())
+            self.step(min(self.session.deadline, until) - time.monotonic())
+            if time.monotonic() >= until:
+                break
 
     def step(self, wait_s: float) -> None:
         """Wait for something to happen, but no longer than this, and do what it asks for."""
@@ -76,17 +80,25 @@ class Driver:
         self._obey(self.session.tick(time.monotonic()))
 
     def cancel(self) -> None:
-        """Let the loop end the child. From any thread."""
-        self._cancelled = True
+        """SIGTERM to the child's group, once; the loop sends SIGKILL when the grace period is over. From any thread."""
         with self._lock:
-            if self._wake_fd >= 0:  # else the loop ended at this moment
-                os.eventfd_write(self._wake_fd, 1)
+            if self._wake_fd < 0:  # the loop has ended
+                return
+            if self._cancelled_at is None:
+                self._cancelled_at = time.monotonic()
+            self._terminate()  # not left to the loop, which may be in a handler or not be run yet
+            os.eventfd_write(self._wake_fd, 1)
 
     def kill(self) -> None:
         """SIGKILL to the child's group. From any thread."""
-        self._cancelled = True
-        self.process.signal_group(signal.SIGKILL)  # before the loop wakes, which would begin with SIGTERM
-        self.cancel()
+        with self._lock:
+            self._terminated = True
+            self.process.signal_group(signal.SIGKILL)
+            self.cancel()
+
+    def forget(self) -> None:
+        """Nobody will run this loop: let go of the process, which ends its child when nobody else holds it."""
+        self._on_ready.clear()  # bound methods, a reference cycle
 
     def finish(self) -> None:
         """The session is finished: end the group, take what is left in the pipes, release everything."""
@@ -109,16 +121,22 @@ class Driver:
         self._epoll.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_epoll"):
+        if hasattr(self, "_epoll"):  # not so when there was no descriptor left for it
             self.close()
 
     def _obey(self, orders: Iterable[Order]) -> None:
         for order in orders:
             if order is Order.TERMINATE:
-                self.process.signal_group(signal.SIGTERM)
-                self.process.signal_group(signal.SIGCONT)  # a stopped process would not see the other one
+                self._terminate()
             elif order is Order.KILL:
                 self.process.signal_group(signal.SIGKILL)
+
+    def _terminate(self) -> None:
+        with self._lock:
+            if not self._terminated:  # a second one is, to many programs, the order to drop everything
+                self._terminated = True
+                self.process.signal_group(signal.SIGTERM)
+                self.process.signal_group(signal.SIGCONT)  # a stopped process would not see the other one
 
     # --- one method a descriptor ------------------------------------------------------------------------------------
 
@@ -180,15 +198,17 @@ class Driver:
     def _see_exit(self) -> None:
         self._unwatch(self.process.pidfd)  # it stays readable
         self._close(self.process.stdin)
-        if self._cancelled:  # by kill(), and the exit is seen before the wake-up
-            self._obey(self.session.cancel(time.monotonic()))
+        self._see_cancel()  # its signal may be seen to end the child before the wake-up is seen
         self._obey(self.session.exited(time.monotonic()))
 
     def _see_wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake_fd)
-        if self._cancelled:
-            self._obey(self.session.cancel(time.monotonic()))
+        self._see_cancel()
+
+    def _see_cancel(self) -> None:
+        if self._cancelled_at is not None:
+            self._obey(self.session.cancel(self._cancelled_at))
 
     def _drain_stdout(self) -> None:
         """What the pipe holds now, and no more: somebody outside the group may go on writing for ever."""

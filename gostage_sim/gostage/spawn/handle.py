@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import signal
+import errno
+import math
+import resource
 import threading
 import time
 import uuid
@@ -19,6 +21,7 @@ from gostage_sim.gostage.delivery import Delivery
 from gostage_sim.gostage.spawn.depth import own_depth
 from gostage_sim.gostage.spawn.driver import Driver
 from gostage_sim.gostage.spawn.launchers import Launch, Launcher, LaunchError, ThisProgram
+from gostage_sim.gostage.spawn.middleware import Passage, SpawnMiddleware
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.result import ChildError, Outcome, SpawnResult
 from gostage_sim.gostage.spawn.session import Session
@@ -30,14 +33,14 @@ from gostage_sim.gostage.wire.messages import Origin
 class ChildHandle:
     """A started child. `wait()` reads and handles its messages until it is gone; until then they wait in the pipe.
 
-    As a context manager it cancels a child that was not waited for.
+    Every method may be called from any thread, and again. As a context manager it cancels a child that was not waited
+    for; without one, a child whose handle is dropped before the end is killed, with a ResourceWarning.
     """
 
-    def __init__(self, definition: SubWorkflowDef, options: SpawnOptions, broker: Broker) -> None:
-        self._definition = definition
-        self._options = options
+    def __init__(self, passage: Passage, broker: Broker) -> None:
+        self._passage = passage
         self._started = time.monotonic()
-        self._delivery = Delivery(broker)
+        self._delivery = Delivery(broker, passage.observers())
         self._driver: Driver | None = None
         self._result: SpawnResult | None = None
         self._waiting = threading.RLock()
@@ -52,6 +55,7 @@ class ChildHandle:
         options: SpawnOptions | None,
         broker: Broker,
         launcher: Launcher | None,
+        middleware: tuple[SpawnMiddleware, ...] = (),
     ) -> Self:
         """Start the child; a child that cannot be started is a handle whose result is `start_failed`."""
         _check_arguments(definition, initial_store, options)
@@ -59,12 +63,20 @@ class ChildHandle:
             definition = msgspec.structs.replace(
                 definition, initial_store={**definition.initial_store, **export_values(initial_store)}
             )
-        handle = cls(definition, options or SpawnOptions(), broker)
-        document = definition.to_json()
+        passage = Passage(definition, options or SpawnOptions(), middleware)
         try:
-            handle._open(document, launcher or ThisProgram())
-        except (OSError, LaunchError, ValueError) as error:
-            handle._result = handle._failed_start(error)
+            passage.enter()
+            handle = cls(passage, broker)
+            document = passage.context.definition.to_json()
+            try:
+                handle._open(document, launcher or ThisProgram())
+            except (OSError, LaunchError, ValueError) as error:
+                handle._result = handle._failed_start(error)
+        except BaseException as error:
+            passage.leave(None, error)
+            raise
+        if handle._result is not None:
+            passage.leave(handle._result, None)
         return handle
 
     @property
@@ -72,107 +84,149 @@ class ChildHandle:
         """None when no child could be started."""
         return self._driver.process.pid if self._driver else None
 
+    @property
+    def result(self) -> SpawnResult | None:
+        """None until some `wait()` came to the end of the child, or at once what kept it from starting."""
+        return self._result
+
     def cancel(self) -> None:
-        """End the child: SIGTERM, and SIGKILL after the grace period. From any thread; `wait()` returns the result."""
+        """SIGTERM to the child's group now, and SIGKILL after the grace period; the outcome is `cancelled`.
+
+        The second signal, and the result, need somebody who waits. Does nothing the second time, or after the end.
+        """
         if self._driver is not None:
             self._driver.cancel()
 
     def kill(self) -> None:
-        """SIGKILL to the child's group now; the outcome is `cancelled`."""
+        """SIGKILL to the child's group now; the outcome is `cancelled`. Does nothing after the end."""
         if self._driver is not None and self._result is None:
             self._driver.kill()
 
-    def wait(self) -> SpawnResult:
+    def wait(self, timeout_s: float | None = None) -> SpawnResult:
         """Handle messages in this thread until the child is gone. Never raises for what a child does.
+
+        TimeoutError when it is not gone after so many seconds; it goes on and can be waited for again, and with 0 this
+        handles what has come by now. A handler that takes longer is not interrupted.
 
         KeyboardInterrupt, SystemExit and the like, out of a handler or a signal, end the child first and then pass on.
         Of several threads one does the work and the others get the same result.
         """
-        with self._waiting:
+        wait_s = math.inf if timeout_s is None else max(0.0, timeout_s)
+        until = time.monotonic() + wait_s
+        if not self._waiting.acquire(timeout=min(wait_s, threading.TIMEOUT_MAX)):
+            raise self._still_running(wait_s)
+        try:
             if self._in_wait and self._result is None:
                 raise RuntimeError("wait() was called by a handler of this same child, which would wait for itself")
             self._in_wait = True
             try:
                 if self._result is None:
-                    self._run_to_the_end()
+                    self._run_to_the_end(until)
             finally:
                 self._in_wait = False
-            assert self._result is not None
-            return self._result
+        finally:
+            self._waiting.release()
+        if self._result is None:
+            raise self._still_running(wait_s)
+        return self._result
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self._result is None:
-            self.cancel()
-            self._delivery.is_open = False
+            self._discard()
             self.wait()
+
+    def __del__(self) -> None:
+        driver: Driver | None = getattr(self, "_driver", None)
+        if driver is not None and self._result is None:
+            driver.forget()  # or its child would live on until the next garbage collection
+
+    def __repr__(self) -> str:
+        state = "running" if self._result is None else self._result.outcome
+        return f"<ChildHandle {self._passage.context.definition.id!r} pid {self.pid} {state}>"
+
+    def _still_running(self, wait_s: float) -> TimeoutError:
+        return TimeoutError(
+            f"child {self._passage.context.definition.id!r}, pid {self.pid}, is not gone after {wait_s:g} s; "
+            "wait again, or cancel() it"
+        )
 
     # --- start ------------------------------------------------------------------------------------------------------
 
     def _open(self, document: bytes, launcher: Launcher) -> None:
+        definition, options = self._passage.context.definition, self._passage.context.options
         depth = own_depth()
-        if depth >= self._options.max_depth:
+        if depth >= options.max_depth:
             raise LaunchError(
-                f"spawn depth {self._options.max_depth} is reached: this process is itself a child of children. "
+                f"spawn depth {options.max_depth} is reached: this process is itself a child of children. "
                 "A program that starts itself again must call gostage.child_main() when gostage.is_child()"
             )
         with ExitStack() as stack:
-            driver = Driver(
-                self._delivery, ChildStderr(self._options.forward_stderr, self._definition.id)
-            )  # its descriptors before the child: at the limit no child is started
+            # Its descriptors before the child: at the limit no child is started.
+            driver = Driver(self._delivery, ChildStderr(options.forward_stderr, definition.id))
             stack.callback(driver.close)
-            process = launcher.start(Launch(self._definition, self._options, depth + 1))
-            origin = Origin(self._definition.id, process.pid, uuid.uuid4().hex)
-            session = Session(self._options, origin, time.monotonic(), foreign=launcher.foreign)
+            process = launcher.start(Launch(definition, options, depth + 1))
+            origin = Origin(definition.id, process.pid, uuid.uuid4().hex)
+            session = Session(options, origin, time.monotonic(), foreign=launcher.foreign)
             driver.take(process, session, document)
             self._driver = driver
+            self._passage.context.pid = process.pid
             stack.pop_all()
 
     def _failed_start(self, error: Exception) -> SpawnResult:
         return SpawnResult(
-            workflow_id=self._definition.id,
+            workflow_id=self._passage.context.definition.id,
             outcome=Outcome.START_FAILED,
-            error=ChildError(type(error).__name__, str(error)),
+            error=ChildError(type(error).__name__, _why_no_start(error)),
             total_s=time.monotonic() - self._started,
         )
 
-    # --- to the end -------------------------------------------------------------------------------------------------
+    # --- to the end: `many` and `asynchronous` wait in ways of their own, and use these too ---------------------------
 
-    def _run_to_the_end(self) -> None:
+    def _discard(self) -> None:
+        """Cancel, and let what still comes go unhandled."""
+        self._delivery.is_open = False
+        self.cancel()
+
+    def _run_to_the_end(self, until: float) -> None:
         driver = self._driver
         assert driver is not None
         try:
-            driver.run()
-            self._finish(driver)
-        except BaseException:
-            self._abandon(driver)
+            driver.run(until)
+            if driver.session.finished:
+                self._finish(driver)
+        except BaseException as error:
+            self._abandon(driver, error)
             raise
 
-    def _abandon(self, driver: Driver) -> None:
+    def _abandon(self, driver: Driver, error: BaseException) -> None:
         """End the child without handling anything more; a second interruption kills it at once."""
         if self._result is not None:
             return
-        self._delivery.is_open = False
         try:
-            driver.cancel()
+            self._discard()
             driver.run()
-            self._finish(driver)
-        except BaseException:
-            driver.process.signal_group(signal.SIGKILL)
-            driver.run()
-            self._finish(driver)
+            self._finish(driver, error)
+        except BaseException as again:
+            if self._result is None:
+                driver.kill()
+                driver.run()
+                self._finish(driver, again)
             raise
 
-    def _finish(self, driver: Driver) -> None:
-        """The child is gone: release everything, make the result. Once interrupted it is done again from the top."""
+    def _finish(self, driver: Driver, raised: BaseException | None = None) -> None:
+        """The child is gone: release everything, make the result. Once interrupted it is done again from the top.
+
+        `raised` is what the caller will get raised instead of the result.
+        """
         driver.finish()
         session = driver.session
         outcome, error = session.verdict()
         status = session.exit_status
         self._result = SpawnResult(
-            workflow_id=self._definition.id,
+            workflow_id=self._passage.context.definition.id,
             outcome=outcome,
             pid=driver.process.pid,
             exit_code=status.exit_code,
@@ -188,6 +242,7 @@ class ChildHandle:
             total_s=time.monotonic() - self._started,
             usage=status.usage,
         )
+        self._passage.leave(self._result, raised)
 
 
 def _check_arguments(definition: object, initial_store: object, options: object) -> None:
@@ -198,3 +253,13 @@ def _check_arguments(definition: object, initial_store: object, options: object)
         raise TypeError(f"initial_store is a mapping of keys to values; found {type(initial_store).__name__}")
     if options is not None and not isinstance(options, SpawnOptions):
         raise TypeError(f"options is a SpawnOptions; found {type(options).__name__}")
+
+
+def _why_no_start(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EMFILE:
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return (
+            f"{error}: this process may have {limit} open, and a running child takes 7 of them, a few more while it "
+            "starts; raise the limit (ulimit -n, resource.setrlimit) or run fewer at once (max_parallel)"
+        )
+    return str(error)

@@ -205,14 +205,17 @@ class Process:
 
     def __del__(self) -> None:
         """End a child that nobody waits for: forgotten, or its owner was interrupted before it could keep it."""
-        if getattr(self, "_open", None) and hasattr(self, "pidfd") and self._reaped is None:
-            warnings.warn(f"child {self.pid} was never waited for and is ended", ResourceWarning, 2, source=self)
+        if not getattr(self, "_open", None):
+            return
+        forgotten = hasattr(self, "pidfd") and self._reaped is None
+        if forgotten:
             self.signal_group(signal.SIGKILL)
             is_readable(self.pidfd, 1)
             self.end_descendants()
             self.reap()
-        if getattr(self, "_open", None):
-            self.close()
+        self.close()
+        if forgotten:  # last, for a warning may be an error here
+            warnings.warn(f"child {self.pid} was never waited for and is ended", ResourceWarning, 2, source=self)
 
 
 _PIDFD_SIGNAL_PROCESS_GROUP = 1 << 2  # include/uapi/linux/pidfd.h

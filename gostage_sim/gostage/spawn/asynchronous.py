@@ -1,0 +1,61 @@
+"""A child as an awaitable: asyncio's loop waits for the driver's descriptor and deadline, without a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from gostage_sim.gostage.spawn.driver import MAX_WAIT_S, Driver
+from gostage_sim.gostage.spawn.handle import ChildHandle
+from gostage_sim.gostage.spawn.result import SpawnResult
+
+
+async def wait_in_loop(handle: ChildHandle) -> SpawnResult:
+    """As `handle.wait()`, in a task. A cancelled task ends the child first, a second cancel kills it at once."""
+    driver = handle._driver
+    if driver is not None and handle.result is None:
+        try:
+            await _drive(driver)
+            handle._finish(driver)
+        except BaseException as error:
+            await _abandon(handle, driver, error)
+            raise
+    assert handle.result is not None
+    return handle.result
+
+
+async def _abandon(handle: ChildHandle, driver: Driver, error: BaseException) -> None:
+    """End the child without handling anything more, and let the loop go on meanwhile."""
+    handle._discard()
+    while handle.result is None and not isinstance(error, GeneratorExit):
+        try:
+            await _drive(driver)
+            handle._finish(driver, error)
+        except BaseException as again:
+            handle.kill()
+            if isinstance(again, GeneratorExit):
+                error = again
+    if handle.result is None:
+        # The coroutine was closed, so there is no loop to wait in any more: its end is waited for here.
+        handle.kill()
+        driver.run()
+        handle._finish(driver, error)
+
+
+async def _drive(driver: Driver) -> None:
+    """Until the session is finished: one step, that is one chunk of the child's messages, a turn of the loop."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(driver.fileno(), ready.set)
+    try:
+        while not driver.session.finished:
+            wait_s = min(max(0.0, driver.session.deadline - time.monotonic()), MAX_WAIT_S)
+            timer = loop.call_later(wait_s, ready.set)
+            try:
+                await ready.wait()
+            finally:
+                timer.cancel()
+            driver.step(0)
+            ready.clear()
+    finally:
+        loop.remove_reader(driver.fileno())

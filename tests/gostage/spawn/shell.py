@@ -1,0 +1,52 @@
+"""Children that are next to nothing: a line of sh that speaks the protocol."""
+
+from __future__ import annotations
+
+import os
+import select
+from pathlib import Path
+
+from gostage_sim import gostage
+
+UP = """printf '{"type":"up"}\\n'; """
+HOLDS = UP + "exec sleep 1000"
+IGNORES_SIGTERM = "trap '' TERM; " + HOLDS
+NAMED = 'read -r document; id=${document#*:\\"}; id=${id%\\"*}; '
+"""Puts the id of a definition without stages into `$id`."""
+
+
+def shell(code: str, **runner: object) -> gostage.Runner:
+    """A runner whose children run this."""
+    return gostage.Runner(launcher=gostage.launchers.Program(["/bin/sh", "-c", code]), **runner)  # type: ignore[arg-type]
+
+
+def named(*ids: str) -> list[gostage.SubWorkflowDef]:
+    """Definitions with these ids and nothing else."""
+    return [gostage.SubWorkflowDef(id=id) for id in ids]
+
+
+def ends(pid: int, timeout_s: float = 20) -> bool:
+    """Whether the process ends in time, waited for or not."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([pidfd], [], [], timeout_s)[0])
+    finally:
+        os.close(pidfd)
+
+
+class Gate:
+    """A fifo at which children stand (`read x <path`) until it lets one through for each line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "gate"
+        os.mkfifo(self.path)
+        self._fd = os.open(self.path, os.O_RDWR)  # never blocks, and nobody sees its end
+
+    def open(self, count: int = 1) -> None:
+        os.write(self._fd, b"\n" * count)
+
+    def close(self) -> None:
+        os.close(self._fd)
