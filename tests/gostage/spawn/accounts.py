@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,9 @@ def readable_python(tmp_path_factory: pytest.TempPathFactory, code: str) -> gost
     script.write_text(HEAD + code + TAIL)
     package = folder / "gostage_sim"
     shutil.copytree(Path(gostage_sim.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)
+    for path in (folder, *folder.parents):  # how many pytest makes depends on its plug-ins
+        if path != Path(tempfile.gettempdir()) and path.is_relative_to(tempfile.gettempdir()):
+            path.chmod(0o755)
     argv = [public_python(), str(script), "--gostage-child"]
     return gostage.Runner(launcher=gostage.launchers.Program(argv, foreign=False))
 

@@ -71,7 +71,7 @@ def test_the_limit_of_processes(tmp_path_factory: pytest.TempPathFactory, code: 
     nobody_else = 1_000_000 + os.getpid()  # the kernel counts all processes of a user, other tests' included
     options = gostage.SpawnOptions(user=nobody_else, group=nobody_else, limits=gostage.ResourceLimits(processes=1))
     result = runner.spawn(DEFINITION, options=options)
-    assert result.outcome == "limit_exceeded"
+    assert result.outcome == "limit_exceeded", result
     assert result.error is not None
     assert result.usage is not None
     assert result.error.message == f"limit processes=1 was hit: {how}; it used {result.usage.describe()}"
