@@ -258,7 +258,7 @@ class Session:
             return (Outcome.SIGNALED, error) if hit is None else (Outcome.LIMIT_EXCEEDED, _limit_error(hit))
         if self._result is None:
             clean = self._foreign and status.exit_code == 0
-            return (Outcome.COMPLETED if clean else Outcome.EXITED), error
+            return (Outcome.COMPLETED, error) if clean else (Outcome.EXITED, error or self._silence())
         if self._result.get("success") is True:
             # No status at all: somebody else in this program reaped the child. Then its own word is the best there is.
             return (Outcome.COMPLETED if status.exit_code in (0, None) else Outcome.EXITED), error
@@ -272,6 +272,16 @@ class Session:
             if hit is not None:
                 return Outcome.LIMIT_EXCEEDED, _limit_error(hit, error.traceback)
         return (Outcome.PANICKED if facts.get("panicked") is True else Outcome.FAILED), error
+
+    def _silence(self) -> ChildError | None:
+        """What is likely wrong with a program of ours that left in peace and sent nothing."""
+        if self.received or self.exit_status.exit_code != 0:
+            return None
+        return ChildError(
+            "NoResult",
+            "the child ended with exit code 0 and sent no message; a program that starts itself again must call "
+            "gostage.child_main() when gostage.is_child()",
+        )
 
     def _own_error(self) -> ChildError | None:
         if self._ending is _Ending.TIMED_OUT:

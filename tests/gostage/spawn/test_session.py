@@ -72,6 +72,24 @@ def test_outcomes(said: bytes, exit_code: int | None, signal: str | None, foreig
 
 
 @pytest.mark.parametrize(
+    ("said", "exit_code", "told"),
+    [(b"", 0, True), (b"a stray print\n", 0, True), (b"", 1, False), (line("a"), 0, False)],
+)
+def test_a_program_that_forgot_to_be_a_child(said: bytes, exit_code: int, told: bool) -> None:
+    """One of ours that leaves in peace and has sent nothing has most likely never asked whether it is a child."""
+    core = session()
+    list(core.feed(said))
+    end(core, exit_code)
+    error = core.verdict()[1]
+    assert (error is not None) == told
+    if error is not None:
+        assert error.message == (
+            "the child ended with exit code 0 and sent no message; a program that starts itself again must call "
+            "gostage.child_main() when gostage.is_child()"
+        )
+
+
+@pytest.mark.parametrize(
     ("limits", "said", "status", "text"),
     [
         (
