@@ -30,7 +30,7 @@ from gostage_sim.scenario.payloads import Placeholder, parse_template, strings
 from gostage_sim.scenario.placement import PlacementReader
 from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import close_match, quote, unknown, unknown_key
-from gostage_sim.scenario.targets import import_module, target_problem
+from gostage_sim.scenario.targets import Target
 from gostage_sim.scenario.traffic import of_child
 
 M = TypeVar("M", bound=BaseModel)
@@ -60,11 +60,14 @@ class Reader:
         self._report = document.report
         self._kinds = fault_kinds
         self._guarantees = guarantee_names
-        self._folder = folder
+        self.folder = folder
+        self.targets: dict[Path, Target] = {}
+        """The user's own code that was met, by its place: looking it up is expensive, so it is done for all at once."""
         self._placements = PlacementReader(document, fault_kinds, self._fields)
 
     def scenario(self) -> Scenario | None:
-        """The scenario, or None where it is not one; look at the document's problems in either case."""
+        """The scenario, or None where it is not one; look up the targets and at the document's problems in either
+        case."""
         data = self._document.data
         if data is None:
             self._report((), "the file is empty; expected a scenario with name and children")
@@ -126,6 +129,15 @@ class Reader:
                     "the final store and the result at its end included"
                 )
                 self._report((*path, "faults", index, "at", "message"), message)
+
+    def report_targets(self, problems: Mapping[Target, str]) -> None:
+        """Report what a look-up of `targets` found."""
+        for path, target in self.targets.items():
+            problem = problems.get(target)
+            if problem is not None and target.attribute:
+                self._report(path, problem)
+            elif problem is not None:
+                self._import_problem(path, target.module, problem)
 
     def _children(self, data: Any) -> dict[str, Child]:
         path: Path = ("children",)
@@ -207,7 +219,8 @@ class Reader:
         if not (colon and _MODULE.fullmatch(name) and _MODULE.fullmatch(attribute)):
             problem = f"call is {quote(target)}; expected 'package.module:function'"
         else:
-            problem = target_problem(target, self._folder)
+            problem = None
+            self.targets[(*path, "call")] = Target(name, attribute)
         if problem is not None:
             self._report((*path, "call"), problem)
         if not isinstance(arguments, dict):
@@ -217,13 +230,17 @@ class Reader:
         return None
 
     def _imports(self, data: Any) -> None:
-        """What can be looked up; that the rest are no names is reported with the other fields."""
+        """What can be looked up; that the rest are no texts is reported with the other fields."""
         for index, name in enumerate(data if isinstance(data, list) else ()):
             if not isinstance(name, str):
                 continue
-            found = import_module(name, self._folder) if _MODULE.fullmatch(name) else "not the name of a module"
-            if isinstance(found, str):
-                self._report(("imports", index), f"imports, item {index + 1}, {quote(name)}: {found}")
+            if _MODULE.fullmatch(name):
+                self.targets["imports", index] = Target(name)
+            else:
+                self._import_problem(("imports", index), name, "not the name of a module")
+
+    def _import_problem(self, path: Path, name: str, problem: str) -> None:
+        self._report(path, f"imports, item {int(path[-1]) + 1}, {quote(name)}: {problem}")
 
     def handlers(self, data: dict[str, Any], children: Mapping[str, Child], *, complete: bool) -> dict[str, Handler]:
         """The handlers in a scenario with these children; `complete` when there are no others, so that what is sent may
