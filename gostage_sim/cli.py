@@ -6,16 +6,37 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
 # Those of a verdict are in `report.run_command`.
 BAD_USAGE, DEFECT, INTERRUPTED = 2, 3, 130
 
 _EXIT_CODES = "Exit codes: 0 pass, 1 fail, 2 bad usage or bad scenario file, 3 unknown, 130 interrupted."
 
+
+class _Commands(TyperGroup):
+    """The commands, whose usage errors say nothing of the library that found them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")  # what pydantic puts before typer's own words
+            raise
+
+
+def _folder(text: str | Path) -> Path:
+    """`--report`. An empty text would be the current directory, which nobody asked for who has an empty variable."""
+    if not str(text):
+        raise typer.BadParameter("'' is not the name of a folder; write . for the current one")
+    return Path(text)
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="gostage-sim",
     help="Break real child processes on purpose, and judge from recorded evidence whether their parent survived.",
     epilog=_EXIT_CODES,
@@ -63,7 +84,8 @@ def run(
         str | None, typer.Option("-k", metavar="EXPR", help="Only matching ones: 'crash and not (slow or flood)'.")
     ] = None,
     report: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for report.json, junit.xml, summary.md, histories.")
+        Path,
+        typer.Option(parser=_folder, metavar="DIR", help="Folder for report.json, junit.xml, summary.md, histories."),
     ] = Path("reports/latest"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only failures and the count.")] = False,
 ) -> None:

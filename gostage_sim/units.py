@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+#: From how many seconds on a duration is read in this unit.
+_READABLE = {"h": 3600.0, "m": 1000.0, "s": 1.0, "ms": 1e-3}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
@@ -29,11 +31,9 @@ def parse_size(text: object) -> int:
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest reading with three digits: `1.5ms`, `20s`."""
-    for unit in ("s", "ms", "us"):
-        if seconds >= _SECONDS[unit] or unit == "us":
-            return f"{seconds / _SECONDS[unit]:.3g}{unit}"
-    raise AssertionError("unreachable")
+    """The shortest reading with three digits: `1.5ms`, `20s`, `24h`."""
+    unit = next((unit for unit, least in _READABLE.items() if seconds >= least), "us" if seconds else "s")
+    return f"{seconds / _SECONDS[unit]:.3g}{unit}"
 
 
 def format_size(size: int) -> str:

@@ -80,11 +80,21 @@ def test_help_is_quick(tmp_path: Path) -> None:
     [
         (["fly"], "No such command 'fly'"),
         (["run"], "Missing argument 'PATH"),
-        (["run", "x", "--transport", "pigeon"], "'pigeon' is not"),
+        (
+            ["run", "x", "--transport", "pigeon"],
+            "Error: Invalid value for '--transport': 'pigeon' is not one of 'json'.\n",
+        ),
+        (
+            ["run", "scenarios", "--report", ""],
+            "Error: Invalid value for '--report': '' is not the name of a folder; write . for the current one\n",
+        ),
         (["run", "x", "--seed", "-1"], "Invalid value for '--seed':"),
         (["run", "x", "--fast"], "No such option: --fast"),
         (["run", "x", "--workers", "0"], "--workers '0': expected 'auto' or a number of at least 1"),
-        (["list", "things"], "'things' is not one of 'scenarios', 'faults', 'guarantees'"),
+        (
+            ["list", "things"],
+            "Error: Invalid value for 'what': 'things' is not one of 'scenarios', 'faults', 'guarantees'",
+        ),
         (["list", "faults", "x"], "list faults: found 'x'; only 'list scenarios' takes paths"),
         (["explain", "crsh"], "unknown fault or guarantee 'crsh'; did you mean 'crash'?"),
         (["explain"], "Missing argument 'NAME'"),
@@ -130,6 +140,15 @@ def test_an_empty_selection(folder: Path) -> None:
         "  names: 'Nothing is broken'\n",
     )
     assert not (folder / "reports").exists()
+
+
+def test_nothing_of_ours_is_called_nothing(tmp_path: Path) -> None:
+    """`-k nothing` selects none of the shipped scenarios: a word for an empty selection."""
+    shipped = Path(__file__).parent.parent / "scenarios"
+    code, out, err = gostage_sim_cli("run", shipped, "-k", "nothing", cwd=tmp_path)
+    count = len(list(shipped.rglob("*.yaml")))
+    assert (code, out) == (2, "")
+    assert err.splitlines()[0] == f"-k 'nothing': does not select any of the {count} scenarios"
 
 
 def test_a_report_folder_that_cannot_be_written(folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from gostage_sim.history.model import ChildHistory, FaultRecord
 
@@ -114,6 +114,14 @@ class InflictedFromOutside(Protocol):
     """Optional power of a fault: the observer does it while the child holds still."""
 
     def inflict(self, target: Target) -> None: ...
+
+
+@runtime_checkable
+class SendsMessages(Protocol):
+    """Optional power of a fault: it puts messages on the channel, and can say beforehand which."""
+
+    def sends(self) -> Mapping[str, int]:
+        """How many of each type; their sum counts, how it is shared among the types may differ."""
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ from gostage_sim.faults.evidence import sent_times
 from gostage_sim.units import Bytes, format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from gostage_sim.faults.contract import Victim
     from gostage_sim.history.model import ChildHistory, FaultRecord
@@ -44,6 +44,10 @@ class Flood:
 
     def __post_init__(self) -> None:
         check_bounds(self)
+
+    def sends(self) -> Mapping[str, int]:
+        share, rest = divmod(self.count, self.types)
+        return {f"flood-{i}": share + (i < rest) for i in range(min(self.types, self.count))}
 
     def inject(self, victim: Victim) -> None:
         payloads = self._payloads()

@@ -11,6 +11,8 @@ from gostage_sim.faults.evidence import note_with
 from gostage_sim.units import Bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gostage_sim.faults.contract import Victim
     from gostage_sim.history.model import ChildHistory, FaultRecord
 
@@ -87,6 +89,12 @@ class Malformed:
         if self.form == "no_final_newline" and at.point != "result":
             return "form: no_final_newline is the last line of all; it is for at: result only"
         return None
+
+    def sends(self) -> Mapping[str, int]:
+        from gostage_sim.faults.odd_frames import message_type
+
+        name = message_type(self.form)
+        return {} if name is None else {name: 1}
 
     def inject(self, victim: Victim) -> None:
         from gostage_sim.faults.odd_frames import odd_frame

@@ -26,6 +26,12 @@ def odd_frame(form: str, size: int) -> OddFrame:
     return _good(form) or OddFrame(_bad(form), must_quarantine=form != "empty_lines")
 
 
+def message_type(form: str) -> str | None:
+    """The type of the message that a good parent reads from a frame of this form, None when it reads none."""
+    frame = _good(form)
+    return frame.message[0] if frame is not None and frame.message is not None else None
+
+
 def _good(form: str) -> OddFrame | None:
     match form:
         case "unknown_type":

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
-from gostage_sim.guarantees.wording import plain
+from gostage_sim.guarantees.wording import count, plain, plural
 from gostage_sim.history.model import History, Resources
 
 #: Fields of `Resources` that must be back, with the words for a reason.
 _COUNTERS = {
-    "processes": "processes",
-    "zombies": "zombies",
-    "fds": "open file descriptors",
-    "sockets": "sockets",
-    "threads": "threads",
-    "temp_files": "temporary files",
+    "processes": "process",
+    "zombies": "zombie",
+    "fds": "open file descriptor",
+    "sockets": "socket",
+    "threads": "thread",
+    "temp_files": "temporary file",
 }
 #: Those that every spawn must raise, or nobody looked while there was something to see.
 _MUST_RISE = ("processes", "fds")
@@ -43,18 +43,19 @@ class NothingLeft:
             return findings.judgement(self.name, "")
         before, after = _counters(parent.baseline), _counters(parent.final)
         peak = {key: max((_counters(sample)[key] for sample in parent.samples), default=0) for key in _COUNTERS}
-        for key, words in _COUNTERS.items():
+        for key, noun in _COUNTERS.items():
             if after[key] > before[key]:
-                findings.violations.append(f"{after[key]} {words} after the last spawn, {before[key]} before the first")
+                held = count(after[key], noun)
+                findings.violations.append(f"{held} after the last spawn, {before[key]} before the first")
         findings.violations.extend(
             f"a process outlived the work and had to be ended: {plain(line)}" for line in history.leftovers
         )
         findings.missing.extend(
-            f"{_COUNTERS[key]} were never seen above the {before[key]} of the baseline"
+            f"{plural(_COUNTERS[key])} were never seen above the {before[key]} of the baseline"
             for key in _MUST_RISE
             if peak[key] <= before[key]
         )
-        risen = ", ".join(f"{peak[key]} {_COUNTERS[key]}" for key in _MUST_RISE)
+        risen = ", ".join(count(peak[key], _COUNTERS[key]) for key in _MUST_RISE)
         evidence = {"baseline": before, "peak": peak, "final": after, "leftovers": list(history.leftovers)}
         return findings.judgement(self.name, f"back to the baseline after a peak of {risen}", evidence)
 

@@ -5,6 +5,7 @@ With a single child there is nobody whose message could be delivered to another,
 
 from __future__ import annotations
 
+from gostage_sim.guarantees.wording import count
 from gostage_sim.history.model import History
 
 
@@ -16,8 +17,10 @@ def spawns(history: History) -> int:
 def not_shared(history: History, handled: int) -> list[str]:
     """What is missing of the witness, in sentences."""
     missing = []
-    if spawns(history) < 2:
-        missing.append(f"only {spawns(history)} spawn was seen on the runner; at least 2 are needed")
+    seen = spawns(history)
+    if seen < 2:
+        were = "was" if seen == 1 else "were"
+        missing.append(f"only {count(seen, 'spawn')} {were} seen on the runner; at least 2 are needed")
     if not handled:
         missing.append("no message was handled at all")
     return missing

@@ -8,6 +8,7 @@ from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
 from gostage_sim.guarantees.wording import count, ending, quoted, seconds
 from gostage_sim.history.model import History
+from gostage_sim.units import format_duration
 
 #: Longest time between two heartbeats. The heart is a thread of the parent: a longer gap means that it was stopped, or
 #: that something held the interpreter.
@@ -28,7 +29,12 @@ class ParentAlive:
     def judge(self, history: History) -> Judgement:
         findings = Findings()
         parent = history.parent
-        if parent.exit is not None and not parent.finished:
+        if parent.overdue_s is not None:
+            findings.violations.append(
+                f"the parent (pid {parent.pid}) was not done when the time of the scenario, "
+                f"{format_duration(parent.overdue_s)}, was over; the observer ended it"
+            )
+        elif parent.exit is not None and not parent.finished:
             how = ending(parent.exit.exit_code, parent.exit.signal)
             findings.violations.append(f"the parent (pid {parent.pid}) ended before its work was done: {how}")
         elif not parent.alive:

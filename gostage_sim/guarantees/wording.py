@@ -20,9 +20,12 @@ def quoted(text: str) -> str:
 
 def count(number: int, noun: str) -> str:
     """`1 message`, `2 messages`, `1 process`, `3 processes`."""
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """`messages`, `processes`."""
+    return f"{noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def seconds(nanoseconds: int) -> str:

@@ -165,10 +165,11 @@ class JournallingChannel(JsonChannel):
             self._journal.sending(type, crc)
         start, done = self.offset, 0
         while (stop := self._next_stop()) is not None and stop.message == self.count + 1 and stop.byte is not None:
+            if stop.byte > len(frame):
+                break  # no message is so long: it cannot strike, and is passed with the message
             del self._stops[0]
-            upto = min(stop.byte, len(frame))
-            self._write(frame[done:upto])
-            done = upto
+            self._write(frame[done : stop.byte])
+            done = stop.byte
             self.offset = start + done
             with self._journal_lock:
                 self._journal.event("cut", offset=start, length=done)
@@ -185,5 +186,6 @@ class JournallingChannel(JsonChannel):
     def _pass_points(self) -> None:
         while (stop := self._next_stop()) is not None and stop.message <= self.count:
             del self._stops[0]
-            if stop.byte is None:  # else its message was one that a fault wrote in one piece: it cannot strike any more
+            # Else its message was shorter, or one that a fault wrote in one piece: it cannot strike any more.
+            if stop.byte is None:
                 stop.action()

@@ -15,6 +15,7 @@ from typing import Any
 from gostage_sim.history.collect import PLAN_NAME
 from gostage_sim.scenario.fakes import render_pools
 from gostage_sim.scenario.model import Call, Child, Log, PlacedFault, Put, Scenario, Send, Step
+from gostage_sim.scenario.traffic import of_steps
 
 RECOVERY = "recovery"
 _RECOVERY_MESSAGES = 3
@@ -57,17 +58,11 @@ def write_plan(plan: Plan, folder: Path) -> Path:
     return path
 
 
-def expected_messages(steps: tuple[Step, ...]) -> int | None:
-    """How many messages the steps send when nothing goes wrong; None when a user's action is among them."""
-    if any(isinstance(step, Call) for step in steps):
-        return None
-    return sum(step.count if isinstance(step, Send) else isinstance(step, Log) for step in steps)
-
-
 def _child(
     scenario: Scenario, group: str, name: str, child: Child, seed: int, *, index: int, recovery: bool = False
 ) -> Plan:
     role = RECOVERY if recovery else "victim" if child.faults else "sibling"
+    sent = of_steps(child.steps)
     expectation = None if recovery else scenario.expect.get(group)
     sends = [step for step in child.steps if isinstance(step, Send)]
     # A step is sent in a third before the faults, a third during and a third after them. A user's own action may send
@@ -88,7 +83,7 @@ def _child(
         # Where the loader looked for the user's actions; the child must find the same ones.
         "search": [str(Path(scenario.file).resolve().parent), os.getcwd()],
         "expect": {} if expectation is None else expectation.model_dump(mode="json", exclude_none=True),
-        "expected_messages": expected_messages(child.steps),
+        "expected_messages": None if sent is None else sent.total(),
         "plan": f"child-{index:03}.json",
         "journal": f"child-{index:03}.journal",
     }

@@ -50,9 +50,11 @@ class Subject:
         self._stopping = threading.Event()
         child = gostage.launchers.Program([sys.executable, "-P", "-m", "gostage_sim.harness.child"], foreign=False)
         self._runner = gostage.Runner(launcher=_Peeking(child, self._record))
-        self._runner.broker.register_default_handler(self._handle)
+        self._problems = 0
+        self._runner.broker.register_default_handler(self._telling(self._handle))
         for type, delay_s in plan["handlers"].items():
-            self._runner.broker.register_handler(type, self._slow(delay_s) if delay_s else self._handle)
+            handler = self._slow(delay_s) if delay_s else self._handle
+            self._runner.broker.register_handler(type, self._telling(handler))
 
     def run(self) -> None:
         """The whole life of the parent."""
@@ -109,6 +111,21 @@ class Subject:
         def handle(message: gostage.Message) -> None:
             self._handle(message)
             time.sleep(delay_s)
+
+        return handle
+
+    def _telling(self, handler: Callable[[gostage.Message], None]) -> Callable[[gostage.Message], None]:
+        """The handler, whose exceptions, which the engine survives, do not go unnoticed: the first one is evidence."""
+
+        def handle(message: gostage.Message) -> None:
+            try:
+                handler(message)
+            except Exception as error:
+                self._problems += 1
+                if self._problems == 1:
+                    text = f"a handler of the parent raised {type(error).__name__}: {error}"
+                    self._record("problem", text=_shortened(text))
+                raise
 
         return handle
 

@@ -116,6 +116,7 @@ class Watch:
             return True
         if not self._subject_alive:
             return False
+        self._journal.event("overdue", after_s=self._timeout_s)
         self._journal.event(
             "problem",
             text=f"the parent was not done after {self._timeout_s:g} s, the timeout of the scenario, "

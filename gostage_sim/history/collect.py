@@ -98,7 +98,7 @@ class _Sources:
             read(child["journal"], child["name"], needed=child["name"] in said_hello) for child in plan["children"]
         ]
         subject, heart = read(SUBJECT_NAME, "the parent"), read(HEART_NAME, "the parent's heart")
-        problems += [event.facts["text"] for event in _named(observer, "problem")]
+        problems += [event.facts["text"] for source in (observer, subject) for event in _named(source, "problem")]
         return cls(children, subject, heart, observer, problems)
 
 
@@ -206,6 +206,7 @@ def _parent(folder: Path, sources: _Sources) -> ParentHistory:
     started = _first(observer, "subject")
     ended = _first(observer, "subject_exit")
     alive = _first(observer, "alive")
+    overdue = _first(observer, "overdue")
     try:
         stderr = (folder / STDERR_NAME).read_bytes()[-_STDERR_BYTES:].decode("utf-8", "replace")
     except OSError:
@@ -216,6 +217,7 @@ def _parent(folder: Path, sources: _Sources) -> ParentHistory:
         heartbeats_ns=sources.heart.times(journal.BEAT),
         exit=None if ended is None else KernelExit(ended.t_ns, **ended.facts),
         finished=_first(sources.subject, "finished") is not None,
+        overdue_s=None if overdue is None else overdue.facts["after_s"],
         unhandled=tuple(event.facts["text"] for event in _named(sources.subject, "unhandled")),
         baseline=next(_resources(observer, "baseline"), None),
         samples=tuple(_resources(observer, "sample")),

@@ -182,6 +182,8 @@ class ParentHistory:
     exit: KernelExit | None = None
     finished: bool = False
     """It said itself that all work was done."""
+    overdue_s: float | None = None
+    """The time of the scenario, where the observer ended the parent because that was over."""
     unhandled: tuple[str, ...] = ()
     """Exceptions nobody handled, in any thread."""
     baseline: Resources | None = None

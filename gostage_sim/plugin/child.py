@@ -104,12 +104,12 @@ class ChildStarter:
             child = parse_child(data, name=_NAME, folder=self._file.parent)
         except ScenarioError as error:
             mistakes += [str(error)]
-        found, wrong = _handlers(handlers, self._file.parent)
+        children = {} if child is None else {_NAME: child}
+        if siblings and not mistakes:
+            children["sibling"] = parse_child({"steps": _SIBLING_STEPS, "copies": siblings})
+        found, wrong = _handlers(handlers, children, self._file.parent, complete=not mistakes)
         if child is None or mistakes or wrong:
             raise ValueError("\n".join([*mistakes, *wrong]))
-        children = {_NAME: child}
-        if siblings:
-            children["sibling"] = parse_child({"steps": _SIBLING_STEPS, "copies": siblings})
         return Scenario.model_construct(
             name=self._test,
             children=children,
@@ -140,15 +140,16 @@ def _number(name: str, value: object, most: int) -> list[str]:
     return [f"{name}: found {value!r}; expected a whole number from 0 to {most}"]
 
 
-def _handlers(data: Mapping[str, Mapping[str, Any]], folder: Path) -> tuple[dict[str, Handler], list[str]]:
-    """Read as a file's `handlers:`, in a scenario around them that has no mistakes of its own."""
+def _handlers(
+    data: Mapping[str, Mapping[str, Any]], children: Mapping[str, Child], folder: Path, *, complete: bool
+) -> tuple[dict[str, Handler], list[str]]:
+    """Read as a file's `handlers:` beside these children; `complete` when there are no others."""
     from gostage_sim.scenario.positions import read_python
     from gostage_sim.scenario.reader import Reader
 
-    around = {"name": "handlers", "children": {_NAME: {"steps": []}}, "handlers": data}
-    document = read_python(around)
-    scenario = Reader(document, fault_kinds={}, guarantee_names=(), folder=folder).scenario()
-    return ({}, list(map(str, document.problems))) if scenario is None else (scenario.handlers, [])
+    document = read_python({"handlers": data})
+    reader = Reader(document, fault_kinds={}, guarantee_names=(), folder=folder)
+    return reader.handlers(document.data, children, complete=complete), list(map(str, document.problems))
 
 
 def _raise_unless_kept(result: ScenarioResult) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.guarantees.wording import count
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report.escape import markdown, markdown_block
 from gostage_sim.report.run_report import Run
@@ -19,12 +20,12 @@ def render(run: Run) -> str:
 
 
 def _lines(run: Run) -> Iterable[str]:
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in run.summary.items())
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in run.summary.items())
     yield f"# gostage-sim: {'interrupted, ' if run.interrupted else ''}{run.verdict}"
     yield ""
-    yield f"{len(run.results)} scenarios: {counts}, in {format_duration(run.duration_s)}."
+    yield f"{count(len(run.results), 'scenario')}: {counts}, in {format_duration(run.duration_s)}."
     if run.not_run:
-        yield f"{len(run.not_run)} more have no result."
+        yield f"{len(run.not_run)} more {'has' if len(run.not_run) == 1 else 'have'} no result."
     yield ""
     commit = f"{run.git_head}{' with changes' if run.git_dirty else ''}" if run.git_head else "no commit"
     where = f"{run.platform.system} {run.platform.release}, {run.platform.python}"

@@ -7,7 +7,8 @@ The map of this room:
 * `reader` `placement` `expected`   a document to the model: the whole, its faults, a single value
 * `positions`  YAML or Python data as JSON values that know their line and column
 * `problems`   a mistake with its position, and the wording all mistakes share
-* `targets`    the user's own actions, looked up without trusting them
+* `traffic`    which messages a child will send, where that is known
+* `targets` `lookup`   the user's own actions, looked up in a process that is thrown away
 * `payloads` `fakes`   payload templates: in the child, and the faker values the observer renders for them
 * `selection`  `-k EXPR` and `--tag`
 

@@ -121,17 +121,19 @@ def describe(hint: Any) -> str:
 
 def _quantity(hint: Any) -> tuple[_Quantity | None, dict[str, Any]]:
     """The quantity a hint stands for, and its limits."""
-    if get_origin(hint) is Annotated:
-        # Python flattens nested annotations: what follows the first marker are limits.
-        base, first, *others = get_args(hint)
-        bare: tuple[Any, ...] = (base, Annotated[base, first])
-        limits = _constraints((first, *others))
-    else:
-        bare, limits = (hint,), {}
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        arms = [arm for arm in args if arm is not NoneType]
+        return _quantity(arms[0]) if len(arms) == 1 else (None, {})
+    if origin is not Annotated:
+        return None, {}
+    limits = _constraints(args[1:])
     for quantity in _QUANTITIES:
-        if any(candidate in (quantity.hint, quantity.hint | None) for candidate in bare):
+        # Python flattens nested annotations: what follows the first marker are limits.
+        if args[:2] == get_args(quantity.hint):
             return quantity, limits
-    return None, {}
+    inner, within = _quantity(args[0])
+    return inner, within | limits
 
 
 def _read_quantity(quantity: _Quantity, limits: dict[str, Any], value: Any, noun: str) -> tuple[Any, list[Mistake]]:
@@ -160,7 +162,7 @@ def _constraints(metadata: tuple[Any, ...]) -> dict[str, Any]:
         if isinstance(item, FieldInfo):
             found |= _constraints(tuple(item.metadata))
             found |= {"description": item.description} if item.description else {}
-        for name in (*_BOUNDS, "min_length", "pattern"):
+        for name in (*_BOUNDS, "pattern"):
             if getattr(item, name, None) is not None:
                 found[name] = getattr(item, name)
     return found
@@ -170,8 +172,6 @@ def _constrained(base: Any, limits: dict[str, Any]) -> str:
     if "description" in limits:
         return str(limits["description"])
     words = describe(base)
-    if limits.get("min_length") == 1:
-        words += " that is not empty"
     if "pattern" in limits:
         words += f" that matches {limits['pattern']}"
     return _bounded(words, limits)

@@ -15,6 +15,7 @@ from gostage_sim.scenario.model import Child, Scenario
 from gostage_sim.scenario.positions import Document, read_python, read_yaml
 from gostage_sim.scenario.problems import Problem, ScenarioError, quote
 from gostage_sim.scenario.reader import Reader
+from gostage_sim.scenario.targets import target_problems
 from gostage_sim.units import format_size
 
 _SUFFIXES = (".yaml", ".yml")
@@ -39,21 +40,24 @@ def load(
     except ScenarioError as error:
         return [], list(error.problems)
     names = known_guarantee_names() if guarantee_names is None else guarantee_names
-    scenarios: list[Scenario] = []
-    problems: list[Problem] = []
+    read: list[tuple[Document, Scenario | None]] = []
+    readers: list[Reader] = []
+    problems: list[list[Problem]] = []  # of each file, in the order of the files
     named: dict[str, str] = {}
     for file in _files(paths, problems):
         try:
             document = _read(file)
         except ScenarioError as error:
-            problems += error.problems
+            problems.append(list(error.problems))
             continue
-        scenario = Reader(document, fault_kinds=kinds, guarantee_names=names, folder=file.parent).scenario()
+        reader = Reader(document, fault_kinds=kinds, guarantee_names=names, folder=file.parent)
+        readers.append(reader)
+        read.append((document, reader.scenario()))
         _claim_name(document, named)
-        problems += in_order(document.problems)
-        if scenario is not None and not document.problems:
-            scenarios.append(scenario)
-    return scenarios, problems
+        problems.append(document.problems)
+    _look_up(readers)
+    scenarios = [scenario for document, scenario in read if scenario is not None and not document.problems]
+    return scenarios, [problem for each in problems for problem in in_order(each)]
 
 
 def load_file(
@@ -84,6 +88,7 @@ def parse_child(
     document = read_python(data)
     reader = Reader(document, fault_kinds=_kinds(fault_kinds), guarantee_names=(), folder=Path(folder))
     child = reader.child(document.data, (), name)
+    _look_up([reader])
     if child is None or document.problems:
         raise ScenarioError(document.problems)
     return child
@@ -98,15 +103,29 @@ def parse_text(
 ) -> Scenario:
     """The scenario a text describes, as if it stood in `file`; ScenarioError with all its mistakes."""
     document = read_yaml(text, file)
-    scenario = Reader(
+    reader = Reader(
         document,
         fault_kinds=_kinds(fault_kinds),
         guarantee_names=known_guarantee_names() if guarantee_names is None else guarantee_names,
         folder=Path(file).parent,
-    ).scenario()
+    )
+    scenario = reader.scenario()
+    _look_up([reader])
     if scenario is None or document.problems:
         raise ScenarioError(in_order(document.problems))
     return scenario
+
+
+def _look_up(readers: Iterable[Reader]) -> None:
+    """The user's own code that the readers met, one folder at a time, and only where there is any."""
+    by_folder: dict[Path, list[Reader]] = {}
+    for reader in readers:
+        if reader.targets:
+            by_folder.setdefault(reader.folder, []).append(reader)
+    for folder, those in by_folder.items():
+        found = target_problems([target for reader in those for target in reader.targets.values()], folder)
+        for reader in those:
+            reader.report_targets(found)
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
@@ -123,7 +142,7 @@ def _kinds(given: FaultKinds | None) -> FaultKinds:
         raise ScenarioError([Problem(str(error))]) from None
 
 
-def _files(paths: Iterable[str | os.PathLike[str]], problems: list[Problem]) -> Iterator[Path]:
+def _files(paths: Iterable[str | os.PathLike[str]], problems: list[list[Problem]]) -> Iterator[Path]:
     seen: set[str] = set()
     for path in map(Path, paths):
         for file in _search(path, problems) if os.path.isdir(path) else [path]:
@@ -133,7 +152,7 @@ def _files(paths: Iterable[str | os.PathLike[str]], problems: list[Problem]) -> 
                 yield file
 
 
-def _search(folder: Path, problems: list[Problem]) -> Iterator[Path]:
+def _search(folder: Path, problems: list[list[Problem]]) -> Iterator[Path]:
     errors: list[OSError] = []
     count = 0
     for root, folders, files in os.walk(folder, onerror=errors.append):
@@ -142,9 +161,9 @@ def _search(folder: Path, problems: list[Problem]) -> Iterator[Path]:
             if name.endswith(_SUFFIXES) and not name.startswith(("_", ".")):
                 count += 1
                 yield Path(root, name)
-    problems += [Problem(f"cannot be read: {error.strerror}", str(error.filename)) for error in errors]
+    problems.append([Problem(f"cannot be read: {error.strerror}", str(error.filename)) for error in errors])
     if not count and not errors:
-        problems.append(Problem("no scenario file in this folder; expected *.yaml or *.yml", str(folder)))
+        problems.append([Problem("no scenario file in this folder; expected *.yaml or *.yml", str(folder))])
 
 
 def _read(file: Path) -> Document:

@@ -12,6 +12,11 @@ from gostage_sim.units import Seconds
 Transport = Literal["json"]
 
 
+#: With an upper bound, as nothing that waits can wait for ever: the system's own calls refuse long times.
+Timeout = Annotated[Seconds, Field(ge=0.001, le=24 * 3600)]
+NotBlank = Annotated[str, Field(pattern=r"\S", description="text that is not blank")]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -19,8 +24,8 @@ class _Part(BaseModel):
 class Send(_Part):
     """Send `count` messages of one type. `{i}` in the payload is the number of the message, `{faker.name}` a name."""
 
-    count: Annotated[int, Field(ge=1)] = 1
-    type: Annotated[str, Field(min_length=1)] = "message"
+    count: Annotated[int, Field(ge=1, le=100_000_000)] = 1
+    type: NotBlank = "message"
     payload: Any = {"i": "{i}"}
     bulk: bool = False
     """Through `send_many()`, in blocks, instead of one `send()` a message."""
@@ -65,16 +70,16 @@ class Child(_Part):
     steps: tuple[Step, ...]
     faults: tuple[PlacedFault, ...] = ()
     copies: Annotated[int, Field(ge=1, le=500)] = 1
-    timeout: Seconds | None = None
+    timeout: Timeout | None = None
     """Of its spawn; by default what the scenario has."""
-    grace: Seconds = 1.0
+    grace: Annotated[Seconds, Field(ge=0, le=3600)] = 1.0
     """From SIGTERM to SIGKILL."""
 
 
 class Handler(_Part):
     """What the subject's handler of one message type does besides recording it."""
 
-    delay: Seconds = 0.0
+    delay: Annotated[Seconds, Field(ge=0, le=60)] = 0.0
 
 
 class Count(_Part):
@@ -102,7 +107,7 @@ class Expectation(_Part):
     """What must be true of one child, and of each of its copies, in the end. What is not given is not checked."""
 
     outcome: Outcome | None = None
-    exit_code: int | None = None
+    exit_code: Annotated[int, Field(ge=0, le=255)] | None = None
     signal: Annotated[str, Field(pattern=r"^SIG[A-Z0-9]+$", description="a signal name such as SIGSEGV")] | None = None
     handled: Annotated[int, Field(ge=0)] | Count | None = None
     """Messages of the child's steps and faults that handlers saw."""
@@ -117,11 +122,11 @@ class Expectation(_Part):
 class Scenario(_Part):
     """One file."""
 
-    name: Annotated[str, Field(min_length=1)]
+    name: NotBlank
     description: str = ""
     tags: tuple[str, ...] = ()
     transports: tuple[Transport, ...] = ("json",)
-    timeout: Seconds = 20.0
+    timeout: Timeout = 20.0
     """For the whole scenario; the observer ends a subject that takes longer."""
     children: dict[str, Child]
     handlers: dict[str, Handler] = {}

@@ -16,6 +16,7 @@ from gostage_sim.scenario.fakes import provider_problem
 from gostage_sim.scenario.model import (
     Call,
     Child,
+    Count,
     Expectation,
     Handler,
     Log,
@@ -29,15 +30,18 @@ from gostage_sim.scenario.payloads import Placeholder, parse_template, strings
 from gostage_sim.scenario.placement import PlacementReader
 from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import close_match, quote, unknown, unknown_key
-from gostage_sim.scenario.targets import import_module, target_problem
+from gostage_sim.scenario.targets import Target
+from gostage_sim.scenario.traffic import of_child
 
 M = TypeVar("M", bound=BaseModel)
 
+#: What an item of a list is called.
 _NOUNS = {"transports": "transport"}
 _STEPS = ("send", "call", "log", "put")
 _CHILD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _SIGNALS = [name.name for name in signal.Signals]
+#: The fresh child at the end, and the type of its messages.
 _RECOVERY = "recovery"
 
 
@@ -56,11 +60,14 @@ class Reader:
         self._report = document.report
         self._kinds = fault_kinds
         self._guarantees = guarantee_names
-        self._folder = folder
+        self.folder = folder
+        self.targets: dict[Path, Target] = {}
+        """The user's own code that was met, by its place: looking it up is expensive, so it is done for all at once."""
         self._placements = PlacementReader(document, fault_kinds, self._fields)
 
     def scenario(self) -> Scenario | None:
-        """The scenario, or None where it is not one; look at the document's problems in either case."""
+        """The scenario, or None where it is not one; look up the targets and at the document's problems in either
+        case."""
         data = self._document.data
         if data is None:
             self._report((), "the file is empty; expected a scenario with name and children")
@@ -71,12 +78,12 @@ class Reader:
         found = self._fields(Scenario, data, (), "scenario", by_hand=("children", "handlers", "expect", "guarantees"))
         children = self._children(data.get("children"))
         names = list(self._mapping(data.get("children"), ("children",), quiet=True))
-        self._imports(found.get("imports", ()))
+        self._imports(data.get("imports"))
         if found.get("transports") == ():
             self._report(("transports",), "transports is an empty list; expected at least one")
         found |= {
             "children": children,
-            "handlers": self._named(Handler, data, "handlers", "handler"),
+            "handlers": self.handlers(data, children, complete=len(children) == len(names)),
             "expect": self._expectations(data, names),
             "guarantees": self._guarantee_list(data),
             "file": self._document.file,
@@ -97,12 +104,40 @@ class Reader:
             self._placements.fault(item, (*path, "faults", i), child=name, steps=len(raw_steps))
             for i, item in enumerate(raw_faults)
         ]
+        self._points_exist(name, steps, faults, path)
         if len(self._document.problems) > before:
             return None
         kept: tuple[PlacedFault, ...] = tuple(fault for fault in faults if fault is not None)
         return Child.model_construct(
             **{**found, "steps": tuple(step for step in steps if step is not None), "faults": kept}
         )
+
+    def _points_exist(
+        self, child: str, steps: Sequence[Step | None], faults: Sequence[PlacedFault | None], path: Path
+    ) -> None:
+        """No fault waits for a message that nobody sends, where the number of messages is known."""
+        read_steps = [step for step in steps if step is not None]
+        read_faults = [fault for fault in faults if fault is not None]
+        if len(read_steps) < len(steps) or len(read_faults) < len(faults):
+            return
+        for index, fault in enumerate(read_faults):
+            sent = of_child(read_steps, [*read_faults[:index], *read_faults[index + 1 :]])
+            number = fault.at.message
+            if sent is not None and number is not None and number > sent.total():
+                message = (
+                    f"message {number} does not exist; child '{child}' sends {sent.total()}, "
+                    "the final store and the result at its end included"
+                )
+                self._report((*path, "faults", index, "at", "message"), message)
+
+    def report_targets(self, problems: Mapping[Target, str]) -> None:
+        """Report what a look-up of `targets` found."""
+        for path, target in self.targets.items():
+            problem = problems.get(target)
+            if problem is not None and target.attribute:
+                self._report(path, problem)
+            elif problem is not None:
+                self._import_problem(path, target.module, problem)
 
     def _children(self, data: Any) -> dict[str, Child]:
         path: Path = ("children",)
@@ -184,7 +219,8 @@ class Reader:
         if not (colon and _MODULE.fullmatch(name) and _MODULE.fullmatch(attribute)):
             problem = f"call is {quote(target)}; expected 'package.module:function'"
         else:
-            problem = target_problem(target, self._folder)
+            problem = None
+            self.targets[(*path, "call")] = Target(name, attribute)
         if problem is not None:
             self._report((*path, "call"), problem)
         if not isinstance(arguments, dict):
@@ -193,11 +229,29 @@ class Reader:
             return Call.model_validate({"target": target, "with": arguments})
         return None
 
-    def _imports(self, names: Sequence[str]) -> None:
-        for index, name in enumerate(names):
-            found = import_module(name, self._folder) if _MODULE.fullmatch(name) else "not the name of a module"
-            if isinstance(found, str):
-                self._report(("imports", index), f"imports, item {index + 1}, {quote(name)}: {found}")
+    def _imports(self, data: Any) -> None:
+        """What can be looked up; that the rest are no texts is reported with the other fields."""
+        for index, name in enumerate(data if isinstance(data, list) else ()):
+            if not isinstance(name, str):
+                continue
+            if _MODULE.fullmatch(name):
+                self.targets["imports", index] = Target(name)
+            else:
+                self._import_problem(("imports", index), name, "not the name of a module")
+
+    def _import_problem(self, path: Path, name: str, problem: str) -> None:
+        self._report(path, f"imports, item {int(path[-1]) + 1}, {quote(name)}: {problem}")
+
+    def handlers(self, data: dict[str, Any], children: Mapping[str, Child], *, complete: bool) -> dict[str, Handler]:
+        """The handlers in a scenario with these children; `complete` when there are no others, so that what is sent may
+        be known."""
+        sent = [of_child(child.steps, child.faults) for child in children.values()]
+        if complete and None not in sent:
+            types = list(dict.fromkeys(type for each in sent if each is not None for type in each))
+            for name in self._mapping(data.get("handlers"), ("handlers",), quiet=True):
+                if name not in types and name != _RECOVERY:
+                    self._report(("handlers", name), unknown("message type", name, types), key=True)
+        return self._named(Handler, data, "handlers", "handler")
 
     def _expectations(self, data: dict[str, Any], children: Sequence[str]) -> dict[str, Expectation]:
         found = self._named(Expectation, data, "expect", "expect")
@@ -210,7 +264,27 @@ class Reader:
                 match = close_match(expectation.signal, _SIGNALS)
                 meant = f"did you mean '{match}'?" if match else "expected a signal name such as SIGSEGV"
                 self._report(where, f"unknown signal '{expectation.signal}'; {meant}")
+            self._contradictions(name, expectation)
         return found
+
+    def _contradictions(self, name: str, expectation: Expectation) -> None:
+        """Expectations that no child can meet."""
+        for key in ("handled", "malformed"):
+            number = getattr(expectation, key)
+            if isinstance(number, Count) and number.at_most is not None and number.at_least > number.at_most:
+                message = f"at_least is {number.at_least}, which is above at_most: {number.at_most}; no number is both"
+                self._report(("expect", name, key, "at_least"), message)
+        code, killed_by = expectation.exit_code, expectation.signal
+        if killed_by is not None and expectation.outcome == "completed":
+            self._report(
+                ("expect", name, "signal"), "a child that completed was not killed; leave out signal or outcome"
+            )
+        if code is not None and killed_by is not None:
+            message = "a child that was killed by a signal has no exit code; leave out exit_code or signal"
+            self._report(("expect", name, "exit_code"), message)
+        elif code and expectation.outcome == "completed":
+            message = f"exit_code is {code}; a child that completed has exit code 0"
+            self._report(("expect", name, "exit_code"), message)
 
     def _guarantee_list(self, data: dict[str, Any]) -> Any:
         found = data.get("guarantees", "all")
@@ -220,6 +294,8 @@ class Reader:
             message = f"guarantees is {quote(found)}; expected 'all' or a list of names"
             self._report(("guarantees",), message)
             return ()
+        if not found:
+            self._report(("guarantees",), "guarantees is an empty list; expected 'all' or at least one name")
         for index, name in enumerate(found):
             where: Path = ("guarantees", index)
             if not isinstance(name, str):
@@ -268,7 +344,8 @@ class Reader:
             elif isinstance(value, dict) and (inner := model_within(cls, key)) is not None:
                 found[key] = self._model(inner, value, here, key)
             else:
-                name = _NOUNS.get(key, key) if parameters_of is None else f"parameter '{key}'{of}"
+                noun_of = _NOUNS.get(key, key) if isinstance(value, list) else key
+                name = noun_of if parameters_of is None else f"parameter '{key}'{of}"
                 found[key], mistakes = read(cls, key, value, name)
                 for inside, message in mistakes:
                     self._report((*here, *inside), message)

@@ -45,6 +45,12 @@ def test_one_spawn_is_no_witness() -> None:
     assert judgement.reason == "only 1 spawn was seen on the runner; at least 2 are needed"
 
 
+def test_no_spawn_is_no_witness() -> None:
+    """Where nothing was spawned at all, none were seen."""
+    judgement = NoDuplicate().judge(history(victim(spawned_ns=None)))
+    assert judgement.reason == "only 0 spawns were seen on the runner; at least 2 are needed"
+
+
 def test_nothing_handled_is_no_witness() -> None:
     """With no message handled none could be handled twice."""
     judgement = NoDuplicate().judge(history(handled_as(victim(), []), handled_as(sibling(1), [])))

@@ -35,6 +35,14 @@ def test_violated(counter: str, reason: str) -> None:
     assert (found.verdict, found.reason) == (Verdict.FAIL, reason)
 
 
+def test_one_is_one() -> None:
+    """A single process is one process."""
+    found = NothingLeft().judge(history(parent=parent(final=resources(5 * SECOND, processes=1))))
+    assert found.reason == "1 process after the last spawn, 0 before the first"
+    found = NothingLeft().judge(history(parent=parent(samples=(resources(SECOND, processes=1, fds=20),))))
+    assert found.reason == "back to the baseline after a peak of 1 process, 20 open file descriptors"
+
+
 def test_leftovers() -> None:
     """A process that the observer had to end is a violation."""
     found = NothingLeft().judge(history(leftovers=("pid 77: sleep 1000",)))

@@ -33,6 +33,16 @@ def test_killed() -> None:
     assert found.reason == "the parent (pid 50) ended before its work was done: killed by SIGKILL"
 
 
+def test_ended_by_the_observer() -> None:
+    """Where the observer itself ended the parent, the reason says so, and why."""
+    exit = KernelExit(OPENED, None, "SIGKILL", "waitpid")
+    found = judged(exit=exit, alive=False, finished=False, overdue_s=20.0)
+    assert found.verdict is Verdict.FAIL
+    assert found.reason == (
+        "the parent (pid 50) was not done when the time of the scenario, 20s, was over; the observer ended it"
+    )
+
+
 def test_did_not_leave_in_order() -> None:
     """A parent that crashes on its way out, or leaves with a code of failure, did not live through it."""
     assert judged(exit=KernelExit(6 * SECOND, 0, None, "waitpid")).verdict is Verdict.PASS

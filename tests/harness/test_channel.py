@@ -124,6 +124,25 @@ def test_a_stop_at_a_byte_is_exactly_there(wire: Wire, bulk: bool) -> None:
     assert [event.facts for event in wire.recorded.events] == [{"offset": len(frames[0]) * 2, "length": 5}]
 
 
+@pytest.mark.parametrize("bulk", [False, True])
+def test_a_stop_beyond_the_end_of_its_message_never_strikes(wire: Wire, bulk: bool) -> None:
+    """The last byte of a message is a point, one more is none; it holds up no later point and changes no byte."""
+    frames = [encode_frame("data", number) for number in range(5)]
+    length, seen = len(frames[2]), []
+    channel = wire.channel(
+        Stop(3, lambda: seen.append("last byte"), length),
+        Stop(3, lambda: seen.append("beyond"), length + 1),
+        Stop(4, lambda: seen.append("later")),
+    )
+    if bulk:
+        channel.send_many("data", range(5))
+    else:
+        for number in range(5):
+            channel.send("data", number)
+    assert seen == ["last byte", "later"]
+    assert wire.data == b"".join(frames)
+
+
 def test_a_message_sent_from_a_stop_goes_out_there(wire: Wire) -> None:
     """A fault may send messages of its own at its point; later points count them."""
     later: list[int] = []

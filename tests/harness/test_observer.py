@@ -109,6 +109,25 @@ def test_a_cut_message_is_a_raw_frame(scenario: MakeScenario, tmp_path: Path) ->
     assert [(line.offset, line.length) for line in victim.report.malformed] == [(frame.offset, 5)]
 
 
+def test_a_fault_beyond_the_end_of_a_message_did_not_fire(scenario: MakeScenario, tmp_path: Path) -> None:
+    """Its point is not reached, so nothing is proved."""
+    result, _ = _run(scenario(("crash", Placement("byte", message=5, byte=99999), {})), tmp_path)
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.reason == (
+        "fault-fired: crash (victim#1) of victim was armed but never fired: its point (message 5, byte 99999) was "
+        "not reached"
+    )
+
+
+def test_a_handler_of_the_parent_that_raises_is_unknown(tmp_path: Path, scenario: MakeScenario) -> None:
+    """What goes wrong in the parent's own handlers is missing evidence, in its own words, told once."""
+    plan = make_plan(scenario(("noop", AT_MESSAGE_40, {})), seed=1, transport="json")
+    plan["handlers"] = {"message": -1.0}
+    result = run_plan(plan, runs=tmp_path)
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.reason == "evidence: a handler of the parent raised ValueError: sleep length must be non-negative"
+
+
 def test_the_same_seed_sends_the_same_messages(scenario: MakeScenario, tmp_path: Path) -> None:
     """Payloads depend on the seed alone."""
     sums = []
@@ -174,7 +193,12 @@ def test_a_parent_that_takes_too_long_is_ended(
     stopper = _when_there_are_children(os.getpid(), lambda pid: os.kill(pid, signal.SIGSTOP))
     result, history = _run(scenario(("slow", Placement("definition"), {"form": "never_ready"}), timeout=1.0), tmp_path)
     stopper.join()
-    assert _verdicts(result)["parent-alive"][0] is Verdict.FAIL
+    verdict, reason = _verdicts(result)["parent-alive"]
+    assert verdict is Verdict.FAIL
+    assert reason.startswith(
+        f"the parent (pid {history.parent.pid}) was not done when the time of the scenario, 1s, was over; "
+        "the observer ended it"
+    )
     assert history.problems[0] == (
         "the parent was not done after 1 s, the timeout of the scenario, and 0.2 s more; the observer ended it"
     )

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gostage_sim.faults.contract import Placement
-from gostage_sim.harness.plan import expected_messages, make_plan, write_plan
-from gostage_sim.scenario.model import Call, Child, Expectation, Handler, Log, Put, Scenario, Send
+from gostage_sim.harness.plan import make_plan, write_plan
+from gostage_sim.scenario.model import Child, Expectation, Handler, Scenario, Send
 
 MakeScenario = Callable[..., Scenario]
 
@@ -55,13 +55,6 @@ def test_siblings_stop_after_a_third_and_two_thirds_of_their_messages(scenario: 
         {"before": 30, "during": 60},
         None,
     ]
-
-
-def test_what_a_child_is_expected_to_send() -> None:
-    """Sends and logs count, puts send nothing; what a user's action sends nobody knows beforehand."""
-    steps = (Send(count=5), Log(message="x"), Put(key="k"))
-    assert expected_messages(steps) == 6
-    assert expected_messages((*steps, Call(target="a.b:c"))) is None
 
 
 def test_pools_are_rendered_for_the_placeholders_a_child_uses(scenario: MakeScenario) -> None:

@@ -12,6 +12,7 @@ import os
 import pytest
 
 CRASH = {"crash": "SIGSEGV", "at": {"message": 20}}
+NEVER = {"crash": "SIGSEGV", "at": {"message": 3, "byte": 999}}
 
 def test_x(gostage_child):
     r = gostage_child(steps=[{"send": 50}], faults=[{"crash": "SIGSEGV", "at": {"message": 20}}])
@@ -43,10 +44,10 @@ def test_timeout(gostage_child):
     assert r.outcome == "timed_out"
 
 def test_never_fires(gostage_child):
-    gostage_child([{"send": 5}], [CRASH])
+    gostage_child([{"send": 5}], [NEVER])
 
 def test_unchecked(gostage_child):
-    r = gostage_child([{"send": 5}], [CRASH], check=False)
+    r = gostage_child([{"send": 5}], [NEVER], check=False)
     assert r.guarantees["fault-fired"].verdict == "unknown"
 
 def test_parent_killed(gostage_child):
@@ -95,15 +96,15 @@ def test_a_fault_that_does_not_fire_fails_the_call(finished: Finished) -> None:
     file = next(line for line in finished.lines if "unknown: test_never_fires" in line).partition("(")[2]
     assert finished.section("test_never_fires")[-9:] == [
         "def test_never_fires(gostage_child):",
-        '>       gostage_child([{"send": 5}], [CRASH])',
+        '>       gostage_child([{"send": 5}], [NEVER])',
         f"AssertionError: unknown: test_never_fires ({file}",
         "fault-fired unknown: crash (child#1) of child was armed but never fired: "
-        "its point (message 20) was not reached",
+        "its point (message 3, byte 999) was not reached",
         "prompt-return unknown: no child with a fault was seen stopped, blocked in its fault, or dead",
         "recovers unknown: no fault fired, so there was nothing to recover from",
         "repeat: pytest tests/test_user.py::test_never_fires --gostage-seed 7",
         "",
-        "tests/test_user.py:38: AssertionError",
+        "tests/test_user.py:39: AssertionError",
     ]
 
 
@@ -125,10 +126,10 @@ def test_mistakes_are_told_all_at_once(finished: Finished) -> None:
         "pytest.UsageError: siblings: found -1; expected a whole number from 0 to 500",
         "seed: found 'x'; expected a whole number from 0 to 9223372036854775807",
         "timeout: timeout: a duration needs a unit; found '3'; expected one of us, ms, s, m, h",
-        "steps[0].send.count: count is 0; expected a whole number of at least 1",
+        "steps[0].send.count: count is 0; expected a whole number from 1 to 100000000",
         "steps[1].sned: unknown key 'sned'; did you mean 'send'? known keys: send, call, log, put",
         "faults[0].carsh: unknown fault 'carsh'; did you mean 'crash'?",
         "handlers.message.delya: unknown key 'delya'; did you mean 'delay'? known keys: delay",
         "",
-        "tests/test_user.py:48: UsageError",
+        "tests/test_user.py:49: UsageError",
     ]

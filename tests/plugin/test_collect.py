@@ -75,7 +75,7 @@ def test_verdicts(suite: Suite) -> None:
         {
             "scenarios/a.yaml": scenario("Right"),
             "scenarios/b.yaml": scenario("Wrong", outcome="completed"),
-            "scenarios/c.yaml": scenario("Never", message=400),
+            "scenarios/c.yaml": scenario("Never").replace("message: 40", "message: 40, byte: 999"),
         }
     )
     finished = suite.run("-v", "--gostage-seed", "5", "--gostage-report", "out/report")

@@ -24,6 +24,13 @@ def structure(page: str) -> list[str]:
     return [token.type for token in GITHUB.parse(page) if token.type != "inline"]
 
 
+def test_one_is_one(make_result: MakeResult, make_run: MakeRun) -> None:
+    """A single scenario is one scenario, several that were not run have no result."""
+    missing = tuple(NotRun(name, name, "json") for name in "CD")
+    lines = summary.render(make_run(make_result(), not_run=missing)).splitlines()
+    assert lines[2:4] == ["1 scenario: 1 pass, 0 unknown, 0 fail, in 2.5s.", "2 more have no result."]
+
+
 def test_the_page(make_result: MakeResult, make_run: MakeRun) -> None:
     """The verdict first, a table of everything, then what did not pass with the command that repeats it."""
     run = make_run(make_result(), make_result(Verdict.FAIL, "late", scenario="B"), not_run=(NotRun("C", "c", "json"),))
@@ -34,7 +41,7 @@ def test_the_page(make_result: MakeResult, make_run: MakeRun) -> None:
 # gostage-sim: fail
 
 2 scenarios: 1 pass, 0 unknown, 1 fail, in 2.5s.
-1 more have no result.
+1 more has no result.
 
 Seed 42, version 0.1.0, {zeros} with changes, Linux 6.15, CPython 3.11.2.
 

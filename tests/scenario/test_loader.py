@@ -144,7 +144,7 @@ def test_load_file_raises_with_every_problem() -> None:
     with pytest.raises(ScenarioError) as caught:
         load_file("x.yaml")
     assert str(caught.value) == (
-        "x.yaml:1:7: name is 3; expected text that is not empty; put it in quotes\n"
+        "x.yaml:1:7: name is 3; expected text that is not blank; put it in quotes\n"
         "x.yaml:2:11: children is empty; expected at least one child"
     )
     with pytest.raises(ScenarioError, match=r"^\.: is a folder; expected a scenario file$"):
@@ -187,7 +187,7 @@ def test_mistakes_in_python_data_are_named_by_their_path() -> None:
         "steps[1].put.value[0]: this value contains itself",
         "timeout: timeout: a duration needs a unit, for example 20s, 1ms; found 3",
         "stepps: unknown key 'stepps'; did you mean 'steps'? known keys: steps, faults, copies, timeout, grace",
-        "steps[0].send.count: count is 'many'; expected a whole number of at least 1",
+        "steps[0].send.count: count is 'many'; expected a whole number from 1 to 100000000",
         "faults[0].delya: unknown fault 'delya'; did you mean 'delay'?",
     ]
 

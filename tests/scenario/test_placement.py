@@ -117,6 +117,40 @@ def test_each_point_has_its_form(at: object, placement: Placement) -> None:
     assert child.faults[0].at == placement
 
 
+@pytest.mark.parametrize(
+    ("fault", "total"),
+    [
+        ("{noop: , at: {message: %d}}", 7),
+        ("{crash: , at: {message: %d, byte: 3}}", 7),
+        ("{flood: {count: 30}, at: {message: %d}}", 7),
+        ("{noop: , at: {message: %d}}\n      - {flood: {count: 30}, at: {message: 2}}", 37),
+        ("{noop: , at: {message: %d}}\n      - {malformed: {form: crlf}, at: {message: 2}}", 8),
+    ],
+)
+def test_a_message_that_nobody_sends_is_no_point(problems: Callable[[str], list[str]], fault: str, total: int) -> None:
+    """The last message that the steps, the other faults and the engine send is a point; the one after it is none."""
+    assert problems(HEAD + fault % total + "\n") == []
+    column = 9 + fault.index("%d")
+    assert problems(HEAD + fault % 9999 + "\n") == [
+        f"x.yaml:6:{column}: message 9999 does not exist; child 'a' sends {total}, "
+        "the final store and the result at its end included"
+    ]
+
+
+def test_how_many_messages_there_are_is_not_always_known(problems: Callable[[str], list[str]]) -> None:
+    """A user's action may send any number."""
+    text = HEAD.replace("[send: 5]", "[send: 5, call: 'os.path:isdir']")
+    assert problems(text + "{noop: , at: {message: 9999}}\n") == []
+
+
+def test_a_message_that_nobody_sends_is_told_beside_other_mistakes(problems: Callable[[str], list[str]]) -> None:
+    """A mistake elsewhere in the child does not hide it."""
+    assert problems(HEAD + "{noop: , at: {message: 8}}\n    timeout: 3\n") == [
+        "x.yaml:6:32: message 8 does not exist; child 'a' sends 7, the final store and the result at its end included",
+        "x.yaml:7:14: timeout: a duration needs a unit, for example 20s, 1ms; found 3",
+    ]
+
+
 def test_plug_ins_are_read_by_their_annotations() -> None:
     """Any frozen dataclass is a fault: units, lists and its own checks work as in ours."""
 

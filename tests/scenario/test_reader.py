@@ -20,7 +20,7 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         ),
         ("children: {a: {steps: []}}\n", "1:1: scenario has no 'name'; it is required"),
         ("name: x\n", "1:1: scenario has no 'children'; it is required"),
-        ("name: ''\nchildren: {a: {steps: []}}\n", "1:7: name is ''; expected text that is not empty"),
+        ("name: ''\nchildren: {a: {steps: []}}\n", "1:7: name is ''; expected text that is not blank"),
         (HEAD + "tags: crash\n", "6:7: tags is 'crash'; expected a list, each item text"),
         (HEAD + "tags:\n  - a\n  - 2\n", "8:5: tags, item 2, is 2; expected text; put it in quotes"),
         (HEAD + "transports: [json, jsno]\n", "6:20: unknown transport 'jsno'; did you mean 'json'?"),
@@ -34,8 +34,11 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
             HEAD + f"timeout: {'9' * 400}s\n",
             f"6:10: timeout is '{'9' * 59}…; that is too large to be a duration such as 20s or 1ms",
         ),
-        (HEAD + "handlers: {a: {delay: 1}}\n", "6:23: delay: a duration needs a unit, for example 20s, 1ms; found 1"),
-        (HEAD + "handlers: {a: 1ms}\n", "6:15: handler is '1ms'; expected a mapping of delay"),
+        (
+            HEAD + "handlers: {message: {delay: 1}}\n",
+            "6:29: delay: a duration needs a unit, for example 20s, 1ms; found 1",
+        ),
+        (HEAD + "handlers: {message: 1ms}\n", "6:21: handler is '1ms'; expected a mapping of delay"),
         (HEAD + "handlers:\n", "6:1: handlers is nothing; expected a mapping"),
         (HEAD + "expect: {A: {}}\n", "6:10: unknown child 'A'; did you mean 'a'?"),
         (HEAD + "expect: {a: {outcome: signalled}}\n", "6:23: unknown outcome 'signalled'; did you mean 'signaled'?"),
@@ -72,8 +75,8 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (STEP + "{send: 1, log: x}", "5:19: a step does one thing; found send and log: make it 2 steps"),
         (STEP + "{send: 1, with: {}}", "5:19: 'with' belongs to 'call'; this step is 'send'"),
         (STEP + "{with: {}}", "5:10: 'with' belongs to 'call'; this step has no 'call'"),
-        (STEP + "send: 0", "5:15: count is 0; expected a whole number of at least 1"),
-        (STEP + "send: many", "5:15: count is 'many'; expected a whole number of at least 1"),
+        (STEP + "send: 0", "5:15: count is 0; expected a whole number from 1 to 100000000"),
+        (STEP + "send: many", "5:15: count is 'many'; expected a whole number from 1 to 100000000"),
         (STEP + "send: [1]", "5:15: send is a list; expected a mapping of count, type, payload, bulk"),
         (
             STEP + "send: {cuont: 1}",
@@ -95,6 +98,40 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (STEP + "call: [json]", "5:15: call is a list; expected 'package.module:function'"),
         (STEP + "{call: 'os.path:join', with: 3}", "5:38: with is 3; expected a mapping"),
         (STEP + "call: os.path:joni", "5:15: 'os.path' has no 'joni'; did you mean 'join'?"),
+        (HEAD + "imports: 5\n", "6:10: imports is 5; expected a list, each item text"),
+        (HEAD + "imports:\n", "6:1: imports is nothing; expected a list, each item text"),
+        (HEAD + "imports: foo\n", "6:10: imports is 'foo'; expected a list, each item text"),
+        (HEAD + "imports: [5]\n", "6:11: imports, item 1, is 5; expected text; put it in quotes"),
+        (HEAD + "imports: [null]\n", "6:11: imports, item 1, is nothing; expected text"),
+        (HEAD + "imports: {a: 1}\n", "6:10: imports is a mapping; expected a list, each item text"),
+        (HEAD + "transports: 5\n", "6:13: transports is 5; expected a list, each item 'json'"),
+        (HEAD + "timeout: 700h\n", "6:10: timeout is '700h'; expected a duration from 1ms to 24h"),
+        (HEAD + "timeout: 0s\n", "6:10: timeout is '0s'; expected a duration from 1ms to 24h"),
+        (HEAD + "    timeout: 25h\n", "6:14: timeout is '25h'; expected a duration from 1ms to 24h"),
+        (HEAD + "    timeout: 0ms\n", "6:14: timeout is '0ms'; expected a duration from 1ms to 24h"),
+        (HEAD + "    grace: 61m\n", "6:12: grace is '61m'; expected a duration from 0s to 1h"),
+        (HEAD + "handlers: {message: {delay: 2m}}\n", "6:29: delay is '2m'; expected a duration from 0s to 60s"),
+        (STEP + "send: 1000000000000", "5:15: count is 1000000000000; expected a whole number from 1 to 100000000"),
+        (STEP + "send: {type: ' '}", "5:22: type is ' '; expected text that is not blank"),
+        ("name: '  '\nchildren: {a: {steps: []}}\n", "1:7: name is '  '; expected text that is not blank"),
+        (HEAD + "expect: {a: {exit_code: 300}}\n", "6:25: exit_code is 300; expected a whole number from 0 to 255"),
+        (
+            HEAD + "expect: {a: {handled: {at_least: 5, at_most: 3}}}\n",
+            "6:34: at_least is 5, which is above at_most: 3; no number is both",
+        ),
+        (
+            HEAD + "expect: {a: {outcome: completed, signal: SIGTERM}}\n",
+            "6:42: a child that completed was not killed; leave out signal or outcome",
+        ),
+        (
+            HEAD + "expect: {a: {outcome: completed, exit_code: 3}}\n",
+            "6:45: exit_code is 3; a child that completed has exit code 0",
+        ),
+        (
+            HEAD + "expect: {a: {exit_code: 3, signal: SIGTERM}}\n",
+            "6:25: a child that was killed by a signal has no exit code; leave out exit_code or signal",
+        ),
+        (HEAD + "guarantees: []\n", "6:13: guarantees is an empty list; expected 'all' or at least one name"),
         (HEAD + "imports: [no-module]\n", "6:11: imports, item 1, 'no-module': not the name of a module"),
     ],
 )
@@ -103,6 +140,31 @@ def test_a_mistake_has_its_position_and_its_words(
 ) -> None:
     """One mistake gives one message, `file:line:column: what was found; what was expected`."""
     assert problems(text) == [f"x.yaml:{expected}"]
+
+
+@pytest.mark.parametrize(
+    ("more", "handlers", "expected"),
+    [
+        ("", "lgo: {delay: 5s}", ["8:12: unknown message type 'lgo'; did you mean 'log'?"]),
+        (
+            "",
+            "zzz: {delay: 5s}",
+            [
+                "8:12: unknown message type 'zzz'; "
+                "expected one of 'message', 'log', 'final_store', 'workflow_result', 'flood-0'"
+            ],
+        ),
+        ("", "log: {}, message: {}, workflow_result: {}, flood-0: {}, recovery: {}", []),
+        ("  c: {steps: [call: 'os.path:isdir']}\n", "lgo: {delay: 5s}", []),
+        ("  c: 3\n", "lgo: {delay: 5s}", ["8:6: child 'c' is 3; expected a mapping with steps"]),
+    ],
+)
+def test_a_handler_is_for_a_type_that_somebody_sends(
+    problems: Callable[[str], list[str]], more: str, handlers: str, expected: list[str]
+) -> None:
+    """Steps, faults, the engine and the fresh child at the end send types; a user's action may send any."""
+    children = f"{HEAD}      - log: x\n    faults: [{{flood: 3, at: result}}]\n{more}"
+    assert problems(f"{children}handlers: {{{handlers}}}\n") == [f"x.yaml:{line}" for line in expected]
 
 
 def test_one_mistake_hides_no_other(problems: Callable[[str], list[str]]) -> None:
@@ -123,12 +185,24 @@ def test_one_mistake_hides_no_other(problems: Callable[[str], list[str]]) -> Non
         """
     ) == [
         "x.yaml:2:10: timeout: a duration needs a unit, for example 20s, 1ms; found 3",
-        "x.yaml:6:23: count is 0; expected a whole number of at least 1",
+        "x.yaml:6:23: count is 0; expected a whole number from 1 to 100000000",
         "x.yaml:6:26: unknown key 'typo'; did you mean 'type'? known keys: count, type, payload, bulk",
         "x.yaml:7:15: 'os' has no 'nothing_like_it'",
         "x.yaml:9:25: parameter 'signal' of fault 'crash' is 11; expected one of 'SIGSEGV', 'SIGABRT', "
         "'SIGBUS', 'SIGILL', 'SIGFPE'",
         "x.yaml:10:20: step 3 does not exist; child 'a' has 2 steps",
         "x.yaml:11:10: unknown child 'b'; expected 'a'",
-        "x.yaml:11:25: exit_code is '1'; expected a whole number",
+        "x.yaml:11:25: exit_code is '1'; expected a whole number from 0 to 255",
+    ]
+
+
+def test_imports_of_a_wrong_type_hide_no_other_mistake(problems: Callable[[str], list[str]]) -> None:
+    """What is no list, or no name in it, is reported beside everything else; the names are looked up all the same."""
+    assert problems(f"imports: 5\n{HEAD}timeout: 3\n") == [
+        "x.yaml:1:10: imports is 5; expected a list, each item text",
+        "x.yaml:7:10: timeout: a duration needs a unit, for example 20s, 1ms; found 3",
+    ]
+    assert problems(f"imports: [5, no-module]\n{HEAD}") == [
+        "x.yaml:1:11: imports, item 1, is 5; expected text; put it in quotes",
+        "x.yaml:1:14: imports, item 2, 'no-module': not the name of a module",
     ]

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 import pytest
 
-from gostage_sim.scenario.targets import target_problem
+import gostage_sim
+from gostage_sim.harness import proc
+from gostage_sim.scenario import targets
+from gostage_sim.scenario.targets import Target, target_problems
 
 
-@pytest.fixture(autouse=True)
-def _modules_as_before() -> Iterator[None]:
-    before = dict(sys.modules)
-    yield
-    for name in set(sys.modules) - set(before):
-        del sys.modules[name]
+def target_problem(target: str, folder: Path) -> str | None:
+    """Of one alone."""
+    one = Target(*target.split(":"))
+    return target_problems([one], folder).get(one)
+
+
+def _wait_until_gone(pid: int) -> None:
+    """Gone, or a zombie that whoever inherited it has not reaped yet."""
+    deadline = time.monotonic() + 10
+    while (seen := proc.stat(pid)) is not None and seen.state != "Z":
+        assert time.monotonic() < deadline, f"pid {pid} is still there in state {seen.state}"
+        time.sleep(0.005)  # it is nobody's child here: nobody tells
 
 
 @pytest.mark.parametrize(
@@ -48,7 +60,16 @@ def _modules_as_before() -> Iterator[None]:
             "def run(ctx): yield",
             "'mod_x:run' is a generator function, nothing in it would run; expected a plain function of one argument",
         ),
-        ("import os\nos._exit(0)", "importing 'mod_x' raises SystemExit: os._exit(0)"),
+        ("import os\nos._exit(0)", "importing 'mod_x' ends the process with exit code 0"),
+        ("import os\nos.kill(os.getpid(), 9)", "importing 'mod_x' ends the process by SIGKILL"),
+        ("import os\nos.kill(os.getpid(), 40)", "importing 'mod_x' ends the process by signal 40"),
+        ("raise KeyboardInterrupt", "importing 'mod_x' raises KeyboardInterrupt"),
+        ("import sys\nsys.modules.clear()", "importing 'mod_x' raises KeyError: 'mod_x'"),
+        ("import sys\nsys.__stdout__.close()\nsys.__stderr__.close()\ndef run(ctx): ...", None),
+        (
+            "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\ndef run(ctx): ...",
+            None,
+        ),
         ("run = 3", "'mod_x:run' is a int; expected a function of one argument"),
         ("def rum(ctx): ...", "'mod_x' has no 'run'; did you mean 'rum'?"),
         ("", "'mod_x' has no 'run'"),
@@ -80,20 +101,55 @@ def test_a_missing_module_says_where_it_was_looked_for(tmp_path: Path) -> None:
     assert target_problem("pkg_x.sub:run", tmp_path) == f"no module named 'pkg_x.sub' {where}"
 
 
-def test_ctrl_c_passes_through(tmp_path: Path) -> None:
-    """A user who interrupts a slow import is not ignored."""
-    (tmp_path / "mod_k.py").write_text("raise KeyboardInterrupt")
-    with pytest.raises(KeyboardInterrupt):
-        target_problem("mod_k:run", tmp_path)
+def test_a_module_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a bound on time, and the others are looked up all the same."""
+    monkeypatch.setattr(targets, "LONGEST_S", 1.0)
+    (tmp_path / "mod_slow.py").write_text("import time\ntime.sleep(1000)")
+    (tmp_path / "mod_good.py").write_text("def run(ctx): ...")
+    wanted = [Target("mod_good", "run"), Target("mod_slow", "run"), Target("mod_slow", "more"), Target("mod_good", "x")]
+    assert target_problems(wanted, tmp_path) == {
+        Target("mod_slow", "run"): "importing 'mod_slow' takes more than 1s",
+        Target("mod_slow", "more"): "importing 'mod_slow' takes more than 1s",
+        Target("mod_good", "x"): "'mod_good' has no 'x'",
+    }
+
+
+def test_ctrl_c_of_the_user_ends_a_slow_import(tmp_path: Path) -> None:
+    """The tool stops at once with exit code 130, without a traceback, and the process that imports is gone too."""
+    (tmp_path / "mod_k.py").write_text(
+        "import os, pathlib, time\n"
+        "pathlib.Path('new').write_text(str(os.getpid()))\npathlib.Path('new').rename('importing')\ntime.sleep(1000)"
+    )
+    (tmp_path / "x.yaml").write_text("name: x\nchildren: {a: {steps: [call: 'mod_k:run']}}\n")
+    root = str(Path(gostage_sim.__file__).parent.parent)
+    command = [sys.executable, "-m", "gostage_sim", "check", "x.yaml"]
+    environ = {**os.environ, "PYTHONPATH": root}
+    with subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as tool:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "importing").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)  # nobody tells when a file appears
+        tool.send_signal(signal.SIGINT)
+        assert tool.communicate(timeout=30)[0] == b""
+    assert tool.returncode == 130
+    _wait_until_gone(int((tmp_path / "importing").read_text()))
 
 
 def test_what_a_module_prints_is_dropped(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """A chatty module does not disturb the output of the tool."""
-    (tmp_path / "mod_p.py").write_text("import sys\nprint('out')\nsys.stderr.write('err')\ndef run(ctx): ...")
-    path = list(sys.path)
-    assert target_problem("mod_p:run", tmp_path) is None
+    """A chatty module neither disturbs the output of the tool nor answers in its place."""
+    noise = "import os, sys\nprint('out')\nsys.stderr.write('err')\nos.write(1, b'[true, null]\\n')\n"
+    (tmp_path / "mod_p.py").write_text(f"{noise}def run(): ...")
+    found = target_problem("mod_p:run", tmp_path)
+    assert found is not None
+    assert found.startswith("'mod_p:run' cannot be called with one argument")
     assert capfd.readouterr() == ("", "")
-    assert sys.path == path
+
+
+def test_nothing_of_a_module_stays_in_this_process(tmp_path: Path) -> None:
+    """Modules, search path and directory are what they were."""
+    (tmp_path / "mod_d.py").write_text("import os\nos.chdir('/')\ndef run(ctx): ...")
+    before = (Path.cwd(), list(sys.path), set(sys.modules))
+    assert target_problem("mod_d:run", tmp_path) is None
+    assert (Path.cwd(), list(sys.path), set(sys.modules)) == before
 
 
 def test_the_current_directory_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,22 +161,51 @@ def test_the_current_directory_is_searched(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_two_folders_may_use_one_module_name(tmp_path: Path) -> None:
-    """Each scenario gets the module of its own folder, and each module runs once."""
+    """Each scenario gets the module of its own folder."""
     for folder, name in (("a", "first"), ("b", "second")):
         (tmp_path / folder).mkdir()
-        once = "import pathlib\npathlib.Path(__file__).with_suffix('.ran').touch(exist_ok=False)\n"
-        (tmp_path / folder / "mod_same.py").write_text(f"{once}def {name}(ctx): ...")
-    for _ in range(2):
-        assert target_problem("mod_same:first", tmp_path / "a") is None
-        assert target_problem("mod_same:second", tmp_path / "b") is None
+        (tmp_path / folder / "mod_same.py").write_text(f"def {name}(ctx): ...")
+    assert target_problem("mod_same:first", tmp_path / "a") is None
+    assert target_problem("mod_same:second", tmp_path / "b") is None
 
 
-def test_a_module_that_forks_does_not_double_us(tmp_path: Path) -> None:
-    """A process that the module leaves behind ends there; the directory stays what it was."""
-    (tmp_path / "mod_f.py").write_text(
-        "import os\nos.chdir('/')\npid = os.fork()\nif pid:\n    ended = os.waitpid(pid, 0)[1]\ndef run(ctx): ..."
+def test_one_process_looks_up_all(tmp_path: Path) -> None:
+    """Each module is imported once, however much is wanted of it, and all of them by one process."""
+    note = "import os, pathlib\nwith open('ran', 'a') as file: print(os.getpid(), file=file)\n"
+    for name in ("mod_a", "mod_b"):
+        (tmp_path / f"{name}.py").write_text(f"{note.replace('ran', str(tmp_path / 'ran'))}def run(ctx): ...")
+    wanted = [Target("mod_a", "run"), Target("mod_b"), Target("mod_a", "ran"), Target("mod_b", "run")]
+    assert target_problems(wanted, tmp_path) == {Target("mod_a", "ran"): "'mod_a' has no 'ran'; did you mean 'run'?"}
+    first, second = (tmp_path / "ran").read_text().split()
+    assert first == second
+
+
+def test_a_module_that_forks_answers_once(tmp_path: Path) -> None:
+    """A process that the module forks gives no answer of its own, and does not outlive the look-up."""
+    source = """\
+import os, pathlib, time
+if os.fork():
+    os.wait()
+elif stays := os.fork():
+    pathlib.Path(__file__).with_name("pid").write_text(str(stays))
+else:
+    time.sleep(1000)
+def run(): ...
+"""
+    (tmp_path / "mod_f.py").write_text(source)
+    (tmp_path / "mod_g.py").write_text("def run(ctx): ...")
+    found = target_problems([Target("mod_f", "run"), Target("mod_g", "run")], tmp_path)
+    assert list(found) == [Target("mod_f", "run")]
+    _wait_until_gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_process_that_does_not_start_is_no_mistake_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a defect of the tool or of the installation, and named as such."""
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(RuntimeError) as caught:
+        target_problem("mod_x:run", tmp_path)
+    assert str(caught.value) == (
+        "the process that looks up actions did not start; it ends the process with exit code 1"
     )
-    directory = Path.cwd()
-    assert target_problem("mod_f:run", tmp_path) is None
-    assert sys.modules["mod_f"].ended == 0
-    assert Path.cwd() == directory

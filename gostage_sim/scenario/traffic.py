@@ -1,0 +1,48 @@
+"""Which messages a child puts on the wire when nothing stops it, as far as its part of the file can tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from gostage_sim.faults.contract import SendsMessages
+from gostage_sim.scenario.model import Log, PlacedFault, Put, Send, Step
+
+#: How many of each type.
+Traffic = Counter[str]
+
+#: What the engine sends at the end of every child.
+_ENGINE = ("final_store", "workflow_result")
+#: Faults that send nothing. Of others that do not say what they send, plug-ins among them, only the run can tell.
+_SILENT = frozenset({"crash", "exit", "freeze", "kill", "noop", "panic", "slow", "stray"})
+
+
+def of_steps(steps: Iterable[Step]) -> Traffic | None:
+    """What the steps send; None when a user's action is among them."""
+    sent = Traffic()
+    for step in steps:
+        match step:
+            case Send():
+                sent[step.type] += step.count
+            case Log():
+                sent["log"] += 1
+            case Put():
+                pass
+            case _:
+                return None
+    return sent
+
+
+def of_child(steps: Iterable[Step], faults: Sequence[PlacedFault]) -> Traffic | None:
+    """The most it can send: by its steps, by these faults, and by the engine at its end. None when nobody can know."""
+    sent = of_steps(steps)
+    if sent is None:
+        return None
+    sent.update(_ENGINE)
+    for placed in faults:
+        fault: object = placed.fault
+        if isinstance(fault, SendsMessages):
+            sent.update(fault.sends())
+        elif placed.fault.kind not in _SILENT:
+            return None
+    return sent
