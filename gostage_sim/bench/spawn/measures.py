@@ -87,7 +87,7 @@ def _sized(work: str, count: int, size: int) -> Group:
 GROUPS = (
     Group(
         "70 bytes",
-        100_000,
+        300_000,
         70,
         "/s",
         (

@@ -7,21 +7,26 @@ The real stdout moves to a descriptor that closes on exec and on fork, and fd 1 
 from __future__ import annotations
 
 import os
+import sys
 from _thread import RLock
 from errno import EBADF, EPIPE
 
 from gostage_sim.gostage.errors import ChannelClosedError
-from gostage_sim.gostage.wire.encode import encode_frame, encode_place, encode_start, encode_value, unsendable
+from gostage_sim.gostage.wire.encode import encode_payload, encode_place, encode_start, unsendable
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from gostage_sim.gostage.context import ActionContext
 
 BLOCK_BYTES = 64 * 1024
 """How much `send_many` gathers for one write: as much as a pipe holds by default."""
+
+
+BULK_BYTES = 1024 * 1024
+"""After how much a quicker encoder is worth its import, which takes 10 ms."""
 
 
 def guard_stdout() -> int:
@@ -49,11 +54,18 @@ class JsonChannel:
         self._writing = False
         self._torn = False
         self._later: list[bytes] = []
+        self._encode: Callable[[Any], bytes] = encode_payload
+        self._until_bulk = BULK_BYTES
 
     def send(self, type: str, payload: Any, context: ActionContext | None = None) -> None:
         """One message; when it returns, the bytes are in the kernel."""
         known, suffix = self._suffixes
-        frame = encode_frame(type, payload, suffix if context is known else self._suffix(context))
+        if context is not known:
+            suffix = self._suffix(context)
+        try:
+            frame = encode_start(type) + self._encode(payload) + suffix
+        except (TypeError, ValueError, RecursionError) as error:
+            raise unsendable(type, error) from error
         with self._lock:
             self._write(frame)
 
@@ -62,46 +74,29 @@ class JsonChannel:
 
         When the iterable or the encoding of one payload raises, those before it have been sent.
         """
-        encode, suffix = encode_value, self._suffix(context).decode()
-        prefix = encode_start(type).decode()
+        prefix, suffix = encode_start(type), self._suffix(context)
         between = suffix + prefix
-        fixed = len(between)
-        block: list[str] = []
+        fixed, encode = len(between), self._encode
+        block: list[bytes] = []
         size = 0
         try:
             for payload in payloads:
-                text = encode(payload)
-                block.append(text)
-                size += len(text) + fixed
+                body = encode(payload)
+                block.append(body)
+                size += len(body) + fixed
                 if size >= BLOCK_BYTES:
                     self._write_block(block, prefix, between, suffix)
-                    size = 0
+                    size, encode = 0, self._encode
         except (TypeError, ValueError, RecursionError) as error:
             raise unsendable(type, error) from error
         finally:
             self._write_block(block, prefix, between, suffix)
 
-    def _write_block(self, block: list[str], prefix: str, between: str, suffix: str) -> None:
-        if not block:
-            return
-        try:
-            data = f"{prefix}{between.join(block)}{suffix}".encode()
-        except UnicodeEncodeError:
-            self._write_good_lines([f"{prefix}{text}{suffix}" for text in block])
-            raise
-        finally:
+    def _write_block(self, block: list[bytes], prefix: bytes, between: bytes, suffix: bytes) -> None:
+        if block:
+            data = prefix + between.join(block) + suffix
             block.clear()
-        with self._lock:
-            self._write(data)
-
-    def _write_good_lines(self, lines: list[str]) -> None:
-        """The lines before the first that is no UTF-8."""
-        with self._lock:
-            for line in lines:
-                try:
-                    data = line.encode()
-                except UnicodeEncodeError:
-                    return
+            with self._lock:
                 self._write(data)
 
     def _suffix(self, context: ActionContext | None) -> bytes:
@@ -147,7 +142,20 @@ class JsonChannel:
                 if error.errno not in (EPIPE, EBADF):  # a signal handler's own TimeoutError is an OSError too
                     raise
                 raise ChannelClosedError(f"the parent no longer reads this child's messages: {error}") from error
+            self._until_bulk -= written
             if written == len(view):  # nearly always
                 break
             view = memoryview(view)[written:]
         self._torn = False
+        if self._until_bulk <= 0:
+            self._prepare_for_bulk()
+
+    def _prepare_for_bulk(self) -> None:
+        """Who has sent so much will go on, and is worth the import of a quicker encoder."""
+        self._until_bulk = sys.maxsize
+        try:
+            from gostage_sim.gostage.wire.bulk import make_bulk_encoder
+
+            self._encode = make_bulk_encoder()
+        except Exception:  # no descriptor or no memory left for it; the one there is does the same
+            pass

@@ -70,6 +70,11 @@ encode_value = _make_encoder()
 _decode = _make_decoder()
 
 
+def encode_payload(value: Any) -> bytes:
+    """Compact JSON of a value; raises as `encode_value` does, and UnicodeEncodeError for what is no UTF-8."""
+    return encode_value(value).encode()
+
+
 _MAX_STARTS = 256
 _starts: dict[str, bytes] = {}
 
@@ -94,7 +99,7 @@ def encode_frame(type: str, payload: Any, suffix: bytes = b"}\n") -> bytes:
     memory three times at most: as it was given, and twice on its way to the line.
     """
     try:
-        return encode_start(type) + encode_value(payload).encode() + suffix
+        return encode_start(type) + encode_payload(payload) + suffix
     except (TypeError, ValueError, RecursionError) as error:
         raise unsendable(type, error) from error
 
