@@ -134,10 +134,10 @@ class Subject:
     def _strike(self, child: str, planned: dict[str, Any], control: Client) -> Iterator[None]:
         """One fault, from its beginning until it is undone."""
         id = planned["id"]
-        fault = fault_kind(planned["kind"])(**planned["params"])
-        assert isinstance(fault, StrikesInParent)
         with ExitStack() as undo:
             try:
+                struck: Any = fault_kind(planned["kind"])(**planned["params"])
+                fault: StrikesInParent = struck
                 self._record("fired", fault=id)
                 undo.enter_context(fault.around(_Parent(self._launcher, child, id, self._record)))
             except Exception as error:  # the harness's own failure, which nothing may take for one of the engine
