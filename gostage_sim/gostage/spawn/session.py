@@ -172,7 +172,8 @@ class Session:
         self.malformed.add(line)
         if self._options.malformed == "fail" and self._ending is None:
             self._ending = _Ending.PROTOCOL_ERROR
-            self.deadline = self._started  # due at once: the next tick terminates
+            if not self.finished:  # else it was among what the pipes still held
+                self.deadline = -math.inf  # due at once: the next tick terminates
 
     # --- events -----------------------------------------------------------------------------------------------------
 
@@ -212,7 +213,7 @@ class Session:
     def _terminate(self, ending: _Ending, now: float) -> tuple[Order, ...]:
         if self._state is not _State.RUNNING:
             return ()
-        self._ending = ending
+        self._ending = self._ending or ending  # a bad line that is to end the child came first
         self._state, self.deadline = _State.TERMINATING, now + self._options.grace_s
         return (Order.TERMINATE,)
 
