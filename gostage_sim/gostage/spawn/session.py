@@ -186,7 +186,7 @@ class Session:
         if now < self.deadline:
             return ()
         if self._state is _State.RUNNING:
-            return self._terminate(self._ending or _Ending.TIMED_OUT, now)
+            return self._terminate(_Ending.TIMED_OUT, now)
         if self._state is _State.TERMINATING:
             self._state, self.deadline = _State.KILLED, now + UNKILLABLE_S
             return (Order.KILL,)

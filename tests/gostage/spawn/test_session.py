@@ -183,6 +183,23 @@ def test_malformed_can_be_fatal() -> None:
     assert error.message == f"bad line at byte {len(line('a'))}: JSON is malformed: invalid character (byte 0)"
 
 
+def test_the_first_reason_to_end_a_child_stays() -> None:
+    """A caller who cancels after the bad line that is to end the child does not change why it is ended."""
+    core = session(malformed="fail")
+    list(core.feed(b"oops\n"))
+    assert core.cancel(100.0) == (Order.TERMINATE,)
+    assert end(core, None, "SIGTERM") is Outcome.PROTOCOL_ERROR
+
+
+def test_a_finished_session_gives_no_more_orders() -> None:
+    """A bad line among what the pipes still held is in quarantine, and nothing is due any more."""
+    core = session(malformed="fail")
+    core.exited(101.0)
+    assert core.tick(101.5) == (Order.FINISH,)
+    list(core.feed(b"oops\n"))
+    assert (core.malformed.count, core.tick(10_000.0), core.cancel(10_000.0)) == (1, (), ())
+
+
 def test_samples_and_types_are_bounded() -> None:
     """A hostile child can fill neither the list of samples nor the table of types."""
     core = session()
