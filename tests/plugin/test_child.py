@@ -39,7 +39,7 @@ def test_own_action(gostage_child):
     assert (r.outcome, r.stderr_tail) == ("completed", "hello\\n")
 
 def test_timeout(gostage_child):
-    r = gostage_child([{"send": 50}], [{"freeze": {}, "at": {"message": 20}}], timeout=0.3, grace="100ms")
+    r = gostage_child([{"send": 50}], [{"freeze": {}, "at": {"message": 20}}], timeout=2, grace="100ms")
     assert r.outcome == "timed_out"
 
 def test_never_fires(gostage_child):
