@@ -2,7 +2,7 @@
 
 Map of the room:
 
-* `contract`   what a fault is: parameters, points, `inject`, `witness`, and two optional powers
+* `contract`   what a fault is: parameters, points, `witness`, and its powers, of which one is to strike
 * `describe`   parameters, defaults and units of a fault as text, for `gostage-sim explain`
 * `bounds`     the check of parameters against the bounds in their metadata
 * `evidence`   how a witness reads the history: notes, and messages sent since the fault fired
@@ -11,7 +11,10 @@ Map of the room:
 * `kill` `freeze`               the observer does it to the child from outside
 * `slow` `flood`                too slow, too much
 * `malformed` `stray`           bytes that are no message, bytes from somewhere else
-* `crash_site` `core_dumps` `odd_frames`   how crashes are made, and the bytes of malformed frames
+* `close` `second_result`       ends of pipes closed early, the last word said twice
+* `unstartable` `exhaust`       the parent cannot start the child
+* `steal_status` `ignore_sigchld` `close_stdio`   the parent's own program stands in the engine's way
+* `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
 
 A package adds its own by an entry point in the group `gostage_sim.faults` whose name is the kind. Children import this
 module and the one fault they need, so it imports nothing until asked.
@@ -32,16 +35,23 @@ __all__ = ["ENTRY_POINT_GROUP", "FaultNotLoaded", "UnknownFault", "fault_kind", 
 ENTRY_POINT_GROUP = "gostage_sim.faults"
 
 _BUILT_IN = {
+    "close": "gostage_sim.faults.close:Close",
+    "close_stdio": "gostage_sim.faults.close_stdio:CloseStdio",
     "crash": "gostage_sim.faults.crash:Crash",
+    "exhaust": "gostage_sim.faults.exhaust:Exhaust",
     "exit": "gostage_sim.faults.exit:Exit",
     "flood": "gostage_sim.faults.flood:Flood",
     "freeze": "gostage_sim.faults.freeze:Freeze",
+    "ignore_sigchld": "gostage_sim.faults.ignore_sigchld:IgnoreSigchld",
     "kill": "gostage_sim.faults.kill:Kill",
     "malformed": "gostage_sim.faults.malformed:Malformed",
     "noop": "gostage_sim.faults.noop:Noop",
     "panic": "gostage_sim.faults.panic:Panic",
+    "second_result": "gostage_sim.faults.second_result:SecondResult",
     "slow": "gostage_sim.faults.slow:Slow",
+    "steal_status": "gostage_sim.faults.steal_status:StealStatus",
     "stray": "gostage_sim.faults.stray:Stray",
+    "unstartable": "gostage_sim.faults.unstartable:Unstartable",
 }
 
 

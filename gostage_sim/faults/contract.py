@@ -1,8 +1,9 @@
 """What a fault is: frozen parameters, where it may be placed, how it is done, and what witnesses that it happened.
 
 A fault runs inside the child at its point (`inject`), unless something outside must do it: then it also has `inflict`,
-which the observer runs while the child holds still at the point. This module and every fault are imported by child
-processes, so they import little.
+which the observer runs while the child holds still at the point. A fault of the parent has `around` instead, which the
+parent enters before it spawns the child. This module and every fault are imported by child processes, so they import
+little.
 """
 
 from __future__ import annotations
@@ -13,19 +14,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
 
     from gostage_sim.history.model import ChildHistory, FaultRecord
 
-Point = Literal["definition", "step", "message", "byte", "result"]
+Point = Literal["spawn", "definition", "step", "message", "byte", "result"]
 
-#: Every point, for faults that can strike anywhere.
+#: Every point inside a child, for faults that can strike anywhere in it.
 ANYWHERE: frozenset[Point] = frozenset({"definition", "step", "message", "byte", "result"})
+
+#: The point of faults that strike in the parent.
+AT_SPAWN: frozenset[Point] = frozenset({"spawn"})
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
     """A logical point in a child's life, never a time.
 
+    * `spawn`: in the parent, around the call that starts the child and waits for it
     * `definition`: before the definition is read from stdin
     * `step`: before step `step` (counted from 1)
     * `message`: when message `message` (counted from 1, on the channel) has been handed to the kernel
@@ -84,8 +90,23 @@ class Target(Protocol):
         """Record facts in the fault's record, `by: observer`."""
 
 
+class Parent(Protocol):
+    """What a fault may do in the parent around one spawn; `gostage_sim.harness.subject` provides it."""
+
+    command: list[str]
+    """What starts the child. A fault may put another in its place, for this one spawn."""
+
+    def note(self, **facts: Any) -> None:
+        """Record facts in the fault's record, `by: parent`."""
+
+    def before_reaping(self, action: Callable[[], object]) -> None:
+        """Call `action` when the engine is about to take the exit status of this child."""
+
+
 class Fault(Protocol):
     """A frozen dataclass in one file of this folder; its fields are the parameters a scenario file may give.
+
+    It has one of two powers: `StrikesInChild`, or `StrikesInParent` where its points are `AT_SPAWN`.
 
     Its docstring says exactly what it does for real. Each field has `metadata` with a `description`, and bounds (`ge`,
     `le`) where there are any: pydantic reads these names from the metadata of a plain dataclass, so that a schema
@@ -98,14 +119,30 @@ class Fault(Protocol):
     example: ClassVar[str]
     """An entry of `faults:` in a scenario file, as YAML; printed by `gostage-sim explain`."""
 
-    def inject(self, victim: Victim) -> None:
-        """Do it, in the child, at the point. May never return."""
-
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
         """What in the history proves that it happened, in one clause (`killed by SIGSEGV`); None when nothing does.
 
         Only asked when `fault.fired_ns` is set. It must not trust the engine under test: wait status, `/proc` state,
         journal entries and byte offsets count, `child.report` does not.
+        """
+
+
+@runtime_checkable
+class StrikesInChild(Protocol):
+    """Power of a fault: it is done in the child."""
+
+    def inject(self, victim: Victim) -> None:
+        """Do it, in the child, at the point. May never return."""
+
+
+@runtime_checkable
+class StrikesInParent(Protocol):
+    """Power of a fault: it is done in the parent, and undone."""
+
+    def around(self, parent: Parent) -> AbstractContextManager[None]:
+        """In effect while the child is spawned and waited for; meanwhile siblings run, and none of them starts or ends.
+
+        A fault that keeps the child from starting tries the same itself and notes the errno's name as `refused`.
         """
 
 
@@ -118,7 +155,7 @@ class InflictedFromOutside(Protocol):
 
 @runtime_checkable
 class SendsMessages(Protocol):
-    """Optional power of a fault: it puts messages on the channel, and can say beforehand which."""
+    """Power of every fault that puts messages on the channel: it says beforehand which. Others send none."""
 
     def sends(self) -> Mapping[str, int]:
         """How many of each type; their sum counts, how it is shared among the types may differ."""

@@ -13,9 +13,19 @@ if TYPE_CHECKING:
     from gostage_sim.history.model import ChildHistory, FaultRecord
 
 
-def note_with(fault: FaultRecord, key: str, by: Literal["child", "observer"] = "child") -> dict[str, Any] | None:
+def note_with(
+    fault: FaultRecord, key: str, by: Literal["child", "observer", "parent"] = "child"
+) -> dict[str, Any] | None:
     """The first note that has this key, from the side that must have written it; None when there is none."""
     return next((note for note in fault.notes if key in note and note.get("by") == by), None)
+
+
+def refusal(fault: FaultRecord, child: ChildHistory) -> str | None:
+    """The errno with which the kernel refused to start such a child, when indeed none ran; None otherwise."""
+    note = note_with(fault, "refused", by="parent")
+    if note is None or child.exit is not None or len(child.sent):
+        return None
+    return f"{note['refused']}, and no child ran"
 
 
 def sent_times(

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gostage_sim.faults.bounds import check_bounds
-from gostage_sim.faults.contract import Point
+from gostage_sim.faults.contract import Placement, Point
 from gostage_sim.faults.evidence import sent_times
 from gostage_sim.units import Bytes, format_duration
 
@@ -26,8 +26,9 @@ class Flood:
     """Sends `count` messages at once, the types `flood-0`, `flood-1`, … in turn, each with the payload `{"i": number}`.
 
     With a size each payload also has a `text` of that many characters. In bulk they go through `send_many()` in runs of
-    up to 1,000 of one type; otherwise each through a `send()` of its own. They are messages like any other: every one
-    must be handled, in order. It cannot be placed at a byte, where a message is already on its way.
+    up to 1,000 of one type; otherwise each through a `send()` of its own. With several threads each sends its share,
+    all at once. They are messages like any other: every one must be handled, in the order in which they were written.
+    It cannot be placed at a byte, where a message is already on its way.
     """
 
     kind: ClassVar[str] = "flood"
@@ -41,6 +42,7 @@ class Flood:
     size: Bytes = field(default=0, metadata={"description": "length of a text in each payload", "le": 8 * 2**20})
     types: int = field(default=1, metadata={"description": "how many message types", "ge": 1, "le": 1000})
     bulk: bool = field(default=True, metadata={"description": "through send_many() instead of send()"})
+    threads: int = field(default=1, metadata={"description": "how many threads send at once", "ge": 1, "le": 64})
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -49,21 +51,39 @@ class Flood:
         share, rest = divmod(self.count, self.types)
         return {f"flood-{i}": share + (i < rest) for i in range(min(self.types, self.count))}
 
+    def placement_problem(self, at: Placement) -> str | None:
+        if self.threads > 1 and at.point == "message":
+            return "nobody else may send while a child stands behind a message; with threads use {step: n} or result"
+        return None
+
     def inject(self, victim: Victim) -> None:
-        payloads = self._payloads()
+        if self.threads == 1:
+            self._send(victim, range(self.count))
+            return
+        from threading import Thread
+
+        shares = [range(first, self.count, self.threads) for first in range(self.threads)]
+        threads = [Thread(target=self._send, args=(victim, share), name="flood") for share in shares]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _send(self, victim: Victim, numbers: range) -> None:
+        payloads = self._payloads(numbers)
         if not self.bulk:
             for i, payload in enumerate(payloads):
                 victim.send(f"flood-{i % self.types}", payload)
             return
-        length = max(1, min(_RUN, self.count // self.types))
-        for i in range(-(-self.count // length)):
+        length = max(1, min(_RUN, len(numbers) // self.types))
+        for i in range(-(-len(numbers) // length)):
             victim.send_many(f"flood-{i % self.types}", islice(payloads, length))
 
-    def _payloads(self) -> Iterator[Any]:
+    def _payloads(self, numbers: range) -> Iterator[Any]:
         if not self.size:
-            return ({"i": i} for i in range(self.count))
+            return ({"i": i} for i in numbers)
         text = "x" * self.size
-        return ({"i": i, "text": text} for i in range(self.count))
+        return ({"i": i, "text": text} for i in numbers)
 
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
         """The messages of these types in the child's journal since the fault fired: all, or those before its death."""

@@ -14,7 +14,8 @@ DRAIN_NS = 1_000_000_000
 
 
 class PromptReturn:
-    """`spawn()` returns within 2 s of its child's exit, and within timeout plus grace period plus 2 s at the latest.
+    """`spawn()` returns within 2 s of its child's exit, and within timeout plus grace period plus 2 s at the latest. It
+    returns within 2 s when the kernel refuses to start the child.
 
     Messages left in the pipe are still handled after the exit, so the clock starts at the last handled message where
     that came later.
@@ -22,7 +23,9 @@ class PromptReturn:
 
     name = "prompt-return"
     holds_when = "spawn() returned within 2 s of the child's exit, and of its deadline plus grace period"
-    counts_only_if = "a child with a fault was seen stopped, blocked in its fault, or dead by the kernel's word"
+    counts_only_if = (
+        "a child with a fault was seen stopped, blocked in its fault, or by the kernel's word dead or refused"
+    )
 
     def applies(self, history: History) -> bool:
         return bool(history.faults)
@@ -46,7 +49,7 @@ class PromptReturn:
                 taken[child.name] = (child.returned_ns - child.exit.t_ns) / 1e9
         witnesses = {child.name: how for child in history.children if (how := _ordeal(child)) is not None}
         if not witnesses:
-            findings.missing.append("no child with a fault was seen stopped, blocked in its fault, or dead")
+            findings.missing.append("no child with a fault was seen stopped, blocked in its fault, dead or refused")
         seen = f"{count(len(taken), 'spawn')} returned in time"
         if taken:
             seen += f", the slowest {max(taken.values()):.3f} s after the exit"
@@ -63,6 +66,9 @@ def _lateness(child: ChildHistory, spawned_ns: int, returned_ns: int) -> str | N
         if returned_ns - gone > bound:
             what = "its child's exit" if gone == child.exit.t_ns else "the last handled message"
             return f"{seconds(returned_ns - gone)} after {what}; at most {seconds(bound)} is expected"
+    elif child.refused is not None and returned_ns - spawned_ns > bound:
+        late = seconds(returned_ns - spawned_ns)
+        return f"{late} after it was called, though no child could be started; at most {seconds(bound)} is expected"
     deadline = spawned_ns + int((child.timeout_s + child.grace_s) * 1e9)
     if returned_ns - max(deadline, last_handled) > bound:
         late = seconds(returned_ns - deadline)
@@ -79,5 +85,7 @@ def _ordeal(child: ChildHistory) -> str | None:
         return "seen stopped"
     if child.exit is not None:
         return f"seen dead ({ending(child.exit.exit_code, child.exit.signal)})"
+    if child.refused is not None:
+        return f"refused by the kernel ({child.refused})"
     blocked = [fault.kind for fault in fired if fault.over_ns is None]
     return f"blocked in {blocked[0]}" if blocked else None

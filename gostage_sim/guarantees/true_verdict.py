@@ -20,7 +20,8 @@ class TrueVerdict:
     a result of success; `failed` exit code 1 and a result of failure, with an error; `panicked` a result of panic and
     another code than 0; `exited` an exit that contradicts the result, or has none; `timed_out` an end by SIGTERM,
     SIGKILL or an exit, not before the timeout, and by SIGKILL not before the end of the grace period. Scenarios neither
-    cancel nor set limits, so no other outcome can be true of a child that ran.
+    cancel nor set limits, so no other outcome can be true of a child that ran. `start_failed` is true of a child that
+    the kernel refused to start, as a fault of the parent found out by trying the same, and nothing else is.
     """
 
     name = "true-verdict"
@@ -42,8 +43,7 @@ class TrueVerdict:
             elif child.report is None:
                 findings.missing.append(f"spawn() of {child.name} never returned, so it said nothing of its end")
             elif child.exit is None:
-                if child.report.outcome != "start_failed" or child.pid is not None:
-                    findings.missing.append(f"how the kernel saw {child.name} end is not known")
+                _judge_unseen(child, child.report, findings)
             else:
                 contradiction = _contradiction(child, child.report, child.exit)
                 if contradiction is not None:
@@ -55,6 +55,22 @@ class TrueVerdict:
         sources = sorted({child.exit.source for child in children if child.exit is not None})
         seen = f"{count(len(children), 'report')} compared with the kernel's, {', '.join(clean[:3])} clean"
         return findings.judgement(self.name, seen, {"clean": clean, "kernel_sources": sources})
+
+
+def _judge_unseen(child: ChildHistory, report: SpawnReport, findings: Findings) -> None:
+    """Of a child whose end nobody saw it must be known that it could not be started."""
+    if child.refused is None:
+        if report.outcome == "start_failed" and child.pid is None:
+            findings.missing.append(
+                f"{child.name} was reported start_failed, and what prevented its start is not known"
+            )
+        else:
+            findings.missing.append(f"how the kernel saw {child.name} end is not known")
+    elif report.outcome != "start_failed" or (report.pid, report.exit_code, report.signal) != (None, None, None):
+        said = f"was reported {plain(report.outcome)} with {ending(report.exit_code, report.signal)}"
+        findings.violations.append(f"{child.name} {said}, but the kernel refused to start it: {child.refused}")
+    elif report.error_message is None:
+        findings.violations.append(f"{child.name} was reported start_failed without an error")
 
 
 def _contradiction(child: ChildHistory, report: SpawnReport, exit: KernelExit) -> str | None:

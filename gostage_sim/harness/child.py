@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
 
-    from gostage_sim.faults.contract import Fault
+    from gostage_sim.faults.contract import StrikesInChild
     from gostage_sim.gostage.child.channel import JsonChannel
 
 
@@ -109,7 +109,8 @@ class _Strike:
         self._id: str = planned["id"]
         from gostage_sim.faults import fault_kind  # imports dataclasses and more, which siblings need not have
 
-        self._fault: Fault = fault_kind(planned["kind"])(**planned["params"])
+        fault: Any = fault_kind(planned["kind"])(**planned["params"])
+        self._fault: StrikesInChild = fault
         self.rng: random.Random
         self.channel_fd: int
 

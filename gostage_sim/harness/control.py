@@ -1,9 +1,10 @@
 """The control socket: how the subject and the children talk with the observer, one JSON object a packet.
 
 A child says `hello`, `reached` (a fault's point), `ready` (to be broken from outside), `over` (the fault's code
-returned) and `gate`; the subject says `hello`, `baseline`, `returned` (a spawn), `done` and, in between, `beat`.
-Whoever waits gets one packet back. The socket's end is also the sign that the observer is gone. Children import this
-module: it imports little.
+returned) and `gate`; the subject says `hello`, `baseline`, `returned` (a spawn), `done` and, in between, `beat`. For a
+spawn with a fault around it the subject opens another connection, says `spawning`, and there, as the child would,
+`reached` and `over`. Whoever waits gets one packet back. The socket's end is also the sign that the observer is gone.
+Children import this module: it imports little.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ class Client:
 
     def fileno(self) -> int:
         return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
 
     def tell(self, kind: str, **facts: Any) -> None:
         """Send one packet; several threads may."""

@@ -112,7 +112,7 @@ def _end_leftovers(journal: Journal, ignored: frozenset[int]) -> None:
     while (left := _still_there(ignored)) and time.monotonic() < deadline:
         time.sleep(_POLL_S)  # nobody tells when a grandchild goes
     for found in left:
-        journal.event("leftover", text=f"pid {found.pid}, state {found.state}: {_command(found)}")
+        journal.event("leftover", pid=found.pid, state=found.state, command=_command(found))
     while left:
         for found in left:
             with contextlib.suppress(ProcessLookupError):

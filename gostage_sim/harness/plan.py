@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gostage_sim.faults.contract import AT_SPAWN
 from gostage_sim.history.collect import PLAN_NAME
 from gostage_sim.scenario.fakes import render_pools
 from gostage_sim.scenario.model import Call, Child, Log, PlacedFault, Put, Scenario, Send, Step
@@ -51,7 +52,8 @@ def make_plan(scenario: Scenario, *, seed: int, transport: str) -> Plan:
 def write_plan(plan: Plan, folder: Path) -> Path:
     """Write the plan, and the plan of each child; returns the path of the first."""
     for child in plan["children"]:
-        own = {key: child[key] for key in ("name", "seed", "faults", "gates", "pools", "imports", "search", "journal")}
+        own = {key: child[key] for key in ("name", "seed", "gates", "pools", "imports", "search", "journal")}
+        own["faults"] = [fault for fault in child["faults"] if fault["at"]["point"] not in AT_SPAWN]
         (folder / child["plan"]).write_text(json.dumps(own), "utf-8")
     path = folder / PLAN_NAME
     path.write_text(json.dumps(plan), "utf-8")
@@ -75,6 +77,8 @@ def _child(
         "seed": seed,
         "timeout_s": child.timeout if child.timeout is not None else scenario.timeout,
         "grace_s": child.grace,
+        "definition_size": child.definition_size,
+        "max_message_bytes": child.max_message,
         "steps": [_step(step) for step in child.steps],
         "faults": [_fault(name, number, placed) for number, placed in enumerate(child.faults, 1)],
         "gates": {"before": total // 3, "during": 2 * total // 3} if role == "sibling" else None,

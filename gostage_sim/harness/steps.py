@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 _PREFIX = "gostage_sim."
 
 
-def definition_of(name: str, steps: Sequence[Mapping[str, Any]]) -> SubWorkflowDef:
-    """The sub-workflow of one child; its id is the child's name."""
+def definition_of(name: str, steps: Sequence[Mapping[str, Any]], least_size: int = 0) -> SubWorkflowDef:
+    """The sub-workflow of one child; its id is the child's name. Padded to at least so many bytes."""
     from gostage_sim.gostage.definition import ActionDef, StageDef, SubWorkflowDef
 
     actions = [
         ActionDef(id=_PREFIX + step["do"], params={**step, "step": number}) for number, step in enumerate(steps, 1)
     ]
-    return SubWorkflowDef(id=name, stages=[StageDef(id="steps", actions=[*actions, ActionDef(id=_PREFIX + "rest")])])
+    stage = StageDef(id="steps", actions=[*actions, ActionDef(id=_PREFIX + "rest")])
+    return SubWorkflowDef(id=name, description="x" * least_size, stages=[stage])
 
 
 def register_steps(pools: Mapping[str, Sequence[Any]], before_step: BeforeStep, at_the_end: Callable[[], None]) -> None:
@@ -42,7 +43,8 @@ def register_steps(pools: Mapping[str, Sequence[Any]], before_step: BeforeStep, 
     def send(context: ActionContext) -> None:
         params = context.params
         render = compile_payload(params["payload"], pools)
-        payloads = (render(i) for i in range(1, params["count"] + 1))
+        more = {"text": "x" * params["size"]} if params["size"] else {}
+        payloads = ({**render(i), **more} if more else render(i) for i in range(1, params["count"] + 1))
         if params["bulk"]:
             context.send_many(params["type"], payloads)
             return

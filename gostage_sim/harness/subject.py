@@ -1,8 +1,8 @@
 """The subject: the parent under test, `python -m gostage_sim.harness.subject FOLDER`.
 
 It is a program as users write it: one runner, handlers, a thread for each child that calls `runner.spawn()`. Besides,
-it journals what its handlers see and what `spawn()` returned, beats a heart, and meets the observer twice, before the
-first spawn and after the last. It judges nothing.
+it journals what its handlers see and what `spawn()` returned, beats a heart, does the faults that strike in a parent,
+and meets the observer twice, before the first spawn and after the last. It judges nothing.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from gostage_sim import gostage
-from gostage_sim.gostage.spawn.launchers import Launch, Launcher
+from gostage_sim.faults import fault_kind
+from gostage_sim.faults.contract import AT_SPAWN, StrikesInParent
+from gostage_sim.gostage.spawn.launchers import Launch
 from gostage_sim.gostage.spawn.process import Process, signal_name
 from gostage_sim.gostage.wire.encode import encode_value
 from gostage_sim.harness.channel import message_crc
@@ -30,6 +33,7 @@ from gostage_sim.harness.limits import allow_many_files
 from gostage_sim.harness.steps import definition_of
 from gostage_sim.history.journal import STRANGER, Journal
 
+CHILD_COMMAND = (sys.executable, "-P", "-m", "gostage_sim.harness.child")
 HEARTBEAT_MS = 20
 _MAX_TEXT = 16 << 10
 _MAX_STORE_CHARACTERS = 256 << 10
@@ -48,9 +52,10 @@ class Subject:
         self._index = {child["name"]: index for index, child in enumerate(plan["children"])}
         self._control = Client(str(folder))
         self._stopping = threading.Event()
-        child = gostage.launchers.Program([sys.executable, "-P", "-m", "gostage_sim.harness.child"], foreign=False)
-        self._runner = gostage.Runner(launcher=_Peeking(child, self._record))
         self._problems = 0
+        self._striking = threading.Lock()
+        self._launcher = _Peeking(self._record)
+        self._runner = gostage.Runner(launcher=self._launcher)
         self._runner.broker.register_default_handler(self._telling(self._handle))
         for type, delay_s in plan["handlers"].items():
             handler = self._slow(delay_s) if delay_s else self._handle
@@ -83,12 +88,21 @@ class Subject:
 
     def _spawn(self, child: dict[str, Any]) -> None:
         name = child["name"]
+        limits = {"max_message_bytes": child["max_message_bytes"]} if child["max_message_bytes"] is not None else {}
         options = gostage.SpawnOptions(
             timeout_s=child["timeout_s"],
             grace_s=child["grace_s"],
             environment={PLAN_VARIABLE: str(self._folder / child["plan"])},
+            **limits,
         )
-        definition = definition_of(name, child["steps"])
+        definition = definition_of(name, child["steps"], child["definition_size"])
+        try:
+            with self._faults_of(child):
+                self._spawn_and_report(name, definition, options)
+        finally:
+            self._control.tell("returned", child=name)
+
+    def _spawn_and_report(self, name: str, definition: gostage.SubWorkflowDef, options: gostage.SpawnOptions) -> None:
         try:
             self._record("spawned", child=name)
             result = self._runner.spawn(definition, options=options)
@@ -98,8 +112,41 @@ class Subject:
         else:
             self._record("returned", child=name)
             self._record("report", child=name, report=_report(result))
-        finally:
-            self._control.tell("returned", child=name)
+
+    @contextmanager
+    def _faults_of(self, child: dict[str, Any]) -> Iterator[None]:
+        """In effect: the faults that strike in this process around the spawn of the child, one spawn at a time."""
+        planned = [fault for fault in child["faults"] if fault["at"]["point"] in AT_SPAWN]
+        if not planned:
+            yield
+            return
+        for fault in planned:
+            self._record("armed", fault=fault["id"])
+        control = Client(str(self._folder))
+        control.tell("spawning", child=child["name"])
+        for fault in planned:
+            control.ask("reached", fault=fault["id"])
+        # Closed before the next one strikes: a descriptor that comes back then would spoil its count.
+        with self._striking, closing(control), ExitStack() as undo:
+            for fault in planned:
+                undo.enter_context(self._strike(child["name"], fault, control))
+            yield
+
+    @contextmanager
+    def _strike(self, child: str, planned: dict[str, Any], control: Client) -> Iterator[None]:
+        """One fault, from its beginning until it is undone."""
+        id = planned["id"]
+        with ExitStack() as undo:
+            try:
+                struck: Any = fault_kind(planned["kind"])(**planned["params"])
+                fault: StrikesInParent = struck
+                self._record("fired", fault=id)
+                undo.enter_context(fault.around(_Parent(self._launcher, child, id, self._record)))
+            except Exception as error:  # the harness's own failure, which nothing may take for one of the engine
+                self._record("problem", text=f"fault {id} could not be done: {type(error).__name__}: {error}")
+            yield
+        self._record("over", fault=id)
+        control.tell("over", fault=id)
 
     def _handle(self, message: gostage.Message) -> None:
         crc = message_crc(message.type, message.payload)
@@ -153,16 +200,24 @@ class Subject:
 class _Peeking:
     """A launcher whose processes record what the kernel says of their end, just before the engine takes the status."""
 
-    def __init__(self, launcher: Launcher, record: Callable[..., None]) -> None:
-        self.foreign = launcher.foreign
-        self._launcher = launcher
+    foreign = False
+
+    def __init__(self, record: Callable[..., None]) -> None:
         self._record = record
+        self.commands: dict[str, list[str]] = {}
+        """What starts a child, by its name, where that is not the child of the harness."""
+        self.before_reaping: dict[str, Callable[[], object]] = {}
+        """What is done before a child's status is taken, by its name."""
 
     def start(self, launch: Launch) -> Process:
-        process = self._launcher.start(launch)
+        name = launch.definition.id
+        program = gostage.launchers.Program(self.commands.get(name, CHILD_COMMAND), foreign=False)
+        process = program.start(launch)
         reap = process.reap
 
         def peek_and_reap() -> Any:
+            if name in self.before_reaping:
+                self.before_reaping.pop(name)()
             try:
                 status = os.waitid(os.P_PIDFD, process.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
             except OSError:
@@ -179,6 +234,23 @@ class _Peeking:
 
         process.reap = peek_and_reap  # type: ignore[method-assign]
         return process
+
+
+class _Parent:
+    """What a fault may do in this process: the `Parent` of its contract."""
+
+    def __init__(self, launcher: _Peeking, child: str, fault_id: str, record: Callable[..., None]) -> None:
+        self.command = launcher.commands.setdefault(child, list(CHILD_COMMAND))
+        self._launcher = launcher
+        self._child = child
+        self._fault_id = fault_id
+        self._record = record
+
+    def note(self, **facts: Any) -> None:
+        self._record("note", fault=self._fault_id, facts=facts)
+
+    def before_reaping(self, action: Callable[[], object]) -> None:
+        self._launcher.before_reaping[self._child] = action
 
 
 def _report(result: gostage.SpawnResult) -> dict[str, Any]:

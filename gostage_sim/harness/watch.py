@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gostage_sim.faults import fault_kind
-from gostage_sim.faults.contract import InflictedFromOutside
+from gostage_sim.faults.contract import AT_SPAWN, InflictedFromOutside
 from gostage_sim.harness import proc
 from gostage_sim.harness.control import Gone, Listener, Peer
 from gostage_sim.harness.director import Director, Phase
@@ -63,6 +63,13 @@ class Watch:
         self._children: dict[str, _Child] = {}
         self._faults = {fault["id"]: fault for child in plan["children"] for fault in child["faults"]}
         self._names = [child["name"] for child in plan["children"]]
+        #: Children around whose spawn a fault is done: they are not over before the parent says so.
+        self._struck_in_parent = {
+            child["name"]
+            for child in plan["children"]
+            if any(fault["at"]["point"] in AT_SPAWN for fault in child["faults"])
+        }
+        self._spawning: dict[str, Peer] = {}
         self._director = Director(
             faults={
                 child["name"]: [fault["id"] for fault in child["faults"]]
@@ -166,6 +173,9 @@ class Watch:
                 self._release(self._director.gone(packet["child"]))
             case "done":
                 self._settling = (peer, time.monotonic() + SETTLE_S)
+            case "spawning":
+                names.append(packet["child"])
+                self._spawning[packet["child"]] = peer
             case "reached":
                 self._release(self._director.reached(names[0], packet["fault"]))
             case "ready":
@@ -210,6 +220,8 @@ class Watch:
             child = self._children.get(name)
             if child is not None:
                 child.peer.answer()
+            elif name in self._spawning:
+                self._spawning[name].answer()
 
     def _inflict(self, child: _Child, fault_id: str) -> None:
         """Break a child that holds still from outside; a fault without that power just holds."""
@@ -232,7 +244,8 @@ class Watch:
         child.alive = False
         self._journal.event("gone", child=child.name)
         self._ask_for_exit(child)
-        self._release(self._director.gone(child.name))
+        if child.name not in self._struck_in_parent:
+            self._release(self._director.gone(child.name))
 
     def _subject_ended(self) -> None:
         self._selector.unregister(self._pidfd)
@@ -241,7 +254,7 @@ class Watch:
         self._journal.event("subject_gone")
         self._deadline = time.monotonic() + ORPHANS_S
         for name in self._names:
-            if name not in self._children:
+            if name not in self._children or name in self._struck_in_parent:
                 self._release(self._director.gone(name))
         self._opened_ns = None
         self._release(self._director.beat())

@@ -19,6 +19,7 @@ from gostage_sim.history.model import (
     FaultRecord,
     History,
     KernelExit,
+    Leftover,
     ParentHistory,
     Quarantined,
     RawFrame,
@@ -58,7 +59,7 @@ def collect(folder: Path) -> History:
         parent=parent,
         children=children,
         window=_window(sources.observer),
-        leftovers=tuple(event.facts["text"] for event in _named(sources.observer, "leftover")),
+        leftovers=tuple(Leftover(**event.facts) for event in _named(sources.observer, "leftover")),
         problems=tuple(sources.problems),
     )
 
@@ -124,7 +125,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         handled=sources.subject.messages(journal.HANDLED, index),
         raw=tuple(_raw_frames(own)),
         result=_result(own),
-        faults=tuple(_fault(fault, name, own, sources.observer) for fault in planned["faults"]),
+        faults=tuple(_fault(fault, name, own, sources) for fault in planned["faults"]),
         exit=_exit(name, pid, sources),
         stopped_ns=tuple(event.t_ns for event in _named(sources.observer, "stopped", child=name)),
         report=own_report,
@@ -163,11 +164,12 @@ def _raw_frames(own: JournalFile) -> Iterator[RawFrame]:
             yield RawFrame(event.t_ns, facts["offset"], facts["length"], True, before - 1, "cut off inside a message")
 
 
-def _fault(planned: dict[str, Any], child: str, own: JournalFile, observer: JournalFile) -> FaultRecord:
+def _fault(planned: dict[str, Any], child: str, own: JournalFile, sources: _Sources) -> FaultRecord:
     id = planned["id"]
+    by, struck = ("parent", sources.subject) if planned["at"]["point"] == "spawn" else ("child", own)
     notes = [
-        {"t_ns": event.t_ns, **event.facts["facts"], "by": by}
-        for by, source in (("child", own), ("observer", observer))
+        {"t_ns": event.t_ns, **event.facts["facts"], "by": who}
+        for who, source in ((by, struck), ("observer", sources.observer))
         for event in _named(source, "note", fault=id)
     ]
     return FaultRecord(
@@ -176,9 +178,9 @@ def _fault(planned: dict[str, Any], child: str, own: JournalFile, observer: Jour
         params=planned["params"],
         at=planned["at"],
         child=child,
-        armed_ns=_time(_first(own, "armed", fault=id)),
-        fired_ns=_time(_first(own, "fired", fault=id)),
-        over_ns=_time(_first(own, "over", fault=id)),
+        armed_ns=_time(_first(struck, "armed", fault=id)),
+        fired_ns=_time(_first(struck, "fired", fault=id)),
+        over_ns=_time(_first(struck, "over", fault=id)),
         notes=tuple(sorted(notes, key=lambda note: note["t_ns"])),
     )
 

@@ -79,13 +79,14 @@ class FaultRecord:
     at: dict[str, Any]
     child: str
     armed_ns: int | None = None
-    """When the child had read its plan with this fault in it."""
+    """When the child, or the parent before it spawned the child, had read its plan with this fault in it."""
     fired_ns: int | None = None
     """When the point was reached and the fault begun."""
     over_ns: int | None = None
-    """When the fault's code returned in the child; None where the child did not survive it."""
+    """When the fault's code returned in the child; None where the child did not survive it. Of a fault of the parent,
+    when it was undone after the spawn."""
     notes: tuple[dict[str, Any], ...] = ()
-    """What the fault recorded on its way, by child or observer: `{"t_ns": …, "by": "child"|"observer", …}`."""
+    """What the fault recorded on its way: `{"t_ns": …, "by": "child"|"observer"|"parent", …}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,12 @@ class ChildHistory:
     spawn_error: str | None = None
     """Text of an exception that came out of `runner.spawn()`."""
 
+    @property
+    def refused(self) -> str | None:
+        """The errno with which the kernel kept this child from starting, as a fault of the parent met it itself."""
+        notes = (note for fault in self.faults for note in fault.notes)
+        return next((note["refused"] for note in notes if "refused" in note and note["by"] == "parent"), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Resources:
@@ -169,6 +176,19 @@ class Resources:
     threads: int
     temp_files: int
     rss_anon_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A process that outlived the subject's work and that the observer had to end."""
+
+    pid: int
+    state: str
+    """One letter, as in `/proc/PID/stat`."""
+    command: str
+
+    def __str__(self) -> str:
+        return f"pid {self.pid}, state {self.state}: {self.command}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +232,7 @@ class History:
     parent: ParentHistory
     children: tuple[ChildHistory, ...]
     window: Window | None = None
-    leftovers: tuple[str, ...] = ()
-    """Processes that outlived the subject's work and the observer had to end, each described in a line."""
+    leftovers: tuple[Leftover, ...] = ()
     problems: tuple[str, ...] = ()
     """Evidence that is missing or damaged: a torn journal, a time-out of the harness itself."""
 

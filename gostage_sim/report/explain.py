@@ -17,6 +17,7 @@ from gostage_sim.scenario.problems import close_match
 
 #: What `at:` may say, in the order of a child's life.
 _POINTS: dict[Point, str] = {
+    "spawn": "in the parent, around the spawn of the child",
     "definition": "before the definition is read",
     "step": "before a step, counted from 1",
     "message": "when a message, counted from 1, is in the kernel",
@@ -24,6 +25,7 @@ _POINTS: dict[Point, str] = {
     "result": "between the result and the exit",
 }
 _AT: dict[Point, str] = {
+    "spawn": "at: spawn",
     "definition": "at: definition",
     "step": "at: {step: 2}",
     "message": "at: {message: 250}",

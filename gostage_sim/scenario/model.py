@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from gostage_sim.faults.contract import Fault, Placement
-from gostage_sim.units import Seconds
+from gostage_sim.units import Bytes, Seconds
 
 Transport = Literal["json"]
 
@@ -27,6 +27,8 @@ class Send(_Part):
     count: Annotated[int, Field(ge=1, le=100_000_000)] = 1
     type: NotBlank = "message"
     payload: Any = {"i": "{i}"}
+    size: Annotated[Bytes, Field(ge=0, le=2**30)] = 0
+    """Length of a `text` in each payload, which must be a mapping then."""
     bulk: bool = False
     """Through `send_many()`, in blocks, instead of one `send()` a message."""
 
@@ -74,6 +76,10 @@ class Child(_Part):
     """Of its spawn; by default what the scenario has."""
     grace: Annotated[Seconds, Field(ge=0, le=3600)] = 1.0
     """From SIGTERM to SIGKILL."""
+    definition_size: Annotated[Bytes, Field(ge=0, le=2**30)] = 0
+    """Its definition is padded to at least so many bytes."""
+    max_message: Annotated[Bytes | None, Field(ge=1024, le=2**31)] = None
+    """A longer line of it goes into quarantine; by default what the engine has."""
 
 
 class Handler(_Part):

@@ -11,8 +11,9 @@ from gostage_sim.scenario.model import PlacedFault
 from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import quote, unknown, unknown_key
 
-_FORMS = "definition, result, {step: n}, {message: n} or {message: n, byte: b}"
+_FORMS = "spawn, definition, result, {step: n}, {message: n} or {message: n, byte: b}"
 _POINTS = {
+    "spawn": "spawn",
     "definition": "definition",
     "step": "{step: n}",
     "message": "{message: n}",
@@ -89,10 +90,10 @@ class PlacementReader:
             return None
 
     def _at(self, data: Any, path: Path, child: str, steps: int) -> Placement | None:
-        if data == "definition" or data == "result":
+        if data == "spawn" or data == "definition" or data == "result":
             return Placement(data)
         if isinstance(data, str):
-            word = unknown("point", data, ("definition", "result"))
+            word = unknown("point", data, ("spawn", "definition", "result"))
             self._report(path, word if "did you mean" in word else f"at is {quote(data)}; expected {_FORMS}")
             return None
         if not isinstance(data, dict) or not data:

@@ -199,6 +199,9 @@ class Reader:
         if isinstance(data, dict) and not bare:
             for inner, text, is_key in strings(data.get("payload"), (*path, "payload")):
                 self._template(text, inner, is_key)
+            if data.get("size") and not isinstance(data.get("payload", {}), dict):
+                found = quote(data["payload"])
+                self._report((*path, "payload"), f"payload is {found}; with size it gets a text: expected a mapping")
         return self._model(Send, {} if data is None else data, path, "send", bare)
 
     def _template(self, text: str, path: Path, is_key: bool) -> None:

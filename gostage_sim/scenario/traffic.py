@@ -13,8 +13,6 @@ Traffic = Counter[str]
 
 #: What the engine sends at the end of every child.
 _ENGINE = ("final_store", "workflow_result")
-#: Faults that send nothing. Of others that do not say what they send, plug-ins among them, only the run can tell.
-_SILENT = frozenset({"crash", "exit", "freeze", "kill", "noop", "panic", "slow", "stray"})
 
 
 def of_steps(steps: Iterable[Step]) -> Traffic | None:
@@ -43,6 +41,4 @@ def of_child(steps: Iterable[Step], faults: Sequence[PlacedFault]) -> Traffic | 
         fault: object = placed.fault
         if isinstance(fault, SendsMessages):
             sent.update(fault.sends())
-        elif placed.fault.kind not in _SILENT:
-            return None
     return sent

@@ -87,7 +87,7 @@ def _run(fault: Fault, folder: Path) -> Ended:
             command = [fault.kind, json.dumps(asdict(fault)), str(channel.fileno()), str(write_fd)]  # type: ignore[call-overload]
             process = subprocess.Popen(
                 [sys.executable, str(_LONE_CHILD), *command],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stderr=stderr,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(channel.fileno(), write_fd),

@@ -73,7 +73,7 @@ def main(kind: str, params: str, channel_fd: int, events_fd: int) -> None:
     os.set_inheritable(events_fd, False)
     lone = LoneVictim(channel_fd, events_fd)
     victim: Victim = lone
-    fault = fault_kind(kind)(**json.loads(params))
+    fault: Any = fault_kind(kind)(**json.loads(params))
     lone.tell("fired")
     fault.inject(victim)
     lone.tell("over")

@@ -14,7 +14,15 @@ import pytest
 from ruamel.yaml import YAML
 
 from gostage_sim.faults import fault_kind, fault_kinds
-from gostage_sim.faults.contract import ANYWHERE, Fault, LimitsPlacement, Placement
+from gostage_sim.faults.contract import (
+    ANYWHERE,
+    AT_SPAWN,
+    Fault,
+    LimitsPlacement,
+    Placement,
+    StrikesInChild,
+    StrikesInParent,
+)
 from gostage_sim.faults.describe import parameters_of
 from gostage_sim.history.model import ChildHistory, FaultRecord
 from gostage_sim.units import Bytes, Seconds, parse_duration, parse_size
@@ -55,9 +63,11 @@ def test_says_what_it_does(kind: type[Fault]) -> None:
 
 @each_kind
 def test_points_are_points(kind: type[Fault]) -> None:
-    """It can be placed somewhere, and only where the contract knows a point."""
+    """It strikes in the child at points of the child's life, or in the parent at the spawn; one of the two."""
     assert kind.points
-    assert kind.points <= ANYWHERE
+    in_parent = issubclass(kind, StrikesInParent)
+    assert in_parent is not issubclass(kind, StrikesInChild)
+    assert kind.points == AT_SPAWN if in_parent else kind.points <= ANYWHERE
 
 
 @each_kind
@@ -130,7 +140,10 @@ def test_one_fault_does_not_load_the_others(name: str) -> None:
 def test_kinds_are_named_as_they_call_themselves() -> None:
     """The kind in the table is the kind of the class, and all of them are there."""
     kinds = fault_kinds()
-    expected = ["crash", "exit", "flood", "freeze", "kill", "malformed", "noop", "panic", "slow", "stray"]
+    expected = [
+        "close", "close_stdio", "crash", "exhaust", "exit", "flood", "freeze", "ignore_sigchld", "kill", "malformed",
+        "noop", "panic", "second_result", "slow", "steal_status", "stray", "unstartable",
+    ]  # fmt: skip
     assert list(kinds) == sorted(kinds)
     assert set(expected) <= set(kinds)
     for name, kind in kinds.items():

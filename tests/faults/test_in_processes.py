@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
+import subprocess
+import sys
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gostage_sim.faults.close import Close
+from gostage_sim.faults.close_stdio import CloseStdio
 from gostage_sim.faults.crash import Crash, CrashSignal
+from gostage_sim.faults.exhaust import Exhaust
 from gostage_sim.faults.exit import Exit
 from gostage_sim.faults.flood import Flood
 from gostage_sim.faults.freeze import Freeze
+from gostage_sim.faults.ignore_sigchld import IgnoreSigchld
 from gostage_sim.faults.kill import Kill, KillSignal
 from gostage_sim.faults.noop import Noop
 from gostage_sim.faults.panic import Panic
+from gostage_sim.faults.second_result import SecondResult
 from gostage_sim.faults.slow import Slow
+from gostage_sim.faults.steal_status import StealStatus
 from gostage_sim.faults.stray import Stray
+from gostage_sim.faults.unstartable import Unstartable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,6 +201,91 @@ def test_stray_output_goes_to_fd_1(run_fault: RunFault, form: str, lines: list[s
     """stray writes to fd 1, which is where the guard of the channel has put it, and the child goes on."""
     ended = run_fault(Stray(form))  # type: ignore[arg-type]
     assert (ended.returncode, ended.stderr.splitlines(), ended.witness) == (0, lines, who)
+
+
+@pytest.mark.parametrize("bulk", [True, False])
+def test_flood_by_threads(run_fault: RunFault, bulk: bool) -> None:
+    """flood: {threads: 4} sends every number once, of which each thread sends its share in its own order."""
+    ended = run_fault(Flood(1003, types=2, bulk=bulk, threads=4))
+    numbers = [json.loads(line)["payload"]["i"] for line in ended.channel.splitlines()][:-3]
+    assert sorted(numbers) == list(range(1003))
+    for first in range(4):
+        share = [number for number in numbers if number % 4 == first]
+        assert share == sorted(share)
+    assert ended.witness is not None
+    assert ended.witness.startswith("sent 1,003 of 1,003 messages in ")
+
+
+@pytest.mark.parametrize("what", ["stdout", "stderr", "stdin"])
+def test_close_leaves_nothing_open(run_fault: RunFault, what: str) -> None:
+    """close: every descriptor that was the stream is /dev/null, and the child lives on until somebody ends it."""
+    ended = run_fault(Close(what))  # type: ignore[arg-type]
+    assert (ended.returncode, ended.note("closed"), ended.note("still_open")) == (-signal.SIGKILL, what, 0)
+    assert ended.witness is not None
+    assert ended.witness.startswith(f"closed {what} and stayed for ")
+
+
+def test_close_and_go_on(run_fault: RunFault) -> None:
+    """close: {then: go_on} lets the child work on; what it sends on a closed channel fails."""
+    without_stderr, without_stdout = run_fault(Close("stderr", "go_on")), run_fault(Close("stdout", "go_on"))
+    assert (without_stderr.returncode, without_stderr.channel.count(b"\n")) == (0, 3)
+    assert (without_stdout.returncode, without_stdout.channel) == (1, b"")
+    assert "OSError: [Errno 9] Bad file descriptor" in without_stdout.stderr
+    assert without_stdout.witness is not None
+    assert without_stdout.witness.startswith("closed stdout and went on for ")
+
+
+def test_a_daemon_leaves_session_and_parent(run_fault: RunFault) -> None:
+    """stray: {form: daemon} is in a session of its own, and no child of the process that started it any more."""
+    ended = run_fault(Stray("daemon", keep_channel=True))
+    pid = ended.note("daemon")
+    try:
+        assert ended.witness == f"daemon {pid} wrote 25 bytes to fd 1"
+        assert os.getsid(pid) not in (ended.history.pid, os.getsid(0))
+        assert str(ended.channel_path) in [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("says", ["failure", "success"])
+def test_second_result(run_fault: RunFault, says: str) -> None:
+    """second_result sends one more result with the word asked for."""
+    ended = run_fault(SecondResult(says))  # type: ignore[arg-type]
+    first = json.loads(ended.channel.splitlines()[0])
+    assert (first["type"], first["payload"]["success"]) == ("workflow_result", says == "success")
+
+
+@pytest.mark.parametrize(
+    ("fault", "started", "notes"),
+    [
+        (Unstartable("missing"), {"start": "ENOENT"}, [{"refused": "ENOENT"}]),
+        (Unstartable("not_executable"), {"start": "EACCES"}, [{"refused": "EACCES"}]),
+        (Unstartable("directory"), {"start": "EACCES"}, [{"refused": "EACCES"}]),
+        (Unstartable("no_program"), {"start": "ENOEXEC"}, [{"refused": "ENOEXEC"}]),
+        (Unstartable("being_written"), {"start": "ETXTBSY"}, [{"refused": "ETXTBSY"}]),
+        (Exhaust("processes"), {"start": "EAGAIN"}, [{"refused": "EAGAIN"}]),
+        (Exhaust("files", left=5), {"wait": 7}, [{"refused": "EMFILE"}]),
+        (StealStatus(), {"wait": "ECHILD"}, [{"status": "exit code 7"}]),
+        (IgnoreSigchld(), {"wait": "ECHILD"}, [{"ignored_to_the_end": True}]),
+        (CloseStdio(), {"wait": 7}, [{"closed": [0, 1, 2]}]),
+    ],
+    ids=lambda case: repr(case) if hasattr(case, "kind") else "",
+)
+def test_faults_of_the_parent(fault: Fault, started: dict[str, object], notes: list[dict[str, object]]) -> None:
+    """Each does to a real start of a process what it says, notes it, and is undone without a trace."""
+    if fault == Unstartable("being_written") and platform.release().startswith(("6.11.", "6.12.")):
+        pytest.skip("these kernels execute what is being written")
+    command = [sys.executable, str(Path(__file__).with_name("lone_parent.py")), fault.kind, json.dumps(asdict(fault))]  # type: ignore[call-overload]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert {key: told.get(key) for key in started} == started
+    assert [
+        {key: note.get(key) for key in expected} for note, expected in zip(told["notes"], notes, strict=True)
+    ] == notes
+    assert told["inside"] == {"fds": [0, 1, 2] if fault.kind == "close_stdio" else []}
+    assert told["undone"]
+    if fault.kind == "steal_status":
+        assert told["notes"][0]["stole"] == told["pid"]
 
 
 @pytest.mark.parametrize("keep_channel", [False, True])

@@ -24,7 +24,10 @@ from gostage_sim.faults.describe import Parameter, parameters_of
         ("slow", {"delay": 61.0}, "delay is 61s; expected 100us to 60s"),
         ("malformed", {"size": 2**20}, "size is 1MiB; expected 17MiB to 1GiB"),
         ("kill", {"ignored": True}, "ignored goes with signal: SIGTERM only; found signal: SIGKILL"),
-        ("stray", {"keep_channel": True}, "keep_channel goes with form: grandchild only; found form: print"),
+        ("stray", {"keep_channel": True}, "keep_channel goes with form: grandchild or daemon only; found form: print"),
+        ("exhaust", {"left": 6}, "left is 6; expected 0 to 5"),
+        ("exhaust", {"what": "processes", "left": 1}, "left goes with what: files only; found what: processes"),
+        ("flood", {"threads": 65}, "threads is 65; expected 1 to 64"),
     ],
 )
 def test_what_cannot_be_is_refused(kind: str, params: dict[str, Any], message: str) -> None:
@@ -51,6 +54,22 @@ def test_what_cannot_be_is_refused(kind: str, params: dict[str, Any], message: s
         ("slow", {"form": "start"}, "definition", None),
         ("slow", {"form": "busy"}, "result", "no message follows the result that form: busy could delay"),
         ("slow", {"form": "never_ready"}, "result", None),
+        (
+            "close",
+            {"what": "stdin"},
+            "step",
+            "what: stdin is for at: definition only; later the child has closed it already",
+        ),
+        ("close", {"what": "stdin"}, "definition", None),
+        ("close", {"what": "stderr"}, "byte", None),
+        (
+            "flood",
+            {"threads": 2},
+            "message",
+            "nobody else may send while a child stands behind a message; with threads use {step: n} or result",
+        ),
+        ("flood", {"threads": 2}, "step", None),
+        ("flood", {"threads": 1}, "message", None),
     ],
 )
 def test_parameters_narrow_the_placement(kind: str, params: dict[str, Any], point: Point, problem: str | None) -> None:
@@ -67,6 +86,7 @@ def test_parameters_are_described_in_the_words_of_a_scenario_file() -> None:
         Parameter("size", "size such as 64KiB, at most 8MiB", "0B", "length of a text in each payload"),
         Parameter("types", "integer, 1 to 1000", "1", "how many message types"),
         Parameter("bulk", "true | false", "true", "through send_many() instead of send()"),
+        Parameter("threads", "integer, 1 to 64", "1", "how many threads send at once"),
     ]
     form, delay = parameters_of(fault_kind("slow"))
     assert form.type_text == "per_message | busy | start | never_ready"

@@ -39,6 +39,8 @@ def witness(
     sent: Sequence[tuple[int, str]] = (),
     raw: Sequence[RawFrame] = (),
     stopped: tuple[int, ...] = (),
+    in_kernel: int = 0,
+    pid: int | None = None,
 ) -> str | None:
     fault = fault_kind(kind)(**params)
     noted = tuple({"t_ns": FIRED, "by": "child", **note} for note in notes)
@@ -53,7 +55,7 @@ def witness(
     report = SpawnReport("signaled", 1, "SIGSEGV", 1, malformed_count=1)
     messages = Messages(rows, types)
     child = ChildHistory("victim", "victim", "victim", 5.0, 1.0, sent=messages, raw=tuple(raw), exit=end, report=report)
-    child = replace(child, stopped_ns=stopped)
+    child = replace(child, stopped_ns=stopped, in_kernel=in_kernel, pid=pid)
     return fault.witness(record, child)
 
 
@@ -67,6 +69,8 @@ SIGNALLED = {"by": "observer", "signalled": "SIGTERM"}
 HELD = {"holding": True}
 AFTER = [(_ms(20), "m"), (_ms(40), "m"), (_ms(60), "n")]
 FLOOD = {"count": 3}
+CLOSED = {"closed": "stdout", "still_open": 0}
+REFUSED = {"by": "parent", "refused": "EACCES"}
 
 SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], str]] = [
     ("noop", {}, ({"passed": "x"},), {}, "passed the point and did nothing"),
@@ -128,6 +132,39 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         {},
         "grandchild 77 wrote 29 bytes to fd 1",
     ),
+    ("stray", {"form": "daemon"}, ({"written": 25, "daemon": 78},), {}, "daemon 78 wrote 25 bytes to fd 1"),
+    ("close", {}, (CLOSED,), {"over": None, "exit": "SIGTERM"}, "closed stdout and stayed for 2.000 s"),
+    ("close", {"then": "go_on"}, (CLOSED,), {"exit": 1}, "closed stdout and went on for 2.000 s"),
+    (
+        "second_result",
+        {},
+        (),
+        {"sent": [(FIRED - 1, "workflow_result"), (_ms(1), "workflow_result")], "in_kernel": 2},
+        "sent a second result, of failure",
+    ),
+    (
+        "unstartable",
+        {"form": "directory"},
+        (REFUSED,),
+        {},
+        "the kernel does not execute the command (directory): EACCES, and no child ran",
+    ),
+    ("exhaust", {}, (REFUSED,), {}, "the parent has no files left for a child: EACCES, and no child ran"),
+    (
+        "steal_status",
+        {},
+        ({"by": "parent", "stole": 9, "status": "exit code 0"}, {"by": "parent", "stole": 7, "status": "exit code 1"}),
+        {"pid": 7},
+        "waitpid(-1) in another thread took the status of process 7: exit code 1",
+    ),
+    (
+        "ignore_sigchld",
+        {},
+        ({"by": "parent", "ignored_to_the_end": True},),
+        {"exit": 0},
+        "SIGCHLD was ignored in the parent while the child exited with 0",
+    ),
+    ("close_stdio", {}, ({"by": "parent", "closed": [0, 1, 2]},), {}, "0, 1 and 2 were closed in the parent"),
 ]
 
 UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]]] = [
@@ -177,6 +214,27 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("another length", "malformed", {"form": "not_json"}, ({"written": 24},), {"raw": [_frame()]}),
     ("an earlier one", "malformed", {"form": "not_json"}, ({"written": 23},), {"raw": [_frame(t_ns=FIRED - 1)]}),
     ("write() failed", "stray", {"form": "c_write"}, ({"written": -1},), {}),
+    ("still open", "close", {}, ({**CLOSED, "still_open": 1},), {"over": None, "exit": "SIGTERM"}),
+    ("went on instead", "close", {}, (CLOSED,), {"exit": "SIGTERM"}),
+    ("died of it", "close", {"then": "go_on"}, (CLOSED,), {"over": None, "exit": 1}),
+    ("never seen to end", "close", {"then": "go_on"}, (CLOSED,), {}),
+    ("only one", "second_result", {}, (), {"sent": [(_ms(1), "workflow_result")], "in_kernel": 1}),
+    (
+        "the second stuck",
+        "second_result",
+        {},
+        (),
+        {"sent": [(FIRED - 1, "workflow_result"), (_ms(1), "workflow_result")], "in_kernel": 1},
+    ),
+    ("it ran after all", "unstartable", {}, ({"by": "parent", "ran": 0},), {}),
+    ("a child ran", "unstartable", {}, (REFUSED,), {"exit": 0}),
+    ("a child spoke", "exhaust", {}, (REFUSED,), {"sent": AFTER}),
+    ("the child says so", "exhaust", {}, ({"refused": "EMFILE"},), {}),
+    ("another process's", "steal_status", {}, ({"by": "parent", "stole": 9, "status": "exit code 0"},), {"pid": 7}),
+    ("nobody's", "steal_status", {}, ({"by": "parent", "stole": None, "status": ""},), {}),
+    ("not to the end", "ignore_sigchld", {}, ({"by": "parent", "ignored_to_the_end": False},), {"exit": 0}),
+    ("nobody ended", "ignore_sigchld", {}, ({"by": "parent", "ignored_to_the_end": True},), {}),
+    ("only two", "close_stdio", {}, ({"by": "parent", "closed": [0, 1]},), {}),
     ("grandchild died at once", "stray", {"form": "grandchild"}, ({"written": 0, "grandchild": 77},), {}),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,6 +40,18 @@ def nothing_left() -> Iterator[None]:
     assert set(os.listdir("/proc/self/fd")) <= before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def gone(pid: int, within_s: float = 2.0) -> bool:
+    """Whether the process ends within so many seconds; a zombie that init has not taken yet is gone."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([pidfd], [], [], within_s)[0])
+    finally:
+        os.close(pidfd)
 
 
 def spawn_one(runner: gostage.Runner, action: str = "act") -> gostage.SpawnResult:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.guarantees.nothing_left import NothingLeft
+from gostage_sim.history.model import ChildHistory, Leftover
 
-from .histories import SECOND, history, parent, resources
+from .histories import SECOND, history, parent, resources, sibling, victim
+
+SLEEPER = Leftover(77, "S", "sleep 1000")
+
+
+def with_daemon(pid: int) -> ChildHistory:
+    """A victim whose fault noted that it started this daemon."""
+    crash = victim().faults[0]
+    return victim(faults=(replace(crash, kind="stray", notes=({"t_ns": 1, "by": "child", "daemon": pid},)),))
 
 
 def test_holds() -> None:
@@ -45,8 +56,51 @@ def test_one_is_one() -> None:
 
 def test_leftovers() -> None:
     """A process that the observer had to end is a violation."""
-    found = NothingLeft().judge(history(leftovers=("pid 77: sleep 1000",)))
-    assert found.reason == "a process outlived the work and had to be ended: pid 77: sleep 1000"
+    found = NothingLeft().judge(history(leftovers=(SLEEPER,)))
+    assert found.reason == "a process outlived the work and had to be ended: pid 77, state S: sleep 1000"
+
+
+def test_a_daemon_of_a_fault_is_beyond_the_engine() -> None:
+    """A daemon that left its session on purpose was found and ended by the observer, and the reason says so."""
+    one_more = parent(final=resources(5 * SECOND, processes=1))
+    found = NothingLeft().judge(history(with_daemon(77), sibling(1), parent=one_more, leftovers=(SLEEPER,)))
+    assert (found.verdict, found.reason) == (
+        Verdict.PASS,
+        "back to the baseline after a peak of 3 processes, 20 open file descriptors; 1 daemon that left its child's "
+        "session was ended by the observer",
+    )
+
+
+@pytest.mark.parametrize(
+    ("daemon", "final", "leftovers", "reason"),
+    [
+        (78, {"processes": 1}, (SLEEPER,), "1 process after the last spawn, 0 before the first (and 1 more)"),
+        (77, {"processes": 2}, (SLEEPER,), "1 process after the last spawn, 0 before the first"),
+        (77, {"processes": 1}, (), "1 process after the last spawn, 0 before the first"),
+        (
+            77,
+            {"processes": 1, "fds": 9},
+            (SLEEPER,),
+            "9 open file descriptors after the last spawn, 8 before the first",
+        ),
+        (
+            77,
+            {"processes": 2},
+            (SLEEPER, replace(SLEEPER, pid=79)),
+            "1 process after the last spawn, 0 before the first (and 1 more)",
+        ),
+    ],
+    ids=["another process", "two processes", "nobody ended it", "a descriptor too", "another one too"],
+)
+def test_a_daemon_excuses_itself_alone(
+    daemon: int, final: dict[str, int], leftovers: tuple[Leftover, ...], reason: str
+) -> None:
+    """Whatever else is left is the engine's, with and without a daemon beside it."""
+    damaged = history(
+        with_daemon(daemon), sibling(1), parent=parent(final=resources(5 * SECOND, **final)), leftovers=leftovers
+    )
+    found = NothingLeft().judge(damaged)
+    assert (found.verdict, found.reason) == (Verdict.FAIL, reason)
 
 
 def test_counters_that_never_rose() -> None:

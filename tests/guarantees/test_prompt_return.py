@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.guarantees.prompt_return import PromptReturn
 from gostage_sim.history.model import KernelExit
@@ -64,4 +67,21 @@ def test_no_ordeal() -> None:
     """Without a child with a fault that was seen stopped, blocked or dead nothing was tried."""
     judgement = PromptReturn().judge(history(victim(faults=()), sibling(1)))
     assert judgement.verdict is Verdict.UNKNOWN
-    assert judgement.reason == "no child with a fault was seen stopped, blocked in its fault, or dead"
+    assert judgement.reason == "no child with a fault was seen stopped, blocked in its fault, dead or refused"
+
+
+def test_a_child_that_could_not_be_started() -> None:
+    """There is nothing to wait for: the spawn returns at once, long before the deadline that no child has."""
+    fault = replace(victim().faults[0], notes=({"t_ns": OPENED, "by": "parent", "refused": "EMFILE"},))
+    facts: dict[str, Any] = {"faults": (fault,), "pid": None, "exit": None, "spawned_ns": OPENED}
+    found = PromptReturn().judge(history(victim(**facts, returned_ns=OPENED + SECOND), sibling(1)))
+    assert (found.verdict, found.evidence["witnesses"]) == (
+        Verdict.PASS,
+        {"victim": "refused by the kernel (EMFILE)"},
+    )
+    found = PromptReturn().judge(history(victim(**facts, returned_ns=OPENED + 3 * SECOND), sibling(1)))
+    assert (found.verdict, found.reason) == (
+        Verdict.FAIL,
+        "spawn() of victim returned 3.000 s after it was called, though no child could be started; "
+        "at most 2.000 s is expected",
+    )

@@ -156,3 +156,56 @@ def test_no_clean_child() -> None:
     found = TrueVerdict().judge(history(victim()))
     assert found.verdict is Verdict.UNKNOWN
     assert found.reason == "no child that ended with exit code 0 was reported completed in this run"
+
+
+def refused(said: SpawnReport | None, **changes: Any) -> ChildHistory:
+    """A victim that the kernel refused to start, as the fault around its spawn found out, and the report of it."""
+    fault = replace(victim().faults[0], kind="exhaust", notes=({"t_ns": OPENED, "by": "parent", "refused": "EMFILE"},))
+    facts = {"faults": (fault,), "pid": None, "exit": None, "report": said, "in_kernel": 0}
+    return victim(**facts | changes)
+
+
+FAILED = SpawnReport("start_failed", None, None, None, "OSError", "Too many open files")
+
+
+def test_a_child_that_could_not_be_started() -> None:
+    """start_failed is true of a child that the kernel refused to start."""
+    assert TrueVerdict().judge(history(refused(FAILED), sibling(1))).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("child", "verdict", "reason"),
+    [
+        (
+            refused(FAILED, faults=()),
+            Verdict.UNKNOWN,
+            "victim was reported start_failed, and what prevented its start is not known",
+        ),
+        (
+            refused(replace(FAILED, error_message=None)),
+            Verdict.FAIL,
+            "victim was reported start_failed without an error",
+        ),
+        (
+            refused(SpawnReport("exited", 127, None, 100)),
+            Verdict.FAIL,
+            "victim was reported exited with exit code 127, but the kernel refused to start it: EMFILE",
+        ),
+        (
+            refused(replace(FAILED, pid=100)),
+            Verdict.FAIL,
+            "victim was reported start_failed with no exit status, but the kernel refused to start it: EMFILE",
+        ),
+        (
+            refused(FAILED, exit=KernelExit(OPENED, 0, None, "pidfd")),
+            Verdict.FAIL,
+            "victim was reported start_failed, but the kernel said exit code 0",
+        ),
+        (refused(None), Verdict.UNKNOWN, "spawn() of victim never returned, so it said nothing of its end"),
+    ],
+    ids=["nothing prevented it", "no error", "made up an end", "made up a process", "it ran", "never returned"],
+)
+def test_start_failed_needs_its_reason(child: ChildHistory, verdict: Verdict, reason: str) -> None:
+    """An engine that does not start a child it could start, or reports what never ran, is caught."""
+    found = TrueVerdict().judge(history(child, sibling(1)))
+    assert (found.verdict, found.reason) == (verdict, reason)

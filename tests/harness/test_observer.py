@@ -25,6 +25,7 @@ from gostage_sim.scenario.model import Call, Child, Put, Scenario, Send
 MakeScenario = Callable[..., Scenario]
 
 AT_MESSAGE_40 = Placement("message", message=40)
+AT_SPAWN = Placement("spawn")
 
 
 def _verdicts(result: ScenarioResult) -> dict[str, tuple[Verdict, str]]:
@@ -48,6 +49,13 @@ CASES: list[tuple[str, Placement, dict[str, Any], str | None]] = [
     ("malformed", AT_MESSAGE_40, {"form": "not_json"}, "completed"),
     ("stray", AT_MESSAGE_40, {"form": "grandchild", "keep_channel": True}, "completed"),
     ("flood", AT_MESSAGE_40, {"count": 3000, "types": 3}, "completed"),
+    ("close", AT_MESSAGE_40, {}, "timed_out"),
+    ("second_result", Placement("result"), {}, "exited"),
+    ("unstartable", AT_SPAWN, {}, "start_failed"),
+    ("exhaust", AT_SPAWN, {"left": 2}, "start_failed"),
+    ("steal_status", AT_SPAWN, {}, "completed"),
+    ("ignore_sigchld", AT_SPAWN, {}, "completed"),
+    ("close_stdio", AT_SPAWN, {}, "completed"),
     ("noop", AT_MESSAGE_40, {}, "completed"),
 ]
 
@@ -73,6 +81,55 @@ def test_a_fault_strikes_and_the_parent_passes(
     }
     assert history.problems == ()
     assert history.leftovers == ()
+
+
+def test_a_daemon_is_found_and_ended_by_the_observer(scenario: MakeScenario, tmp_path: Path) -> None:
+    """What no signal to a group reaches is the observer's to end, and no fault of an engine that was not asked to."""
+    result, history = _run(scenario(("stray", AT_MESSAGE_40, {"form": "daemon", "keep_channel": True})), tmp_path)
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
+    (daemon,) = history.leftovers
+    assert [note["daemon"] for note in history.faults[0].notes] == [daemon.pid]
+    assert not Path(f"/proc/{daemon.pid}").exists()
+    assert _verdicts(result)["nothing-left"][1].endswith(
+        "1 daemon that left its child's session was ended by the observer"
+    )
+
+
+def test_a_fault_of_the_parent_is_in_effect_while_siblings_work(scenario: MakeScenario, tmp_path: Path) -> None:
+    """It strikes in the open window and is undone before the siblings may end; its notes are the parent's."""
+    result, history = _run(scenario(("ignore_sigchld", AT_SPAWN, {}), ("crash", AT_MESSAGE_40, {})), tmp_path)
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
+    ignored, crash = history.faults
+    window, victim = history.window, history.children[0]
+    assert window is not None
+    assert window.closed_ns is not None
+    assert victim.spawned_ns is not None
+    times = [window.opened_ns, ignored.fired_ns, victim.spawned_ns, crash.fired_ns, victim.returned_ns, ignored.over_ns]
+    assert [*times, window.closed_ns] == sorted([*times, window.closed_ns])  # type: ignore[type-var]
+    assert [note["by"] for note in ignored.notes] == ["parent"]
+    ends = [child.exit.t_ns for child in history.children if child.role == "sibling" and child.exit is not None]
+    assert len(ends) == 2
+    assert min(ends) > window.closed_ns
+
+
+def test_faults_of_the_parent_strike_one_after_another(scenario: MakeScenario, tmp_path: Path) -> None:
+    """Two children whose spawns are struck are spawned one after the other, or one's limit would be the other's."""
+    made = scenario(("exhaust", AT_SPAWN, {}))
+    both = {"victim": made.children["victim"].model_copy(update={"copies": 2}), "sibling": made.children["sibling"]}
+    result, history = _run(made.model_copy(update={"children": both}), tmp_path)
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
+    (one, other) = sorted(history.faults, key=lambda fault: fault.fired_ns or 0)
+    assert one.over_ns is not None
+    assert other.fired_ns is not None
+    assert one.over_ns < other.fired_ns
+
+
+def test_a_fault_that_cannot_be_done_is_a_problem_of_the_harness(scenario: MakeScenario, tmp_path: Path) -> None:
+    """Nobody takes it for a failure of the engine: the child is spawned, the verdict is unknown, and says why."""
+    result, _ = _run(scenario(("noop", AT_SPAWN, {})), tmp_path)
+    assert (result.verdict, result.children[0].outcome) == (Verdict.UNKNOWN, "completed")
+    text = "fault victim#1 could not be done: AttributeError: 'Noop' object has no attribute 'around'"
+    assert _verdicts(result)["evidence"] == (Verdict.UNKNOWN, text)
 
 
 def test_the_history_says_what_happened(scenario: MakeScenario, tmp_path: Path) -> None:

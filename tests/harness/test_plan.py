@@ -34,6 +34,17 @@ def test_a_plan_is_json_and_comes_back_as_it_was(scenario: MakeScenario, tmp_pat
     assert victim["faults"][1]["params"] == {"form": "per_message", "delay": 0.25}
 
 
+def test_faults_of_the_parent_are_not_the_childs(scenario: MakeScenario, tmp_path: Path) -> None:
+    """A child arms and loads its own faults only."""
+    made = scenario(("close_stdio", Placement("spawn"), {}), ("noop", Placement("result"), {}))
+    plan = make_plan(made, seed=1, transport="json")
+    write_plan(plan, tmp_path)
+    victim = plan["children"][0]
+    own = json.loads((tmp_path / victim["plan"]).read_text("utf-8"))
+    assert [fault["kind"] for fault in victim["faults"]] == ["close_stdio", "noop"]
+    assert [fault["kind"] for fault in own["faults"]] == ["noop"]
+
+
 def test_copies_have_names_and_files_of_their_own(scenario: MakeScenario) -> None:
     """`copies: 2` are two children; the recovery comes last, whatever is in the scenario."""
     children = make_plan(scenario(), seed=1, transport="json")["children"]

@@ -159,3 +159,26 @@ def test_a_parent_that_never_came_to_work_is_named_with_its_last_words(run: Run)
     assert run.collect().problems == (
         "the parent never came to its first spawn; the last line of its stderr is: ImportError: no",
     )
+
+
+def test_what_a_fault_of_the_parent_did_is_in_the_journal_of_the_parent(run: Run) -> None:
+    """Armed, fired, over and its notes come from the subject; a child that claims the same is not asked."""
+    fault = {"id": "victim#1", "kind": "exhaust", "params": {}, "at": {"point": "spawn"}}
+    plan = {"scenario": {"name": "s"}, "transport": "json", "seed": 1, "children": [{**CHILD, "faults": [fault]}]}
+    (run.folder / "plan.json").write_text(json.dumps(plan))
+    run.child.event("fired", fault="victim#1")
+    run.child.event("note", fault="victim#1", facts={"refused": "EPERM"})
+    for event in ("armed", "fired"):
+        run.subject.event(event, fault="victim#1")
+    run.subject.event("note", fault="victim#1", facts={"refused": "EMFILE"})
+    run.subject.event("over", fault="victim#1")
+    run.subject.event("problem", text="a fault could not be done")
+    history = run.collect()
+    (record,) = history.faults
+    assert record.armed_ns is not None
+    assert record.fired_ns is not None
+    assert record.over_ns is not None
+    assert record.armed_ns < record.fired_ns < record.over_ns
+    assert [(note["by"], note["refused"]) for note in record.notes] == [("parent", "EMFILE")]
+    assert history.children[0].refused == "EMFILE"
+    assert history.problems == ("a fault could not be done",)

@@ -100,7 +100,7 @@ def test_a_fault_that_does_not_fire_fails_the_call(finished: Finished) -> None:
         f"AssertionError: unknown: test_never_fires ({file}",
         "fault-fired unknown: crash (child#1) of child was armed but never fired: "
         "its point (message 3, byte 999) was not reached",
-        "prompt-return unknown: no child with a fault was seen stopped, blocked in its fault, or dead",
+        "prompt-return unknown: no child with a fault was seen stopped, blocked in its fault, dead or refused",
         "recovers unknown: no fault fired, so there was nothing to recover from",
         "repeat: pytest tests/test_user.py::test_never_fires --gostage-seed 7",
         "",

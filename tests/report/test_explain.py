@@ -68,7 +68,7 @@ def test_a_name_like_nothing_gets_all_names() -> None:
     with pytest.raises(BadInput) as refused:
         explain("\x1b[2J???")
     (line,) = refused.value.lines
-    assert line.startswith("unknown fault or guarantee '\\x1b[2J???'; known faults: crash, exit, ")
+    assert line.startswith("unknown fault or guarantee '\\x1b[2J???'; known faults: close, close_stdio, ")
     assert "; guarantees: parent-alive, fault-fired, order, " in line
 
 
@@ -76,7 +76,7 @@ def test_lists_have_a_line_each() -> None:
     """Every fault with its first sentence, every guarantee with what holds."""
     faults = list(listing.faults())
     assert [line.split()[0] for line in faults] == sorted(fault_kinds())
-    assert "noop       Does nothing at all." in faults
+    assert "noop            Does nothing at all." in faults
     guarantees = list(listing.guarantees())
     assert [line.split()[0] for line in guarantees] == [each.name for each in all_guarantees()]
     assert all(each.holds_when in line for each, line in zip(all_guarantees(), guarantees, strict=True))

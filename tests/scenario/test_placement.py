@@ -14,8 +14,11 @@ from gostage_sim.scenario.problems import ScenarioError
 from gostage_sim.units import Bytes, Seconds
 
 HEAD = "name: x\nchildren:\n  a:\n    steps: [send: 5]\n    faults:\n      - "
-FORMS = "definition, result, {step: n}, {message: n} or {message: n, byte: b}"
-KINDS = "crash, exit, flood, freeze, kill, malformed, noop, panic, slow, stray"
+FORMS = "spawn, definition, result, {step: n}, {message: n} or {message: n, byte: b}"
+KINDS = (
+    "close, close_stdio, crash, exhaust, exit, flood, freeze, ignore_sigchld, kill, malformed, noop, panic, "
+    "second_result, slow, steal_status, stray, unstartable"
+)
 
 
 @dataclass(frozen=True)

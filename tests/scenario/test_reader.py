@@ -58,7 +58,8 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (HEAD + "  b: 3\n", "6:6: child 'b' is 3; expected a mapping with steps"),
         (
             HEAD + "  b:\n    stpes: []\n",
-            "7:5: unknown key 'stpes'; did you mean 'steps'? known keys: steps, faults, copies, timeout, grace",
+            "7:5: unknown key 'stpes'; did you mean 'steps'? known keys: steps, faults, copies, timeout, grace, "
+            "definition_size, max_message",
         ),
         (HEAD + "  b: {copies: 2}\n", "6:6: child has no 'steps'; it is required"),
         (HEAD + "  b: {steps: 2}\n", "6:14: steps is 2; expected a list"),
@@ -77,10 +78,15 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (STEP + "{with: {}}", "5:10: 'with' belongs to 'call'; this step has no 'call'"),
         (STEP + "send: 0", "5:15: count is 0; expected a whole number from 1 to 100000000"),
         (STEP + "send: many", "5:15: count is 'many'; expected a whole number from 1 to 100000000"),
-        (STEP + "send: [1]", "5:15: send is a list; expected a mapping of count, type, payload, bulk"),
+        (
+            STEP + "send: {size: 1KB, payload: hello}",
+            "5:36: payload is 'hello'; with size it gets a text: expected a mapping",
+        ),
+        (STEP + "send: {size: 2GiB}", "5:22: size is '2GiB'; expected a size from 0B to 1GiB"),
+        (STEP + "send: [1]", "5:15: send is a list; expected a mapping of count, type, payload, size, bulk"),
         (
             STEP + "send: {cuont: 1}",
-            "5:16: unknown key 'cuont'; did you mean 'count'? known keys: count, type, payload, bulk",
+            "5:16: unknown key 'cuont'; did you mean 'count'? known keys: count, type, payload, size, bulk",
         ),
         (STEP + "send: {bulk: yes}", "5:22: bulk is 'yes'; expected true or false"),
         (
@@ -186,7 +192,7 @@ def test_one_mistake_hides_no_other(problems: Callable[[str], list[str]]) -> Non
     ) == [
         "x.yaml:2:10: timeout: a duration needs a unit, for example 20s, 1ms; found 3",
         "x.yaml:6:23: count is 0; expected a whole number from 1 to 100000000",
-        "x.yaml:6:26: unknown key 'typo'; did you mean 'type'? known keys: count, type, payload, bulk",
+        "x.yaml:6:26: unknown key 'typo'; did you mean 'type'? known keys: count, type, payload, size, bulk",
         "x.yaml:7:15: 'os' has no 'nothing_like_it'",
         "x.yaml:9:25: parameter 'signal' of fault 'crash' is 11; expected one of 'SIGSEGV', 'SIGABRT', "
         "'SIGBUS', 'SIGILL', 'SIGFPE'",

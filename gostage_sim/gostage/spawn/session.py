@@ -197,7 +197,8 @@ class Session:
         self.malformed.add(line)
         if self._options.malformed == "fail" and self._ending is None:
             self._ending = _Ending.PROTOCOL_ERROR
-            self.deadline = self._started  # due at once: the next tick terminates
+            if not self.finished:  # else it was among what the pipes still held
+                self.deadline = -math.inf  # due at once: the next tick terminates
 
     # --- events -----------------------------------------------------------------------------------------------------
 
@@ -210,7 +211,7 @@ class Session:
         if now < self.deadline:
             return ()
         if self._state is _State.RUNNING:
-            return self._terminate(self._ending or _Ending.TIMED_OUT, now)
+            return self._terminate(_Ending.TIMED_OUT, now)
         if self._state is _State.TERMINATING:
             self._state, self.deadline = _State.KILLED, now + UNKILLABLE_S
             return (Order.KILL,)
@@ -237,7 +238,7 @@ class Session:
     def _terminate(self, ending: _Ending, now: float) -> tuple[Order, ...]:
         if self._state is not _State.RUNNING:
             return ()
-        self._ending = ending
+        self._ending = self._ending or ending  # a bad line that is to end the child came first
         self._state, self.deadline = _State.TERMINATING, now + self._options.grace_s
         return (Order.TERMINATE,)
 

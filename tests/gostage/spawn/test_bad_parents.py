@@ -16,8 +16,8 @@ import pytest
 from gostage_sim import gostage
 from gostage_sim.gostage.spawn.process import Pipes
 
+from ..conftest import gone
 from .accounts import AS_ROOT, OTHER_USER
-from .test_spawn import gone
 
 DEFINITION = gostage.SubWorkflowDef.of("act")
 CLOSED = [fds for count in range(4) for fds in itertools.combinations(range(3), count)]

@@ -15,7 +15,7 @@ from gostage_sim import gostage
 from gostage_sim.gostage.spawn import cgroup
 from gostage_sim.gostage.spawn.cgroup import Group
 
-from .test_spawn import gone
+from ..conftest import gone
 
 DEFINITION = gostage.SubWorkflowDef.of("act")
 

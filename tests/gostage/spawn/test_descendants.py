@@ -10,7 +10,7 @@ import pytest
 
 from gostage_sim import gostage
 
-from .test_spawn import gone
+from ..conftest import gone
 
 DEFINITION = gostage.SubWorkflowDef.of("act")
 DAEMON = """

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from gostage_sim.gostage.spawn.options import ResourceLimits, SpawnOptions
 from gostage_sim.gostage.spawn.result import Outcome
 from gostage_sim.gostage.spawn.session import UNKILLABLE_S, ExitStatus, Order, Session
-from gostage_sim.gostage.wire.messages import Origin
+from gostage_sim.gostage.wire.messages import Message, Origin
 
 ORIGIN = Origin("w", 42, "s")
 
@@ -203,6 +206,23 @@ def test_malformed_can_be_fatal() -> None:
     assert error.message == f"bad line at byte {len(line('a'))}: JSON is malformed: invalid character (byte 0)"
 
 
+def test_the_first_reason_to_end_a_child_stays() -> None:
+    """A caller who cancels after the bad line that is to end the child does not change why it is ended."""
+    core = session(malformed="fail")
+    list(core.feed(b"oops\n"))
+    assert core.cancel(100.0) == (Order.TERMINATE,)
+    assert end(core, None, "SIGTERM") is Outcome.PROTOCOL_ERROR
+
+
+def test_a_finished_session_gives_no_more_orders() -> None:
+    """A bad line among what the pipes still held is in quarantine, and nothing is due any more."""
+    core = session(malformed="fail")
+    core.exited(101.0)
+    assert core.tick(101.5) == (Order.FINISH,)
+    list(core.feed(b"oops\n"))
+    assert (core.malformed.count, core.tick(10_000.0), core.cancel(10_000.0)) == (1, (), ())
+
+
 def test_samples_and_types_are_bounded() -> None:
     """A hostile child can fill neither the list of samples nor the table of types."""
     core = session()
@@ -222,83 +242,247 @@ def test_a_child_cannot_set_the_context() -> None:
     assert (context.pid, context.workflow_id, context.sequence, context.stage_id) == (42, "w", 1, "")
 
 
+LINES = {
+    "message": b'{"type":"n","payload":{"i":1,"s":"\xf0\x9f\x90\xa2\xc3\xbc"}}',
+    "padded": b' {"payload":[1.5,null,true],"type":"n","extra":0} \r',
+    "success": SUCCESS[:-1],
+    "failure": FAILURE[:-1],
+    "panic": PANIC[:-1],
+    "no result": line("workflow_result", 7)[:-1],
+    "store": line("final_store", {"k": "\u2028"})[:-1],
+    "longest": line("n", "x" * 996)[:-1],
+    "empty": b"",
+    "blank": b" \t\r",
+    "torn": b'{"type":',
+    "not an object": b"[1]",
+    "no type": b'{"payload":1}',
+    "type is no text": b'{"type":1}',
+    "no UTF-8": b'{"type":"\xc3("}',
+    "deep": b"[" * 1000,
+    "too long": b"x" * 1025,
+    "far too long": b"y" * 3000,
+}
+MAX_BYTES = 1024
+assert len(LINES["longest"]) == MAX_BYTES
+assert {kind for kind, data in LINES.items() if len(data) > MAX_BYTES} == {"too long", "far too long"}
+
+ENDS = [
+    (0, None),
+    (1, None),
+    (3, None),
+    (70, None),
+    (None, "SIGTERM"),
+    (None, "SIGKILL"),
+    (None, "SIGSEGV"),
+    (None, None),
+]
+
+
+@dataclass
+class Reading:
+    """What must come of a stream, told by the plainest of readers."""
+
+    messages: list[tuple[str, Any]] = field(default_factory=list)
+    bad: list[tuple[int, int, int]] = field(default_factory=list)
+    """Offset, length, and how many messages precede it."""
+
+    @classmethod
+    def of(cls, stream: bytes, *, ended: bool) -> Reading:
+        found, offset = cls(), 0
+        *lines, rest = stream.split(b"\n")
+        for data in [*lines, rest] if ended else lines:
+            try:
+                if len(data) > MAX_BYTES:
+                    raise ValueError
+                document = json.loads(data)
+                if not isinstance(document, dict) or not isinstance(document.get("type"), str):
+                    raise TypeError
+                found.messages.append((document["type"], document.get("payload")))
+            except (ValueError, TypeError):
+                if data.strip():
+                    found.bad.append((offset, len(data), len(found.messages)))
+            offset += len(data) + 1
+        return found
+
+    def outcome(self, exit_code: int | None, signal: str | None, *, foreign: bool) -> Outcome:
+        """Of a child that nobody ended."""
+        results = [
+            payload for type_, payload in self.messages if type_ == "workflow_result" and isinstance(payload, dict)
+        ]
+        if signal is not None:
+            return Outcome.SIGNALED
+        if not results:
+            return Outcome.COMPLETED if foreign and exit_code == 0 else Outcome.EXITED
+        if results[-1]["success"]:
+            return Outcome.COMPLETED if exit_code in (0, None) else Outcome.EXITED
+        if exit_code == 0 and not foreign:
+            return Outcome.EXITED
+        return Outcome.PANICKED if results[-1]["error"].get("panicked") else Outcome.FAILED
+
+
 class Life(RuleBasedStateMachine):
-    """Any interleaving of chunks, exits, time and cancels: never raises, always finishes, in order, bounded."""
+    """Any interleaving of chunks cut anywhere, exits, time that jumps, cancels and ends of streams.
 
-    @initialize(lines=st.lists(st.sampled_from(["good", "bad", "long", "deep", "empty", "utf8"]), max_size=30))
-    def begin(self, lines: list[str]) -> None:
+    It never raises, delivers at once what is whole, in order, and once; never holds more than a line may have; gives
+    each order at its time, once, and in the order SIGTERM, SIGKILL, finish; always finishes; and has one outcome.
+    """
+
+    fatal = False
+    """Whether a bad line ends the child."""
+
+    @initialize(
+        lines=st.lists(st.sampled_from(list(LINES)), max_size=12),
+        newline_at_end=st.booleans(),
+        foreign=st.booleans(),
+    )
+    def begin(self, lines: list[str], newline_at_end: bool, foreign: bool) -> None:
         self.now = 100.0
-        self.core = session(max_message_bytes=1024)
-        self.handled: list[int] = []
-        self.expected: list[int] = []
+        self.foreign = foreign
+        self.core = session(
+            max_message_bytes=MAX_BYTES, malformed="fail" if self.fatal else "quarantine", foreign=foreign
+        )
+        self.unread = b"\n".join(LINES[kind] for kind in lines) + (b"\n" if newline_at_end else b"")
+        self.read = b""
         self.bad = 0
-        data = b""
-        for number, kind in enumerate(lines):
-            if kind == "good":
-                data += line("n", number)
-                self.expected.append(number)
-            elif kind != "empty":
-                data += {"bad": b'{"type":', "long": b"x" * 1500, "deep": b"[" * 1000, "utf8": b'{"type":"\xc3("}'}[
-                    kind
-                ]
-                data += b"\n"
-                self.bad += 1
-            else:
-                data += b"\n"
-        self.data = data
-        self.ended = False
-        self.finishes = 0
+        self.unclear = False
+        self.ended = self.closed = False
+        self.seen: list[tuple[str, Any]] = []
+        self.orders: list[Order] = []
+        self.due: float = 110.0
+        self.causes: set[Outcome] = set()
+        self.exit: tuple[int | None, str | None] | None = None
 
-    def obey(self, orders: tuple[Order, ...]) -> None:
-        self.finishes += orders.count(Order.FINISH)
+    # --- what the driver does ---------------------------------------------------------------------------------------
 
-    @precondition(lambda self: self.data and not self.core.finished)
-    @rule(size=st.integers(1, 700))
-    def chunk(self, size: int) -> None:
-        part, self.data = self.data[:size], self.data[size:]
-        self.handled += [message.payload for message in self.core.feed(part)]
+    def take(self, messages: Iterator[Message], between: Sequence[str] = ()) -> None:
+        """Handle them, with something happening between two."""
+        reading = Reading.of(self.read, ended=self.ended)
+        # Whether a bad line is known before the good ones of its chunk are handled is left to the session.
+        self.unclear = self.fatal and len(reading.bad) > self.bad
+        events = iter(between)
+        for message in messages:
+            self.seen.append((message.type, message.payload))
+            assert (message.origin, message._sequence) == (ORIGIN, len(self.seen))
+            happening = next(events, None)
+            if happening is not None:
+                {"exit": self.exits, "cancel": self.cancelled, "tick": self.ticks}[happening]()
+        if self.unclear:
+            self.causes = self.causes or {Outcome.PROTOCOL_ERROR}
+            self.due = self.core.deadline
+        self.bad, self.unclear = len(reading.bad), False
 
-    @rule(seconds=st.floats(0, 20))
-    def time_passes(self, seconds: float) -> None:
+    def obey(self, orders: tuple[Order, ...], cause: Outcome | None = None) -> None:
+        for order in orders:
+            assert Order.FINISH not in self.orders
+            self.orders.append(order)
+            self.due = self.now + {Order.TERMINATE: 2.0, Order.KILL: UNKILLABLE_S, Order.FINISH: math.inf}[order]
+            if order is Order.TERMINATE and not self.causes:
+                assert cause is not None
+                self.causes = {cause, Outcome.PROTOCOL_ERROR} if self.unclear else {cause}
+
+    def ticks(self) -> None:
+        due = self.now >= self.due
+        orders = self.core.tick(self.now)
+        assert self.unclear or len(orders) == due
+        self.obey(orders, Outcome.TIMED_OUT)
+
+    # --- what may happen --------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.unread and not self.ended)
+    @rule(size=st.integers(1, 2500), between=st.lists(st.sampled_from(["exit", "cancel", "tick"]), max_size=4))
+    def chunk(self, size: int, between: list[str]) -> None:
+        part, self.unread = self.unread[:size], self.unread[size:]
+        self.read += part
+        self.take(self.core.feed(part), between)
+
+    @precondition(lambda self: self.unread and not self.ended)
+    @rule(cuts=st.lists(st.integers(1, 5), min_size=1, max_size=20))
+    def crumbs(self, cuts: list[int]) -> None:
+        for size in cuts:
+            part, self.unread = self.unread[:size], self.unread[size:]
+            self.read += part
+            if part:
+                self.take(self.core.feed(part))
+
+    @rule(seconds=st.floats(-30, 30))
+    def time_jumps(self, seconds: float) -> None:
         self.now += seconds
-        self.obey(self.core.tick(self.now))
+        self.ticks()
 
-    @rule()
-    def exits(self) -> None:
-        self.obey(self.core.exited(self.now))
+    @rule(end=st.sampled_from(ENDS))
+    def exits(self, end: tuple[int | None, str | None] = (None, "SIGSEGV")) -> None:
+        alive = self.exit is None and Order.FINISH not in self.orders
+        self.exit = self.exit or end
+        orders = self.core.exited(self.now)
+        assert orders == ((Order.FINISH,) if alive and self.closed else ())
+        if alive:
+            self.due = self.now + 0.5
+        self.obey(orders)
 
     @rule()
     def cancelled(self) -> None:
-        self.obey(self.core.cancel(self.now))
+        running = self.exit is None and not self.orders
+        orders = self.core.cancel(self.now)
+        assert orders == ((Order.TERMINATE,) if running else ())
+        self.obey(orders, Outcome.CANCELLED)
 
-    @precondition(lambda self: not self.data and not self.ended)
+    @precondition(lambda self: not self.ended)
     @rule()
-    def pipes_end(self) -> None:
-        self.handled += [message.payload for message in self.core.stdout_ended()]
-        self.ended = True
-        self.obey(self.core.streams_closed())
+    def stdout_ends(self) -> None:
+        """Wherever the stream stands: what was never written is not missed."""
+        self.unread, self.ended = b"", True
+        self.take(self.core.stdout_ended())
+
+    @precondition(lambda self: self.ended and not self.closed)
+    @rule()
+    def streams_close(self) -> None:
+        self.closed = True
+        draining = self.exit is not None and Order.FINISH not in self.orders
+        orders = self.core.streams_closed()
+        assert orders == ((Order.FINISH,) if draining else ())
+        self.obey(orders)
+
+    # --- what must hold ---------------------------------------------------------------------------------------------
 
     @invariant()
-    def in_order_and_bounded(self) -> None:
+    def delivered_at_once_and_bounded(self) -> None:
         if hasattr(self, "core"):
-            assert self.handled == self.expected[: len(self.handled)]
-            assert self.core._splitter.held_bytes <= 1024
-            assert self.finishes <= 1
+            reading = Reading.of(self.read, ended=self.ended)
+            assert self.seen == reading.messages
+            assert self.core.received == len(self.seen)
+            bad = [(line.offset, line.length, line.after_messages) for line in self.core.malformed.samples]
+            assert (self.core.malformed.count, bad) == (len(reading.bad), reading.bad)
+            assert self.core._splitter.held_bytes <= MAX_BYTES
+            assert self.orders == [order for order in Order if order in self.orders]
+            assert self.core.finished == (Order.FINISH in self.orders)
 
     def teardown(self) -> None:
         if not hasattr(self, "core"):
             return
-        for _ in range(5):  # whatever came before, time alone finishes it once the child is gone
-            self.obey(self.core.exited(self.now))
-            self.now += 30
-            self.obey(self.core.tick(self.now))
+        if self.exit is None:
+            self.exit = (None, None)  # a process that not even SIGKILL ends
+        for _ in range(4):  # whatever came before, time alone finishes it
+            self.now = max(self.now, 100.0) + 1000
+            self.ticks()
         assert self.core.finished
-        assert self.finishes == 1
-        assert isinstance(self.core.verdict()[0], Outcome)
-        if self.ended:
-            assert self.handled == self.expected
-            assert self.core.malformed.count == self.bad
+        if not self.ended:  # what the pipes still hold is read after the end
+            rest, self.unread = self.unread, b""
+            self.read += rest
+            self.take(self.core.feed(rest))
+            self.stdout_ends()
+        self.delivered_at_once_and_bounded()
+        self.core.reaped(ExitStatus(*self.exit))
+        outcome, _ = self.core.verdict()
+        reading = Reading.of(self.read, ended=True)
+        assert outcome in (self.causes or {reading.outcome(*self.exit, foreign=self.foreign)})
+        assert self.core.verdict()[0] is outcome
 
 
-TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+class StrictLife(Life):
+    """The same where the first bad line ends the child: then that is the outcome, whatever happens to it later."""
+
+    fatal = True
+
+
+TestLife, TestStrictLife = Life.TestCase, StrictLife.TestCase
+TestLife.settings = TestStrictLife.settings = settings(max_examples=200, stateful_step_count=25, deadline=None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -17,25 +16,13 @@ from gostage_sim import gostage
 from gostage_sim.gostage import errors
 from gostage_sim.gostage.spawn.launchers import Program as ProgramLauncher
 
-from ..conftest import Program
+from ..conftest import Program, gone
 
 QUICK = gostage.SpawnOptions(timeout_s=0.3, grace_s=0.2)
 
 
 def spawn(runner: gostage.Runner, action: str = "act", **kwargs: Any) -> gostage.SpawnResult:
     return runner.spawn(gostage.SubWorkflowDef.of(action), **kwargs)
-
-
-def gone(pid: int) -> bool:
-    """Whether the process ends within two seconds; a zombie that init has not taken yet is gone."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([pidfd], [], [], 2)[0])
-    finally:
-        os.close(pidfd)
 
 
 SILENCE = (
@@ -159,45 +146,6 @@ def test_time_out_ends_a_child_that_ignores_sigterm(program: Program) -> None:
     result = spawn(runner, options=gostage.SpawnOptions(timeout_s=0.6, grace_s=0.2))
     assert (result.outcome, result.signal) == ("timed_out", "SIGKILL")
     assert 0.8 <= result.total_s < 5
-
-
-def test_stopped_child_is_ended(program: Program) -> None:
-    """A child that stopped itself is ended at its deadline by SIGTERM, because it is continued for it."""
-    runner = program("import os\n@gostage.action('act')\ndef act(ctx):\n    os.kill(os.getpid(), 19)\n")
-    result = spawn(runner, options=QUICK)
-    assert (result.outcome, result.signal) == ("timed_out", "SIGTERM")
-
-
-@pytest.mark.parametrize("when", ["never reads", "exits at once"])
-def test_ten_megabytes_that_nobody_reads(when: str) -> None:
-    """A child that never reads its 10 MB definition, or dies before it does, cannot hang the parent."""
-    code = "import signal; signal.pause()" if when == "never reads" else "import os; os._exit(7)"
-    runner = gostage.Runner(launcher=ProgramLauncher([sys.executable, "-S", "-c", code]))
-    definition = gostage.SubWorkflowDef.of("x")
-    definition.initial_store["big"] = "x" * 10_000_000
-    result = runner.spawn(definition, options=QUICK if when == "never reads" else None)
-    assert (result.outcome, result.exit_code) == (("timed_out", None) if when == "never reads" else ("exited", 7))
-
-
-def test_grandchild_that_holds_the_pipe_open() -> None:
-    """A grandchild that keeps stdout open gets a short drain, is ended with the group, and what it said is handled."""
-    code = (
-        "import os, signal\nif os.fork() == 0:\n"
-        '    os.write(1, b\'{"type":"pid","payload":%d}\\n\' % os.getpid()); signal.pause()\n'
-    )
-    runner = gostage.Runner(launcher=ProgramLauncher([sys.executable, "-S", "-c", code]))
-    pids: list[int] = []
-    runner.broker.register_handler("pid", lambda message: pids.append(message.payload))
-    result = spawn(runner)
-    assert result.outcome == "completed"
-    assert gone(pids[0])
-
-
-def test_stdout_closed_and_living_on() -> None:
-    """End-of-file does not end a session: a child that closed its pipes is waited for until its time is over."""
-    code = "import os, signal; os.close(1); os.close(2); signal.pause()"
-    runner = gostage.Runner(launcher=ProgramLauncher([sys.executable, "-S", "-c", code]))
-    assert spawn(runner, options=QUICK).outcome == "timed_out"
 
 
 def test_stderr_is_drained_and_its_end_kept() -> None:

@@ -1,0 +1,70 @@
+"""A parent with one fault around one start of a child, and no engine: `lone_parent.py KIND PARAMS`.
+
+Prints as JSON what it noted and how the start, the wait and the undoing went.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from gostage_sim.faults import fault_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gostage_sim.faults.contract import Parent
+
+
+class LoneParent:
+    def __init__(self) -> None:
+        self.command = [sys.executable, "-I", "-S", "-c", "raise SystemExit(7)"]
+        self.notes: list[dict[str, Any]] = []
+        self.actions: list[Callable[[], object]] = []
+
+    def note(self, **facts: Any) -> None:
+        self.notes.append({"t_ns": time.monotonic_ns(), "by": "parent", **facts})
+
+    def before_reaping(self, action: Callable[[], object]) -> None:
+        self.actions.append(action)
+
+
+def start_and_wait(parent: LoneParent) -> dict[str, Any]:
+    """The errno of a start that failed, or the pid and what was waited for."""
+    try:
+        pid = os.posix_spawn(parent.command[0], parent.command, {})
+    except OSError as error:
+        return {"start": errno.errorcode[error.errno or 0]}
+    for action in parent.actions:
+        action()
+    try:
+        return {"pid": pid, "wait": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}
+    except ChildProcessError:
+        return {"pid": pid, "wait": "ECHILD"}
+
+
+def state() -> dict[str, Any]:
+    """What the fault must give back."""
+    with open("/proc/thread-self/status") as status:
+        kept = [line.split() for line in status if line.startswith(("SigIgn", "Uid", "CapEff"))]
+    return {"fds": sorted(os.listdir("/proc/self/fd")), "status": kept, "threads": threading.active_count()}
+
+
+def main(kind: str, params: str) -> None:
+    lone = LoneParent()
+    parent: Parent = lone
+    fault: Any = fault_kind(kind)(**json.loads(params))
+    before = state()
+    with fault.around(parent):
+        inside = {"fds": [fd for fd in (0, 1, 2) if not os.path.lexists(f"/proc/self/fd/{fd}")]}
+        done = start_and_wait(lone)
+    print(json.dumps({"notes": lone.notes, "inside": inside, "undone": state() == before, **done}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
