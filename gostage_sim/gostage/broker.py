@@ -285,10 +285,6 @@ class Broker:
         else:
             (self._channel or self._here()).send_many(type, payloads, context)
 
-    def open_session(self, workflow: Workflow) -> LocalSession:
-        """Begin a run of `workflow` in this process: its messages get a new session id and count from 1."""
-        return self._here().open(workflow)
-
     def end_session(self, workflow: Workflow) -> None:
         """Let the next message of `workflow` here begin a new session; a run that sends none costs nothing."""
         if self._local is not None:

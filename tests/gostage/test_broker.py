@@ -9,7 +9,7 @@ import pytest
 
 from gostage_sim import gostage
 
-from .senders import Inbound, context
+from .senders import Inbound, context, session_of
 
 
 def test_by_type_then_default() -> None:
@@ -138,8 +138,8 @@ def test_a_raising_handler_stops_nobody() -> None:
     broker.register_handler("t", lambda message: 1 // message.payload)
     broker.register_handler("t", lambda message: seen.append(message.payload))
     workflow = gostage.Workflow("w")
-    session = broker.open_session(workflow)
     broker.send_many("t", [0, 1], context(workflow, "s", "a"))
+    session = session_of(broker, workflow)
     assert seen == [0, 1]
     assert told == [("t", "ZeroDivisionError('integer division or modulo by zero')", True)]
     (error,) = session.handler_errors
@@ -158,8 +158,8 @@ def test_on_handler_error_may_raise() -> None:
     broker.register_handler("t", lambda message: 1 // 0)
     broker.register_handler("t", lambda message: seen.append(message.payload))
     workflow = gostage.Workflow("w")
-    session = broker.open_session(workflow)
     broker.send("t", 5, context(workflow, "s", "a"))
+    session = session_of(broker, workflow)
     assert seen == [5]
     assert [type(error.error) for error in session.handler_errors] == [ZeroDivisionError, LookupError]
     with pytest.raises(TypeError) as caught:
@@ -172,8 +172,8 @@ def test_handler_errors_are_bounded() -> None:
     broker = gostage.Broker()
     broker.register_handler("t", lambda message: 1 // 0)
     workflow = gostage.Workflow("w")
-    session = broker.open_session(workflow)
     broker.send_many("t", range(150), context(workflow, "s", "a"))
+    session = session_of(broker, workflow)
     assert [error.sequence for error in session.handler_errors] == list(range(1, 101))
 
 
