@@ -14,9 +14,11 @@ from contextlib import ExitStack
 from gostage_sim.gostage.child import IMPORTS_VARIABLE
 from gostage_sim.gostage.spawn.cgroup import Group, delegated_group
 from gostage_sim.gostage.spawn.confinement import confined, login_environment, refusal, settings_of
+from gostage_sim.gostage.spawn.depth import DEPTH_VARIABLE
 from gostage_sim.gostage.spawn.descendants import FAMILY_VARIABLE
+from gostage_sim.gostage.spawn.exit_status import status_of_child
 from gostage_sim.gostage.spawn.options import SpawnOptions
-from gostage_sim.gostage.spawn.process import DEPTH_VARIABLE, Pipes, Process, open_pipe, status_of_child
+from gostage_sim.gostage.spawn.process import Pipes, Process, open_pipe
 
 
 def start_command(argv: Sequence[str], options: SpawnOptions, depth: int) -> Process:

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import time
+
+from gostage_sim.gostage.spawn.readiness import is_readable
 
 FAMILY_VARIABLE = "GOSTAGE_FAMILY"
 """The marks of a child and of the children above it, divided by colons."""
@@ -41,9 +42,7 @@ def _end(pid: int, mark: str, until: float) -> bool:
         try:
             if _bears(pid, mark):  # asked again: the number may have been given to somebody else before we had it
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-                ended = select.poll()
-                ended.register(pidfd, select.POLLIN)
-                ended.poll(max(0, until - time.monotonic()) * 1000)
+                is_readable(pidfd, until - time.monotonic())
                 return True
         finally:
             os.close(pidfd)

@@ -12,9 +12,7 @@ import contextlib
 import errno
 import fcntl
 import os
-import select
 import signal
-import struct
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -24,10 +22,9 @@ from typing import Self
 
 from gostage_sim.gostage.spawn.cgroup import Group
 from gostage_sim.gostage.spawn.descendants import end_family
-from gostage_sim.gostage.spawn.result import ResourceUsage
+from gostage_sim.gostage.spawn.readiness import is_readable
 from gostage_sim.gostage.spawn.session import ExitStatus
 
-DEPTH_VARIABLE = "GOSTAGE_SPAWN_DEPTH"
 PIPE_BYTES = 256 * 1024
 """Room in the pipe from the child: fewer switches between the two than with the default of 64 KiB."""
 
@@ -231,67 +228,3 @@ def _signal_group(pidfd: int, pid: int, signum: int) -> None:
         if error.errno != errno.EINVAL:
             raise
         os.killpg(pid, signum)  # older than Linux 6.9
-
-
-def is_readable(fd: int, timeout_s: float) -> bool:
-    """Whether there is something to read, or the end, within this time; of a pidfd, whether the process is gone."""
-    return bool(_poll(fd, select.POLLIN, timeout_s))
-
-
-def is_writable(fd: int, timeout_s: float) -> bool:
-    """Whether a write would take something, or fail, within this time."""
-    return bool(_poll(fd, select.POLLOUT, timeout_s))
-
-
-def is_reaped(pidfd: int, timeout_s: float) -> bool:
-    """Whether somebody takes the process's exit status within this time; Linux tells since 6.13."""
-    return bool(_poll(pidfd, 0, timeout_s) & select.POLLHUP)
-
-
-def _poll(fd: int, events: int, timeout_s: float) -> int:
-    ended = select.poll()  # select() cannot take descriptors over 1023
-    ended.register(fd, events)
-    seen = ended.poll(max(0.0, timeout_s) * 1000)
-    return seen[0][1] if seen else 0
-
-
-def status_of_child(pidfd: int) -> ExitStatus:
-    """Take the exit status of a child of this process, and what it used."""
-    try:
-        seen = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        if seen is None:
-            return ExitStatus(None, None)
-        # Only wait4 tells what it used, and it takes a number. That is the child's own as long as the zombie is ours.
-        _, status, used = os.wait4(seen.si_pid, os.WNOHANG)
-    except ChildProcessError:  # SIGCHLD is ignored in this program, or it waits for every child
-        return _status_of_reaped(pidfd)
-    return exit_status(status, ResourceUsage(used.ru_utime, used.ru_stime, used.ru_maxrss * 1024))
-
-
-def exit_status(status: int, usage: ResourceUsage | None = None) -> ExitStatus:
-    """From the number that wait(2) gives."""
-    code = os.waitstatus_to_exitcode(status)
-    return ExitStatus(code, None, usage) if code >= 0 else ExitStatus(None, signal_name(-code), usage)
-
-
-_PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(PIDFS_IOCTL_MAGIC, 11, 64 bytes); include/uapi/linux/pidfd.h
-_PIDFD_INFO_EXIT = 1 << 3
-
-
-def _status_of_reaped(pidfd: int) -> ExitStatus:
-    """What the pidfd itself remembers of an exit that somebody else took; since Linux 6.15."""
-    info = bytearray(struct.pack("Q56x", _PIDFD_INFO_EXIT))
-    with contextlib.suppress(OSError):
-        fcntl.ioctl(pidfd, _PIDFD_GET_INFO, info)
-        mask, status = struct.unpack("Q52xi", info)
-        if mask & _PIDFD_INFO_EXIT:
-            return exit_status(status)
-    return ExitStatus(None, None)
-
-
-def signal_name(number: int) -> str:
-    """`SIGSEGV` for 11; `SIG64` for a real-time signal without a name of its own."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIG{number}"

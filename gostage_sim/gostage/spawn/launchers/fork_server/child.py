@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import sys
 
@@ -12,6 +11,7 @@ from gostage_sim.gostage.child import CHILD_FLAG
 from gostage_sim.gostage.spawn.confine import refuse, take_on
 from gostage_sim.gostage.spawn.launchers.fork_server.actions import unpack
 from gostage_sim.gostage.spawn.launchers.fork_server.ending import run_to_exit_code
+from gostage_sim.gostage.spawn.readiness import is_hung_up
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
@@ -88,9 +88,7 @@ def _take_descriptors() -> int:
             with contextlib.suppress(OSError):  # the one that listed them
                 os.close(fd)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  # multiprocess gave the server another one, closed by now
-    ends = select.poll()
-    ends.register(lifeline, 0)
-    if ends.poll(0):
+    if is_hung_up(lifeline, 0):
         os._exit(1)  # the parent died before there was a group that the kernel could have killed
     return int(report)
 

@@ -26,7 +26,8 @@ from gostage_sim.gostage.spawn.launchers.fork_server.server import Forked, Serve
 from gostage_sim.gostage.spawn.launchers.fork_server.status import ForkedStatus
 from gostage_sim.gostage.spawn.launchers.importable import places_of
 from gostage_sim.gostage.spawn.options import SpawnOptions
-from gostage_sim.gostage.spawn.process import Pipes, Process, is_readable, is_writable, no_sigpipe, open_pipe
+from gostage_sim.gostage.spawn.process import Pipes, Process, no_sigpipe, open_pipe
+from gostage_sim.gostage.spawn.readiness import is_readable, is_writable
 
 ATTEMPTS = 2
 _EMPTY_PREPARATION = pickle.dumps({})

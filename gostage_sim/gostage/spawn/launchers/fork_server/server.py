@@ -19,10 +19,12 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from gostage_sim.gostage.spawn.command import child_environment, interpreter
+from gostage_sim.gostage.spawn.depth import parent_of
 from gostage_sim.gostage.spawn.launchers.contract import LaunchError
 from gostage_sim.gostage.spawn.launchers.fork_server.status import read_number
 from gostage_sim.gostage.spawn.options import SpawnOptions
-from gostage_sim.gostage.spawn.process import is_readable, no_sigpipe, open_pipe, tie
+from gostage_sim.gostage.spawn.process import no_sigpipe, open_pipe, tie
+from gostage_sim.gostage.spawn.readiness import is_readable
 
 END_S = 2.0
 """How long a server may take to end by itself."""
@@ -106,7 +108,7 @@ class Server:
             except (ProcessLookupError, ValueError, OverflowError):
                 raise ServerGoneError(f"the child {pid} of the fork server {self.pid} is gone") from None
             undo.callback(os.close, pidfd)
-            if _parent_of(pid) != self.pid:  # the number has another owner by now, or it is a lie
+            if parent_of(pid) != self.pid:  # the number has another owner by now, or it is a lie
                 raise ServerGoneError(f"process {pid} is no child of the fork server {self.pid}")
             undo.pop_all()
             return Forked(pid, pidfd, status_fd, data_fd)
@@ -163,15 +165,6 @@ sys.path[:] = {path!r}
 from gostage_sim.gostage.spawn.launchers.fork_server.serving import serve
 serve(*{arguments!r})
 """
-
-
-def _parent_of(pid: int) -> int | None:
-    """None for a process that is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return None
 
 
 def _pipe(theirs: ExitStack, ours: ExitStack) -> tuple[int, int]:
