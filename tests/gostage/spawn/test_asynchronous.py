@@ -16,7 +16,8 @@ import pytest
 from gostage_sim import gostage
 from gostage_sim.gostage.errors import ChildExitedError
 
-from .shell import HOLDS, IGNORES_SIGTERM, NAMED, UP, ends, named, shell
+from ..conftest import gone
+from .shell import HOLDS, IGNORES_SIGTERM, NAMED, UP, named, shell
 
 (CHILD,) = named("child")
 PATIENT = gostage.SpawnOptions(grace_s=1000)
@@ -318,4 +319,4 @@ def test_children_end_in_any_order(run: Run) -> None:
         assert [result and result.workflow_id for result in watch.results] == ["c", "b", "a"]
 
     run(main())
-    assert all(ends(pid, 0) for pid in pids)
+    assert all(gone(pid, within_s=0) for pid in pids)

@@ -12,7 +12,8 @@ import pytest
 
 from gostage_sim import gostage
 
-from .shell import HOLDS, IGNORES_SIGTERM, UP, Gate, ends, named, shell
+from ..conftest import gone
+from .shell import HOLDS, IGNORES_SIGTERM, UP, Gate, named, shell
 
 (CHILD,) = named("child")
 
@@ -61,7 +62,7 @@ def test_cancel_needs_nobody_who_waits(way: str, signal_name: str) -> None:
     handle = shell(HOLDS).start(CHILD)
     assert handle.pid is not None
     getattr(handle, way)()
-    assert ends(handle.pid)
+    assert gone(handle.pid, within_s=20)
     result = handle.wait()
     assert (result.outcome, result.signal) == ("cancelled", signal_name)
 
