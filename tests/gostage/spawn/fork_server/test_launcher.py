@@ -122,8 +122,8 @@ def test_an_action_that_cannot_travel(server: launchers.ForkServer) -> None:
     assert result.error is not None
     assert result.error.message == (
         f"action 'generator', registered at {registry._factories['generator'].place}, cannot travel to a child of the "
-        "fork server: TypeError: cannot pickle 'generator' object; let it make inside what it needs, or register it at "
-        "the top of a module"
+        "fork server: TypeError: cannot pickle 'generator' object; let it make what it needs by itself, or register it "
+        "at the top of a module"
     )
 
 

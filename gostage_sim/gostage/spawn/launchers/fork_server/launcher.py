@@ -134,8 +134,8 @@ def _child(launch: Launch, environment: dict[str, str], settings: dict[str, str]
         if id in failed:
             raise LaunchError(
                 f"action {id!r}, registered at {known[id].place}, cannot travel to a child of the fork server: "
-                f"{type(failed[id]).__name__}: {safe_str(failed[id])}; let it make inside what it "
-                "needs, or register it at the top of a module"
+                f"{type(failed[id]).__name__}: {safe_str(failed[id])}; let it make what it "
+                "needs by itself, or register it at the top of a module"
             )
     return ForkedChild(
         program=sys.argv[0] if sys.argv else "",
