@@ -93,6 +93,7 @@ class Subject:
         options = gostage.SpawnOptions(
             timeout_s=child["timeout_s"],
             grace_s=child["grace_s"],
+            end_daemons=child["end_daemons"],
             environment={PLAN_VARIABLE: str(self._folder / child["plan"])},
             **limits,
         )
