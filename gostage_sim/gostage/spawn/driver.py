@@ -64,6 +64,11 @@ class Driver:
         """Readable when `step(0)` has something to do before the session's deadline."""
         return self._epoll.fileno()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether its descriptors were returned; nothing is left to be driven then."""
+        return self._epoll.closed
+
     def run(self, until: float = math.inf) -> None:
         """Until the session is finished, or until this time of the monotonic clock, and one step at least."""
         while not self.session.finished:
