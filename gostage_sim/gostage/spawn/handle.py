@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 import resource
 import threading
 import time
@@ -32,6 +33,8 @@ from gostage_sim.gostage.wire.messages import Origin
 
 class ChildHandle:
     """A started child. `wait()` reads and handles its messages until it is gone; until then they wait in the pipe.
+
+    In a process forked from the one that started it, the handle does nothing to the child and `wait()` raises.
 
     Every method may be called from any thread, and again. As a context manager it cancels a child that was not waited
     for; without one, a child whose handle is dropped before the end is killed, with a ResourceWarning.
@@ -111,6 +114,11 @@ class ChildHandle:
         KeyboardInterrupt, SystemExit and the like, out of a handler or a signal, end the child first and then pass on.
         Of several threads one does the work and the others get the same result.
         """
+        if self._result is None and not self._is_ours:
+            raise RuntimeError(
+                f"child {self._passage.context.definition.id!r}, pid {self.pid}, was started by another process, of "
+                f"which this one, pid {os.getpid()}, is a fork; wait there, or start it here"
+            )
         wait_s = math.inf if timeout_s is None else max(0.0, timeout_s)
         until = time.monotonic() + wait_s
         if not self._waiting.acquire(timeout=min(wait_s, threading.TIMEOUT_MAX)):
@@ -134,7 +142,7 @@ class ChildHandle:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._result is None:
+        if self._result is None and self._is_ours:
             self._discard()
             self.wait()
 
@@ -146,6 +154,10 @@ class ChildHandle:
     def __repr__(self) -> str:
         state = "running" if self._result is None else self._result.outcome
         return f"<ChildHandle {self._passage.context.definition.id!r} pid {self.pid} {state}>"
+
+    @property
+    def _is_ours(self) -> bool:
+        return self._driver is None or self._driver.process.is_ours
 
     def _still_running(self, wait_s: float) -> TimeoutError:
         return TimeoutError(
