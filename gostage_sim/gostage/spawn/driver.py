@@ -53,7 +53,7 @@ class Driver:
             stack.pop_all()
 
     def take(self, process: Process, session: Session, document: bytes) -> None:
-        """Begin with a process that was just started; `document` goes to its stdin."""
+        """Begin with a process that was just started; `document` goes to its stdin, what fits of it at once."""
         self.process, self.session = process, session
         self._unwritten = memoryview(document)
         self._watch(process.stdin, select.EPOLLOUT, self._write_definition)
@@ -61,6 +61,7 @@ class Driver:
         self._watch(process.stderr, select.EPOLLIN, self._read_stderr)
         self._watch(process.pidfd, select.EPOLLIN, self._see_exit)
         self._watch(self._wake_fd, select.EPOLLIN, self._see_wake)
+        self._write_definition()  # so that it runs at once, whenever somebody waits for it
 
     def fileno(self) -> int:
         """Readable when `step(0)` has something to do before the session's deadline."""
