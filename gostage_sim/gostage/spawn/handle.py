@@ -19,7 +19,7 @@ import msgspec
 from gostage_sim.gostage.broker import Broker
 from gostage_sim.gostage.definition import SubWorkflowDef
 from gostage_sim.gostage.delivery import Delivery
-from gostage_sim.gostage.spawn.depth import own_depth
+from gostage_sim.gostage.spawn.depth import allowed_depth, own_depth
 from gostage_sim.gostage.spawn.driver import Driver
 from gostage_sim.gostage.spawn.launchers import Launch, Launcher, LaunchError, ThisProgram
 from gostage_sim.gostage.spawn.middleware import Passage, SpawnMiddleware
@@ -169,10 +169,12 @@ class ChildHandle:
 
     def _open(self, document: bytes, launcher: Launcher) -> None:
         definition, options = self._passage.context.definition, self._passage.context.options
-        depth = own_depth()
-        if depth >= options.max_depth:
+        depth, allowed = own_depth(), allowed_depth(options.max_depth)
+        if allowed == 0:
+            raise LaunchError("SpawnOptions.max_depth is 0: no child may be started")
+        if depth >= allowed:
             raise LaunchError(
-                f"spawn depth {options.max_depth} is reached: this process is itself a child of children. "
+                f"spawn depth {allowed} is reached: this process is itself a child of children. "
                 "A program that starts itself again must call gostage.child_main() when gostage.is_child()"
             )
         with ExitStack() as stack:
