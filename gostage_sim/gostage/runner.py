@@ -48,6 +48,8 @@ class Runner:
         clock: Callable[[], float] = monotonic,
         spawn_middleware: Iterable[SpawnMiddleware] = (),
     ) -> None:
+        if launcher is not None and (isinstance(launcher, type) or not callable(getattr(launcher, "start", None))):
+            raise TypeError(f"launcher is an object with a method start(launch); found {launcher!r}")
         self.broker = broker or Broker()
         self.middleware: tuple[Middleware[RunContext], ...] = extended((), middleware)
         self.logger = logger

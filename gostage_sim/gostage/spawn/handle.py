@@ -265,6 +265,9 @@ def _check_arguments(definition: object, initial_store: object, options: object)
         raise TypeError(f"a child is started from a SubWorkflowDef; found {type(definition).__name__}")
     if initial_store is not None and not isinstance(initial_store, Mapping):
         raise TypeError(f"initial_store is a mapping of keys to values; found {type(initial_store).__name__}")
+    for key in initial_store or ():
+        if not isinstance(key, str):
+            raise TypeError(f"the keys of initial_store are str; found {key!r}")
     if options is not None and not isinstance(options, SpawnOptions):
         raise TypeError(f"options is a SpawnOptions; found {type(options).__name__}")
 
