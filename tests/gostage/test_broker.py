@@ -187,3 +187,26 @@ def test_an_interrupt_passes_through() -> None:
     broker.register_handler("t", interrupt)
     with pytest.raises(KeyboardInterrupt):
         broker.send("t", None)
+
+
+class _Late:
+    async def handle(self, message: object) -> None: ...
+
+    async def outbound(self, message: object) -> None: ...
+
+
+def test_async_handlers_are_refused() -> None:
+    """What would never run is refused when it is registered: handlers, default handlers and IPC middleware."""
+    broker = gostage.Broker()
+    late: Any = _Late()
+    for register in (partial(broker.register_handler, "x"), broker.register_default_handler):
+        with pytest.raises(TypeError) as caught:
+            register(late.handle)
+        assert str(caught.value) == (
+            "the handler _Late.handle is `async`: handlers are plain functions; call asyncio.run(…) in one"
+        )
+    with pytest.raises(TypeError) as caught:
+        broker.use(late)
+    assert str(caught.value) == (
+        "_Late.outbound is `async`: methods of IPC middleware are plain functions; call asyncio.run(…) in one"
+    )

@@ -11,6 +11,17 @@ from gostage_sim.gostage.child import CHILD_FLAG
 DEPTH_VARIABLE = "GOSTAGE_SPAWN_DEPTH"
 """Tells a child how deep it is, from 1."""
 
+MAX_DEPTH_VARIABLE = "GOSTAGE_MAX_SPAWN_DEPTH"
+"""Tells a child the `max_depth` that its parent had, which binds it too."""
+
+
+def allowed_depth(max_depth: int) -> int:
+    """The stricter of a limit of our own and of the one that we were started under."""
+    try:
+        return min(max_depth, int(os.environ[MAX_DEPTH_VARIABLE]))
+    except (KeyError, ValueError):  # no child, or not written by a runner
+        return max_depth
+
 
 def own_depth() -> int:
     """0 for a program that no runner started.

@@ -29,6 +29,34 @@ PIPE_BYTES = 256 * 1024
 """Room in the pipe from the child: fewer switches between the two than with the default of 64 KiB."""
 
 
+_not_for_forks: set[int] = set()
+
+
+def keep_from_forks(fd: int) -> None:
+    """Let a process that is forked from this one close its copy at once; `close_kept` closes ours.
+
+    A worker that the application forks would hold the lifeline and the child's stdin: their child would not see the
+    parent die, nor its definition end.
+    """
+    _not_for_forks.add(fd)
+
+
+def close_kept(fd: int) -> None:
+    """Close a descriptor that was kept from forks, which its number no longer is."""
+    _not_for_forks.discard(fd)
+    os.close(fd)
+
+
+def _close_in_fork() -> None:
+    """Takes no lock: the thread that holds it does not exist in the fork."""
+    while _not_for_forks:
+        with contextlib.suppress(OSError):
+            os.close(_not_for_forks.pop())
+
+
+os.register_at_fork(after_in_child=_close_in_fork)
+
+
 def open_pipe() -> tuple[int, int]:
     """A pipe, neither end of which is 0, 1 or 2; both are closed on exec.
 
@@ -84,12 +112,14 @@ class Pipes:
 
     def _pipe(self) -> tuple[int, int]:
         self._open.update(ends := open_pipe())
+        for end in ends:
+            keep_from_forks(end)
         return ends
 
     def _close(self, fds: set[int]) -> None:
         for fd in list(fds):
             self._open.discard(fd)
-            os.close(fd)
+            close_kept(fd)
 
 
 def tie(lifeline: int, group: int) -> None:
@@ -118,6 +148,9 @@ def no_sigpipe() -> Iterator[None]:
 class Process:
     """A running child. Descriptors belong to this object; `close()` returns them all.
 
+    They, and the child, stay with the process that started it: in one that is forked from that, `is_ours` is false, the
+    descriptors are closed already, and no method does anything.
+
     `pidfd` is None for a child that was gone and reaped before it could be had: this program ignores SIGCHLD, or waits
     for every child. What such a child wrote is in the pipes, and an event that has happened stands in for its pidfd.
     `take_status(pidfd)` takes the exit status from whoever has it, once the child is gone; `also` are descriptors that
@@ -137,6 +170,7 @@ class Process:
         group: Group | None = None,
     ) -> None:
         self.pid = pid
+        self._owner = os.getpid()
         self.stdin, self.stdout, self.stderr = pipes.stdin, pipes.stdout, pipes.stderr
         self._take_status = take_status
         self._family, self._group = family, group
@@ -144,6 +178,13 @@ class Process:
         self._reaped = ExitStatus(None, None) if pidfd is None else None
         self.pidfd = os.eventfd(1, os.EFD_CLOEXEC) if pidfd is None else pidfd
         self._open = {*pipes.parents_ends(), *also, self.pidfd}
+        for fd in self._open:
+            keep_from_forks(fd)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process started the child; false in a fork of the one that did."""
+        return self._owner == os.getpid()
 
     def write_stdin(self, data: memoryview) -> int:
         """What fits of `data` now, as os.write; BrokenPipeError when the child closed its stdin."""
@@ -156,6 +197,8 @@ class Process:
         Only before `reap()`: until then the zombie keeps the group's number from being given to somebody else. Of a
         fork server's child it does not, because the server takes the zombie; the pidfd means nobody else even then.
         """
+        if not self.is_ours:
+            return
         with self._lock, contextlib.suppress(ProcessLookupError, PermissionError):
             if self._reaped is None:
                 _signal_group(self.pidfd, self.pid, signum)
@@ -190,7 +233,7 @@ class Process:
         """Close one of the descriptors before the others; nothing when it is closed already."""
         if fd in self._open:
             self._open.remove(fd)
-            os.close(fd)
+            close_kept(fd)
 
     def close(self) -> None:
         """Return every descriptor. The lifeline goes too: whoever is left in the group is killed."""
@@ -202,7 +245,7 @@ class Process:
 
     def __del__(self) -> None:
         """End a child that nobody waits for: forgotten, or its owner was interrupted before it could keep it."""
-        if not getattr(self, "_open", None):
+        if not getattr(self, "_open", None) or not self.is_ours:
             return
         forgotten = hasattr(self, "pidfd") and self._reaped is None
         if forgotten:

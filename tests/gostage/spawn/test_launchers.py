@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 import zipapp
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gostage_sim import gostage
 from gostage_sim.gostage import launchers
 from gostage_sim.gostage.spawn.launchers.this_program import _interpreter_part
 
@@ -204,3 +207,31 @@ def test_wrong_commands() -> None:
     with pytest.raises(TypeError) as module:
         launchers.ChildModule("my.actions")
     assert str(module.value) == "imports is a list of module names; found 'my.actions'"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "text"),
+    [
+        (
+            lambda wrong: gostage.Runner(launcher=wrong("x")),
+            "launcher is an object with a method start(launch); found 'x'",
+        ),
+        (
+            lambda wrong: gostage.Runner(launcher=wrong(gostage.launchers.ForkServer)),
+            f"launcher is an object with a method start(launch); found {gostage.launchers.ForkServer!r}",
+        ),
+        (
+            lambda wrong: gostage.launchers.Program(["ls", wrong(3)]),
+            "the arguments of a command are str, bytes or paths; found 3",
+        ),
+        (
+            lambda wrong: gostage.Runner().start(gostage.SubWorkflowDef.of("x"), initial_store=wrong({1: 2})),
+            "the keys of initial_store are str; found 1",
+        ),
+    ],
+)
+def test_wrong_arguments_are_refused_at_once(mistake: Callable[[Callable[[Any], Any]], object], text: str) -> None:
+    """A mistake of the caller is a TypeError where it is made, and not the result of some later child."""
+    with pytest.raises(TypeError) as caught:
+        mistake(lambda wrong: wrong)
+    assert str(caught.value) == text
