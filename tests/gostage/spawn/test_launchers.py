@@ -202,6 +202,39 @@ def test_program_that_a_test_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert run([sys.executable, "program.py"], tmp_path) == COMPLETED
 
 
+@pytest.mark.parametrize("options", ["", "cwd='/'"], ids=["here", "elsewhere"])
+def test_child_module_finds_what_the_program_finds(tmp_path: Path, options: str) -> None:
+    """A module beside the script, or along a path that the program has added, is found by the child in any folder."""
+    for name in ("app", "lib"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "app" / "beside.py").write_text(
+        "from gostage_sim import gostage\ngostage.action('a')(lambda ctx: None)\n"
+    )
+    (tmp_path / "lib" / "added.py").write_text(
+        "from gostage_sim import gostage\ngostage.action('b')(lambda ctx: None)\n"
+    )
+    (tmp_path / "app" / "program.py").write_text(
+        "import sys\nfrom gostage_sim import gostage\nsys.path.append('lib')\n"
+        "runner = gostage.Runner(launcher=gostage.launchers.ChildModule(['beside', 'added']))\n"
+        f"result = runner.spawn(gostage.SubWorkflowDef.of('a', 'b'), options=gostage.SpawnOptions({options}))\n"
+        "print(result.outcome, result.stderr_tail)\n"
+    )
+    assert run([sys.executable, "app/program.py"], tmp_path) == "completed \n"
+
+
+def test_child_module_keeps_the_options_of_the_interpreter(tmp_path: Path) -> None:
+    """The child's interpreter has the options that this program's was started with."""
+    (tmp_path / "acts.py").write_text(
+        "import sys\nfrom gostage_sim import gostage\n"
+        "@gostage.action('a')\ndef a(ctx): ctx.store.put('flags', [sys.flags.optimize, sys.flags.isolated])\n"
+    )
+    code = (
+        "from gostage_sim import gostage\nrunner = gostage.Runner(launcher=gostage.launchers.ChildModule(['acts']))\n"
+        "print(runner.spawn(gostage.SubWorkflowDef.of('a'), check=True).final_store['flags'])\n"
+    )
+    assert run([sys.executable, "-O", "-c", code], tmp_path) == "[1, 0]\n"
+
+
 TEST_MODULE = """
 from actions import gostage, make
 @gostage.action("at.the.top")

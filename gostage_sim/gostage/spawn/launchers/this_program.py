@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -10,8 +9,8 @@ from collections.abc import Sequence
 from gostage_sim.gostage.child import CHILD_FLAG
 from gostage_sim.gostage.registry import entries
 from gostage_sim.gostage.spawn.command import interpreter, start_command
+from gostage_sim.gostage.spawn.launchers.child_module import importing_command
 from gostage_sim.gostage.spawn.launchers.contract import Launch, LaunchError
-from gostage_sim.gostage.spawn.launchers.importable import places_of
 from gostage_sim.gostage.spawn.process import Process
 
 
@@ -146,10 +145,7 @@ def _importing_command(launch: Launch) -> list[str]:
                 "Runner(launcher=launchers.ChildModule(imports=['the.module.with.your.actions']))"
             )
         modules.append(entry.imported_by)
-    command = [*interpreter(), "-m", "gostage_sim.gostage.child", CHILD_FLAG, "--find", json.dumps(places_of(modules))]
-    for module in dict.fromkeys(modules):
-        command += ["--import", module]
-    return command
+    return importing_command(modules, launch.options)
 
 
 def _interpreter_part(arguments: Sequence[str]) -> list[str] | None:
