@@ -134,6 +134,110 @@ def test_interactive_interpreter(tmp_path: Path, launcher: str, import_: str) ->
     assert run([sys.executable, "-"], tmp_path, text) == "1\n"
 
 
+WORKERS = """
+import multiprocessing, sys
+from gostage_sim import gostage
+@gostage.action("act")
+def act(ctx): pass
+def work(_):
+    result = gostage.Runner().spawn(gostage.SubWorkflowDef.of("act"), options=gostage.SpawnOptions(timeout_s=30))
+    return f"{result.outcome} {result.error and result.error.message}"
+if __name__ == "__main__":
+    if gostage.is_child(): gostage.child_main()
+    with multiprocessing.get_context(sys.argv[1]).Pool(1) as pool:
+        print(pool.map(work, [1])[0])
+"""
+
+
+@pytest.mark.parametrize("command", [["program.py"], ["-m", "program"]], ids=" ".join)
+@pytest.mark.parametrize("way", ["fork", "spawn", "forkserver"])
+def test_workers_of_multiprocessing(tmp_path: Path, way: str, command: list[str]) -> None:
+    """A worker of multiprocessing starts the program that it is of, not the code that made it a worker."""
+    (tmp_path / "program.py").write_text(WORKERS)
+    assert run([sys.executable, *command, way], tmp_path) == "completed None\n"
+
+
+def test_worker_without_a_program(tmp_path: Path) -> None:
+    """A child of a fork server has no program to start: the error says what it is and what to use."""
+    (tmp_path / "program.py").write_text(
+        "from gostage_sim import gostage\n"
+        "@gostage.action('leaf')\ndef leaf(ctx): pass\n"
+        "@gostage.action('outer')\ndef outer(ctx):\n"
+        "    error = gostage.Runner().spawn(gostage.SubWorkflowDef.of('leaf')).error\n"
+        "    ctx.store.put('said', error.message)\n"
+        "with gostage.launchers.ForkServer() as server:\n"
+        "    result = gostage.Runner(launcher=server).spawn(gostage.SubWorkflowDef.of('outer'))\n"
+        "    print(result.final_store.get('said') or result)\n"
+    )
+    said = run([sys.executable, "program.py"], tmp_path)
+    assert said == (
+        f"action 'leaf' was registered at {tmp_path / 'program.py'}:2 by running code, not by importing a module, and "
+        "this program is a child of a fork server, which cannot be its own child; use "
+        "Runner(launcher=launchers.ForkServer()), whose children take closures too, or move it to the top of a module "
+        "and use Runner(launcher=launchers.ChildModule(imports=['the.module.with.your.actions']))\n"
+    )
+
+
+@pytest.mark.parametrize("runner", ["cProfile", "trace --trackcalls", "coverage run"])
+def test_program_under_a_runner(tmp_path: Path, runner: str) -> None:
+    """A program under a profiler, a tracer or coverage is its own child, without them."""
+    (tmp_path / "program.py").write_text(PROGRAM.replace('os.chdir("/")', "pass"))
+    assert run([sys.executable, "-m", *runner.split(), "program.py"], tmp_path).startswith(COMPLETED)
+
+
+@pytest.mark.parametrize("console", ["code", "asyncio"])
+def test_consoles(tmp_path: Path, console: str) -> None:
+    """A console that is run as a module is an interactive interpreter too."""
+    text = (
+        "from gostage_sim import gostage\nx = gostage.action('act')(lambda ctx: None)\n"
+        "print(gostage.Runner().spawn(gostage.SubWorkflowDef.of('act')).error.message)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", console], cwd=tmp_path, input=text, capture_output=True, text=True, timeout=60
+    )
+    assert "and this program is an interactive interpreter, which cannot be its own child; use " in done.stdout
+
+
+def test_program_that_a_test_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that imports pytest and inherits its variables is still a program."""
+    monkeypatch.setenv("PYTEST_VERSION", pytest.__version__)
+    (tmp_path / "program.py").write_text(f"import pytest\n{PROGRAM}")
+    assert run([sys.executable, "program.py"], tmp_path) == COMPLETED
+
+
+@pytest.mark.parametrize("options", ["", "cwd='/'"], ids=["here", "elsewhere"])
+def test_child_module_finds_what_the_program_finds(tmp_path: Path, options: str) -> None:
+    """A module beside the script, or along a path that the program has added, is found by the child in any folder."""
+    for name in ("app", "lib"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "app" / "beside.py").write_text(
+        "from gostage_sim import gostage\ngostage.action('a')(lambda ctx: None)\n"
+    )
+    (tmp_path / "lib" / "added.py").write_text(
+        "from gostage_sim import gostage\ngostage.action('b')(lambda ctx: None)\n"
+    )
+    (tmp_path / "app" / "program.py").write_text(
+        "import sys\nfrom gostage_sim import gostage\nsys.path.append('lib')\n"
+        "runner = gostage.Runner(launcher=gostage.launchers.ChildModule(['beside', 'added']))\n"
+        f"result = runner.spawn(gostage.SubWorkflowDef.of('a', 'b'), options=gostage.SpawnOptions({options}))\n"
+        "print(result.outcome, result.stderr_tail)\n"
+    )
+    assert run([sys.executable, "app/program.py"], tmp_path) == "completed \n"
+
+
+def test_child_module_keeps_the_options_of_the_interpreter(tmp_path: Path) -> None:
+    """The child's interpreter has the options that this program's was started with."""
+    (tmp_path / "acts.py").write_text(
+        "import sys\nfrom gostage_sim import gostage\n"
+        "@gostage.action('a')\ndef a(ctx): ctx.store.put('flags', [sys.flags.optimize, sys.flags.isolated])\n"
+    )
+    code = (
+        "from gostage_sim import gostage\nrunner = gostage.Runner(launcher=gostage.launchers.ChildModule(['acts']))\n"
+        "print(runner.spawn(gostage.SubWorkflowDef.of('a'), check=True).final_store['flags'])\n"
+    )
+    assert run([sys.executable, "-O", "-c", code], tmp_path) == "[1, 0]\n"
+
+
 TEST_MODULE = """
 from actions import gostage, make
 @gostage.action("at.the.top")
