@@ -134,6 +134,26 @@ def test_interactive_interpreter(tmp_path: Path, launcher: str, import_: str) ->
     assert run([sys.executable, "-"], tmp_path, text) == "1\n"
 
 
+@pytest.mark.parametrize("module", ["pkg.sub", "pkg", "top"])
+@pytest.mark.parametrize(("before", "options"), [("", "cwd='/'"), ("os.chdir('/')", "")], ids=["cwd", "chdir"])
+def test_module_in_another_folder(tmp_path: Path, module: str, before: str, options: str) -> None:
+    """A program that is run as a module of its folder is found by a child that begins in another one."""
+    program = (
+        "import os\nfrom gostage_sim import gostage\n@gostage.action('act')\ndef act(ctx): pass\n"
+        f"if gostage.is_child(): gostage.child_main()\n{before}\n"
+        f"options = gostage.SpawnOptions({options})\n"
+        "result = gostage.Runner().spawn(gostage.SubWorkflowDef.of('act'), options=options)\n"
+        "print(result.outcome, result.stderr_tail)\n"
+    )
+    (tmp_path / "pkg").mkdir()
+    for name in ("pkg/__main__.py", "pkg/sub.py", "top.py"):
+        (tmp_path / name).write_text(program)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    argv = [sys.executable, "-m", module]
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("completed \n", "")
+
+
 WORKERS = """
 import multiprocessing, sys
 from gostage_sim import gostage

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gostage_sim.gostage.child import CHILD_FLAG
 from gostage_sim.gostage.registry import entries
 from gostage_sim.gostage.spawn.command import interpreter, start_command
 from gostage_sim.gostage.spawn.launchers.child_module import importing_command
 from gostage_sim.gostage.spawn.launchers.contract import Launch, LaunchError
+from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import Process
 
 
@@ -26,7 +29,24 @@ class ThisProgram:
 
     def start(self, launch: Launch) -> Process:
         command = _this_command() or _importing_command(launch)
-        return start_command(command, launch.options, launch.depth)
+        return start_command(command, _with_its_folder(launch.options), launch.depth)
+
+
+def _with_its_folder(options: SpawnOptions) -> SpawnOptions:
+    """`python -m` looks into the folder that it is started in: a child in another one needs to be told of ours."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if spec is None or spec.origin is None or spec.name == "__main__" or "PYTHONPATH" in options.environment:
+        return options
+    folder = os.path.dirname(os.path.abspath(spec.origin))
+    for _ in range(spec.name.count(".")):
+        folder = os.path.dirname(folder)
+    if folder not in sys.path or folder in sysconfig.get_paths().values() or not os.path.isdir(folder):
+        return options
+    if options.cwd is None and os.path.samefile(folder, os.curdir):
+        return options
+    given = os.environ.get("PYTHONPATH")
+    path = folder if not given else f"{folder}{os.pathsep}{given}"
+    return replace(options, environment={**options.environment, "PYTHONPATH": path})
 
 
 def _this_command() -> list[str] | None:
