@@ -143,7 +143,7 @@ def test_environment_is_an_allow_list(runner: gostage.Runner, monkeypatch: pytes
     seen = facts_of(runner, inherit=("PATH", "NAMED"))
     environment = {name: value for name, value in seen["environment"].items() if name != "LC_CTYPE"}  # PEP 538
     assert environment == {**ENVIRONMENT, "MINE": "1", "PATH": os.environ["PATH"], "NAMED": "yes",
-                           "GOSTAGE_SPAWN_DEPTH": "1"}  # fmt: skip
+                           "GOSTAGE_SPAWN_DEPTH": "1", "GOSTAGE_MAX_SPAWN_DEPTH": "8"}  # fmt: skip
     assert "AWS_SECRET_ACCESS_KEY" not in seen["initial_environment"]
 
 
