@@ -15,7 +15,7 @@ def places_of(modules: Iterable[str]) -> dict[str, Any]:
 
     A module that was made in memory is in no place; the child's import of it says so.
     """
-    here = os.getcwd()
+    here = current_folder()
     path = [os.path.join(here, entry) for entry in sys.path]
     files: dict[str, list[Any]] = {}
     for module in set(modules):
@@ -24,6 +24,14 @@ def places_of(modules: Iterable[str]) -> dict[str, Any]:
                 if not _is_found(name, _file(name), tuple(path)):
                     files[name] = [_file(name), _folders(name)]
     return {"path": path, "files": files}
+
+
+def current_folder() -> str:
+    """Empty for one that was removed: nothing is found in it, and a child can be started there all the same."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""
 
 
 def _with_packages(module: str) -> list[str]:
