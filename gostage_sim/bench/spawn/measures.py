@@ -93,6 +93,7 @@ GROUPS = (
         (
             Measure("send", "bare_loop", at_least=0.25),
             Measure("send_many", "bare_loop", at_least=0.75),
+            Measure("send", "multiprocessing_pipe", at_least=1.3, name="send against multiprocessing pipe"),
             *(
                 Measure("send_many", other, at_least=1, name=f"send many against {other.replace('_', ' ')}")
                 for other in (
