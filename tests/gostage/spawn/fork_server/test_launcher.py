@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import fcntl
 import os
 import pickle
@@ -10,6 +11,8 @@ import select
 import signal
 import subprocess
 import sys
+import threading
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -132,6 +135,81 @@ def test_an_action_that_cannot_travel(server: launchers.ForkServer) -> None:
         f"action 'generator', registered at {registry._factories['generator'].place}, cannot travel to a child of the "
         "fork server: TypeError: cannot pickle 'generator' object; let it make what it needs by itself, or register it "
         "at the top of a module"
+    )
+
+
+def make_lock() -> Any:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+@pytest.mark.parametrize("make", [make_lock, threading.RLock, threading.Condition], ids=["held", "RLock", "Condition"])
+def test_locks_arrive_free(server: launchers.ForkServer, make: Callable[[], Any]) -> None:
+    """A lock that a closure holds is a new one in the child, which anybody can take."""
+    lock = make()
+    assert answer_of(server, lambda ctx: lock.acquire(timeout=1)) is True
+
+
+def test_functions_that_refer_to_each_other(server: launchers.ForkServer) -> None:
+    """Recursive functions of a function travel, and so does an action that names itself; nobody is warned of it."""
+
+    def is_even(number: int) -> bool:
+        return number == 0 or is_odd(number - 1)
+
+    def is_odd(number: int) -> bool:
+        return number != 0 and is_even(number - 1)
+
+    def length(tree: list[Any]) -> int:
+        return 1 + sum(map(length, tree))
+
+    def act(ctx: gostage.ActionContext) -> Any:
+        return [is_even(10), length([[], [[]]]), act.__name__]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert answer_of(server, act) == [True, 4, "act"]
+
+
+def test_recursive_functions_of_main(tmp_path: Path) -> None:
+    """A recursive function of a program, whose globals no child can import, is refused in words."""
+    script = tmp_path / "program.py"
+    script.write_text(
+        "from gostage_sim import gostage\n"
+        "def even(n): return n == 0 or odd(n - 1)\n"
+        "def odd(n): return n != 0 and even(n - 1)\n"
+        "@gostage.action('act')\n"
+        "def act(ctx): ctx.store.put('even', even(10))\n"
+        "with gostage.launchers.ForkServer() as launcher:\n"
+        "    result = gostage.Runner(launcher=launcher).spawn(gostage.SubWorkflowDef.of('act'))\n"
+        "print(result.error.message)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == (
+        f"action 'act', registered at {script}:4, cannot travel to a child of the fork server: RecursionError: "
+        "functions of __main__ that refer to themselves or to each other; let it make what it needs by itself, "
+        "or register it at the top of a module\n",
+        "",
+    )
+
+
+def test_a_class_that_holds_itself(server: launchers.ForkServer) -> None:
+    """A local Enum cannot travel; the error says so in words, and nobody is warned of it, needed or not."""
+
+    class Colour(enum.Enum):
+        RED = 1
+
+    register("colour", lambda ctx: ctx.store.put("red", Colour.RED.value))
+    register("free", lambda ctx: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert spawn(server, "free").outcome == "completed"
+        result = spawn(server, "colour")
+    assert result.error is not None
+    assert result.error.message == (
+        f"action 'colour', registered at {registry._factories['colour'].place}, cannot travel to a child of the fork "
+        f"server: PicklingError: {Colour.__qualname__} holds itself, as every Enum does, and cannot be imported; "
+        "let it make what it needs by itself, or register it at the top of a module"
     )
 
 
