@@ -421,6 +421,17 @@ def test_a_parent_that_does_not_use_it_does_not_load_it() -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
+def test_a_program_without_standard_streams(tmp_path: Path, closed: tuple[int, ...]) -> None:
+    """A program that has closed 0, 1 or 2 has a fork server all the same."""
+    script, answer = tmp_path / "program.py", tmp_path / "answer"
+    end = f"open({str(answer)!r}, 'w').write(f'{{result.outcome}} {{result.error}}')"
+    program = PROGRAM.replace("{end}", end).replace(", check=True", "").replace("print(message.payload)", "None")
+    script.write_text(f"import os\nfor fd in {closed}: os.close(fd)\n{program}")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, timeout=60)
+    assert (done.returncode, answer.read_text()) == (0, "completed None")
+
+
 # --- hostile children -------------------------------------------------------------------------------------------------
 
 
