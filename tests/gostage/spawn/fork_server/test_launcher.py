@@ -432,6 +432,26 @@ def test_a_program_without_standard_streams(tmp_path: Path, closed: tuple[int, .
     assert (done.returncode, answer.read_text()) == (0, "completed None")
 
 
+def test_a_fork_while_another_thread_starts_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program forked while one of its threads starts a server has a server of its own, and waits for nobody."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    (tmp_path / "gated.py").write_text(f"import os\nif os.path.exists({str(gate)!r}): open({str(gate)!r}).read()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with launchers.ForkServer(["gated"]) as launcher:
+        register("act", lambda ctx: None)
+        thread = threading.Thread(target=spawn, args=(launcher, "act"))
+        thread.start()
+        with gate.open("w"):  # the server is at the gate, and the thread waits for it
+            gate.unlink()
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(20)
+                os._exit(0 if spawn(launcher, "act").outcome == "completed" else 1)
+            assert os.waitpid(pid, 0)[1] == 0
+        thread.join()
+
+
 # --- hostile children -------------------------------------------------------------------------------------------------
 
 

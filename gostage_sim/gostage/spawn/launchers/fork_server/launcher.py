@@ -56,6 +56,7 @@ class ForkServer:
         self._lock = RLock()
         self._server: Server | None = None
         self._end: weakref.finalize[[], ForkServer] | None = None
+        _LAUNCHERS.add(self)
 
     def start(self, launch: Launch) -> Process:
         options = launch.options
@@ -124,6 +125,18 @@ class ForkServer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+
+_LAUNCHERS: weakref.WeakSet[ForkServer] = weakref.WeakSet()
+
+
+def _unlock() -> None:
+    """In a fork of this program: whoever held a lock is not in it, and will never let go."""
+    for launcher in _LAUNCHERS:
+        launcher._lock = RLock()
+
+
+os.register_at_fork(after_in_child=_unlock)
 
 
 def _child(launch: Launch, environment: dict[str, str], settings: dict[str, str]) -> ForkedChild:
