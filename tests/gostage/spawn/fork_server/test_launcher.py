@@ -432,6 +432,20 @@ def test_a_program_without_standard_streams(tmp_path: Path, closed: tuple[int, .
     assert (done.returncode, answer.read_text()) == (0, "completed None")
 
 
+@pytest.mark.parametrize("started", [False, True], ids=["before its start", "after its start"])
+def test_a_working_folder_that_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: bool) -> None:
+    """A program whose folder was removed has a fork server, and children that begin in that folder."""
+    with launchers.ForkServer() as launcher:
+        if started:
+            assert answer_of(launcher, lambda ctx: 1) == 1
+        folder = tmp_path / "gone"
+        folder.mkdir()
+        monkeypatch.syspath_prepend("relative")
+        monkeypatch.chdir(folder)
+        folder.rmdir()
+        assert answer_of(launcher, lambda ctx: os.readlink("/proc/self/cwd")) == f"{folder} (deleted)"
+
+
 def test_a_fork_while_another_thread_starts_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program forked while one of its threads starts a server has a server of its own, and waits for nobody."""
     gate = tmp_path / "gate"

@@ -24,7 +24,7 @@ from gostage_sim.gostage.spawn.launchers.fork_server.actions import pack
 from gostage_sim.gostage.spawn.launchers.fork_server.child import ForkedChild
 from gostage_sim.gostage.spawn.launchers.fork_server.server import Forked, Server, ServerGoneError
 from gostage_sim.gostage.spawn.launchers.fork_server.status import ForkedStatus
-from gostage_sim.gostage.spawn.launchers.importable import places_of
+from gostage_sim.gostage.spawn.launchers.importable import import_path, places_of
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import Pipes, Process, no_sigpipe, open_pipe
 from gostage_sim.gostage.spawn.readiness import is_readable, is_writable
@@ -116,7 +116,7 @@ class ForkServer:
         server = self._server
         if server is None or server.owner != os.getpid() or not server.is_alive():
             self.close()
-            server = self._server = Server(self.preload, [entry or os.getcwd() for entry in sys.path])
+            server = self._server = Server(self.preload, import_path())
             self._end = weakref.finalize(self, server.close)  # also at the end of the program
         return server
 
