@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -258,6 +259,44 @@ def test_traces_of_a_preloaded_module(preloading: launchers.ForkServer) -> None:
         return [*handlers, interrupt, is_open, len(signal.pthread_sigmask(signal.SIG_BLOCK, ()))]
 
     assert answer_of(preloading, look) == [True, True, True, False, 0]
+
+
+def test_the_childs_environment_counts() -> None:
+    """What depends on the environment is the child's own: its time zone, and its folder for temporary files."""
+    options = gostage.SpawnOptions(environment={"TZ": "XYZ-5", "TMPDIR": "/dev/shm"})
+    with launchers.ForkServer(["tempfile"]) as launcher:
+
+        def look(ctx: gostage.ActionContext) -> None:
+            import tempfile
+
+            ctx.store.put("seen", [time.strftime("%Z%z"), tempfile.gettempdir()])
+
+        register("look", look)
+        assert spawn(launcher, "look", options=options, check=True).final_store["seen"] == ["XYZ+0500", "/dev/shm"]
+
+
+def test_exit_functions_of_a_preloaded_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a preloaded module wants done at the end is not done by each child; what the child registers is."""
+    seen, folder = tmp_path / "seen", tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "leaving.py").write_text(
+        f"import atexit, shutil, tempfile, weakref\ntempfile.gettempdir()\natexit.register(open, {str(seen)!r}, 'w')\n"
+        f"class Folder: pass\nkept = Folder()\nweakref.finalize(kept, shutil.rmtree, {str(folder)!r})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    ours, finalized = tmp_path / "ours", tmp_path / "finalized"
+    with launchers.ForkServer(["leaving"]) as launcher:
+
+        def leave(ctx: gostage.ActionContext) -> None:
+            import atexit
+            import weakref
+
+            atexit.register(ours.touch)
+            weakref.finalize(sys.modules["leaving"].kept, finalized.touch)
+
+        register("leave", leave)
+        spawn(launcher, "leave", check=True)
+        assert [path.exists() for path in (seen, folder, ours, finalized)] == [False, True, True, True]
 
 
 @pytest.mark.parametrize("module", ["random", "numpy.random"])
