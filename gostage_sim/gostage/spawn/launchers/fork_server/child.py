@@ -12,6 +12,7 @@ import weakref
 
 from gostage_sim.gostage.child import CHILD_FLAG
 from gostage_sim.gostage.spawn.confine import refuse, take_on
+from gostage_sim.gostage.spawn.descendants import FAMILY_VARIABLE, bear
 from gostage_sim.gostage.spawn.launchers.fork_server.actions import unpack
 from gostage_sim.gostage.spawn.launchers.fork_server.ending import run_to_exit_code
 from gostage_sim.gostage.spawn.readiness import is_hung_up
@@ -61,6 +62,8 @@ class ForkedChild:
         os.environ.clear()
         os.environ.update(self.environment)
         _read_environment()
+        if FAMILY_VARIABLE in self.environment:
+            bear(self.environment[FAMILY_VARIABLE])
         sys.argv[:] = [self.program, CHILD_FLAG]
         _reseed()
         _take_on(self.settings, report_fd)

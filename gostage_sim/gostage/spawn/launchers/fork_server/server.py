@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from gostage_sim.gostage.spawn.command import child_environment, interpreter
 from gostage_sim.gostage.spawn.depth import parent_of
+from gostage_sim.gostage.spawn.descendants import with_room
 from gostage_sim.gostage.spawn.launchers.contract import LaunchError
 from gostage_sim.gostage.spawn.launchers.fork_server.status import read_number
 from gostage_sim.gostage.spawn.options import SpawnOptions
@@ -69,7 +70,7 @@ class Server:
                 stderr=stderr,
                 pass_fds=(listener.fileno(), alive, failure, lifeline),
                 start_new_session=True,
-                env=child_environment(SpawnOptions(), 0),
+                env=with_room(child_environment(SpawnOptions(), 0)),
             )
             ours.callback(self._popen.wait)
             ours.callback(self._popen.kill)
