@@ -43,7 +43,8 @@ class ForkServer:
     time, and modules that were changed since.
 
     Actions registered in this program are in the child as they are at the spawn: those that can be imported by
-    reference, others by value. One thread or many may spawn.
+    reference, others by value. One thread or many may spawn. The result's `usage` is None: the kernel tells it to the
+    server, whose loop does not pass it on.
     """
 
     foreign = False
