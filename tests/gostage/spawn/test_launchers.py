@@ -245,6 +245,19 @@ def test_child_module_finds_what_the_program_finds(tmp_path: Path, options: str)
     assert run([sys.executable, "app/program.py"], tmp_path) == "completed \n"
 
 
+def test_child_module_in_a_removed_folder(tmp_path: Path) -> None:
+    """A program whose folder was removed starts its children all the same."""
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "acts.py").write_text("from gostage_sim import gostage\ngostage.action('a')(lambda ctx: None)\n")
+    code = (
+        "import os\nfrom gostage_sim import gostage\nos.chdir('gone')\nos.rmdir(os.getcwd())\n"
+        "runner = gostage.Runner(launcher=gostage.launchers.ChildModule(['acts']))\n"
+        "print(runner.spawn(gostage.SubWorkflowDef.of('a')).outcome)\n"
+    )
+    (tmp_path / "program.py").write_text(code)
+    assert run([sys.executable, "program.py"], tmp_path) == "completed\n"
+
+
 def test_child_module_keeps_the_options_of_the_interpreter(tmp_path: Path) -> None:
     """The child's interpreter has the options that this program's was started with."""
     (tmp_path / "acts.py").write_text(

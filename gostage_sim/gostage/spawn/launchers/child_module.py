@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from gostage_sim.gostage.child import CHILD_FLAG
 from gostage_sim.gostage.spawn.command import interpreter, start_command
 from gostage_sim.gostage.spawn.launchers.contract import Launch
-from gostage_sim.gostage.spawn.launchers.importable import places_of
+from gostage_sim.gostage.spawn.launchers.importable import current_folder, places_of
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import Process
 
@@ -39,7 +39,7 @@ def importing_command(modules: Sequence[str], options: SpawnOptions) -> list[str
     What the options set for its path goes before this program's, and its own folder comes last.
     """
     places = places_of(module for module in modules if module in sys.modules)
-    folder = os.path.abspath(options.cwd or os.curdir)
+    folder = os.path.join(current_folder(), options.cwd or "")
     own = [entry for entry in options.environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
     places["path"] = [*(os.path.join(folder, entry) for entry in own), *places["path"], folder]
     command = [*interpreter(), "-m", "gostage_sim.gostage.child", CHILD_FLAG, "--find", json.dumps(places)]
