@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import fcntl
 import os
 import pickle
 import select
@@ -515,23 +514,31 @@ class Bomb:
         return os._exit, (42,)
 
 
+def flags_of(pid: int, fd: int) -> int:
+    with open(f"/proc/{pid}/fdinfo/{fd}") as info:
+        return int(info.read().split("flags:")[1].split()[0], 8)
+
+
 def test_nothing_that_a_child_wrote_is_unpickled(server: launchers.ForkServer) -> None:
     """A child writes a pickle, whose unpickling would end this program, to all it can reach, its server's descriptors
     among them: the parent goes on, says what the kernel says, and the next child starts."""
     bomb = pickle.dumps(Bomb(), 0) * 3
 
     def throw(ctx: gostage.ActionContext) -> None:
-        reached = 0
+        written_to: list[int] = []
+        read_from: list[int] = []
         for pid in (os.getpid(), os.getppid()):
-            for fd in sorted(map(int, os.listdir(f"/proc/{pid}/fd")), reverse=True):  # status pipes have high numbers
-                try:
-                    if pid == os.getpid() and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ASYNC:
-                        continue  # the lifeline: writing to it kills the writer
+            for fd in map(int, os.listdir(f"/proc/{pid}/fd")):
+                with contextlib.suppress(OSError):
+                    flags = flags_of(pid, fd)
+                    if flags & os.O_ASYNC:
+                        continue  # a lifeline: writing to it is a SIGKILL for whom it belongs to
                     target = os.open(f"/proc/{pid}/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK)
-                    reached += os.write(target, bomb) > 0
-                    os.write(target, b"\n")
-                except OSError:
-                    continue
+                    (read_from if flags & os.O_ACCMODE == os.O_RDONLY else written_to).append(target)
+        reached = sum(os.write(target, bomb) > 0 and os.write(target, b"\n") > 0 for target in written_to)
+        for target in read_from:  # last: the server ends at the first byte that it does not expect
+            with contextlib.suppress(OSError):
+                os.write(target, bomb)
         ctx.send("reached", reached)
         os._exit(6)
 
@@ -552,8 +559,8 @@ def test_a_child_that_fills_its_servers_pipe() -> None:
     def fill(ctx: gostage.ActionContext) -> None:
         server, filled = f"/proc/{os.getppid()}", 0
         for fd in map(int, os.listdir(f"{server}/fd")):
-            with contextlib.suppress(OSError), open(f"{server}/fdinfo/{fd}") as info:
-                flags = int(info.read().split("flags:")[1].split()[0], 8)
+            with contextlib.suppress(OSError):
+                flags = flags_of(os.getppid(), fd)
                 is_pipe = os.readlink(f"{server}/fd/{fd}").startswith("pipe:")
                 if fd > 2 and is_pipe and flags & os.O_ACCMODE == os.O_WRONLY:  # to read from, it has its lifeline
                     target = os.open(f"{server}/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK)
