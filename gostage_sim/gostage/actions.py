@@ -5,6 +5,8 @@ The module is not called `action`: importing it would replace the decorator of t
 
 from __future__ import annotations
 
+import sys
+
 from gostage_sim.gostage.middleware.adding import extended
 from gostage_sim.gostage.tags import Tagged, distinct_tags
 
@@ -88,11 +90,25 @@ class Action(Tagged):
 
 def require_plain(function: object, what: str, all: str = "actions") -> None:
     """TypeError for a coroutine function or a generator: called like another, it would do nothing at all."""
-    flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+    flags = getattr(getattr(called_by(function), "__code__", None), "co_flags", 0)
     if flags & (_COROUTINE | _ASYNC_GENERATOR):
         raise TypeError(f"{what} is `async`: {all} are plain functions; call asyncio.run(…) in one")
     if flags & _GENERATOR:
         raise TypeError(f"{what} has a `yield`: calling it would run nothing of it; {all} are plain functions")
+
+
+def called_by(function: object) -> object:
+    """The function in which a call of it ends: what a partial is of, `__call__` of an object, or itself."""
+    functools = sys.modules.get("functools")  # who has made a partial has loaded it, and a child need not
+    while not hasattr(function, "__code__"):
+        if functools is not None and isinstance(function, functools.partial):
+            function = function.func
+            continue
+        call = getattr(type(function), "__call__", None)  # noqa: B004  # to look into it, not to know whether it is there
+        if not hasattr(call, "__code__"):  # a class, or something made in C
+            break
+        function = call
+    return function
 
 
 class FunctionAction(Action):

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
-from gostage_sim.gostage.actions import require_plain
+from gostage_sim.gostage.actions import called_by, require_plain
 from gostage_sim.gostage.errors import MessageError
 
 TYPE_CHECKING = False  # see gostage/__init__.py
@@ -317,4 +317,4 @@ def _require_type(type: object) -> None:
 def _require_callable(handler: object) -> None:
     if not callable(handler):
         raise TypeError(f"a handler is called with the message; found {handler!r}, which cannot be called")
-    require_plain(handler, f"the handler {getattr(handler, '__qualname__', handler)}", "handlers")
+    require_plain(handler, f"the handler {getattr(called_by(handler), '__qualname__', handler)}", "handlers")

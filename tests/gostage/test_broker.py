@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -194,19 +195,46 @@ class _Late:
 
     async def outbound(self, message: object) -> None: ...
 
+    async def __call__(self, message: object) -> None: ...
 
-def test_async_handlers_are_refused() -> None:
-    """What would never run is refused when it is registered: handlers, default handlers and IPC middleware."""
+
+async def _late(number: int, message: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "name"),
+    [
+        (_Late().handle, "_Late.handle"),
+        (_Late(), "_Late.__call__"),
+        (partial(_late, 1), "_late"),
+        (partial(partial(_late), 1), "_late"),
+        (partial(_Late()), "_Late.__call__"),
+    ],
+)
+def test_async_handlers_are_refused(handler: Any, name: str) -> None:
+    """What would never run is refused when it is registered, also behind a partial or as an object."""
     broker = gostage.Broker()
-    late: Any = _Late()
     for register in (partial(broker.register_handler, "x"), broker.register_default_handler):
         with pytest.raises(TypeError) as caught:
-            register(late.handle)
+            register(handler)
         assert str(caught.value) == (
-            "the handler _Late.handle is `async`: handlers are plain functions; call asyncio.run(…) in one"
+            f"the handler {name} is `async`: handlers are plain functions; call asyncio.run(…) in one"
         )
+
+
+def test_async_ipc_middleware_is_refused() -> None:
+    """IPC middleware whose method would never run is refused when it is added."""
+    late: Any = _Late()
     with pytest.raises(TypeError) as caught:
-        broker.use(late)
+        gostage.Broker().use(late)
     assert str(caught.value) == (
         "_Late.outbound is `async`: methods of IPC middleware are plain functions; call asyncio.run(…) in one"
     )
+
+
+@pytest.mark.parametrize("handler", [list, print, partial(print), partial(list), Mock()], ids=repr)
+def test_whatever_can_be_called_is_a_handler(handler: Any) -> None:
+    """A class, a builtin, a partial of one and a mock are plain enough."""
+    broker = gostage.Broker()
+    broker.register_handler("x", handler)
+    broker.send("x", "payload")

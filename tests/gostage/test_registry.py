@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -107,11 +108,17 @@ async def both(ctx: gostage.ActionContext) -> AsyncIterator[None]:
     yield
 
 
+class Late:
+    async def __call__(self, ctx: gostage.ActionContext) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("function", "text"),
     [
         (asynchronous, "is `async`: actions are plain functions; call asyncio.run(…) in one"),
         (both, "is `async`: actions are plain functions; call asyncio.run(…) in one"),
+        (partial(asynchronous), "is `async`: actions are plain functions; call asyncio.run(…) in one"),
+        (Late(), "is `async`: actions are plain functions; call asyncio.run(…) in one"),
         (generator, "has a `yield`: calling it would run nothing of it; actions are plain functions"),
     ],
 )
