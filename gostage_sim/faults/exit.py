@@ -1,4 +1,4 @@
-"""The process leaves by itself, in the middle of its work and without a result."""
+"""The process leaves by itself, in the middle of its work."""
 
 from __future__ import annotations
 
@@ -61,11 +61,14 @@ class Exit:
         os._exit(self.code)
 
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
-        """The kernel's exit code, and nothing sent after the child's note of how it was about to leave."""
+        """The kernel's exit code, and after the child's note of how it would leave nothing but a result of that."""
+        from gostage_sim.history.model import ENGINE_TYPES
+
         note = note_with(fault, "leaving")
         if note is None or child.exit is None or child.exit.exit_code != self.code or fault.fired_ns is None:
             return None
-        if len(sent_times(child, fault.fired_ns, wanted=lambda name: True)):
+        by_engine = sent_times(child, fault.fired_ns, wanted=ENGINE_TYPES.__contains__)
+        if len(sent_times(child, fault.fired_ns)) or (len(by_engine) and child.result != "exit"):
             return None  # it went on after the point, so the code may be that of an ordinary end
         ways = {"hard": "os._exit()", "normal": "SystemExit", "unflushed": "os._exit() with unflushed buffers"}
         return f"exited with {self.code} by {ways[self.how]}"

@@ -174,7 +174,7 @@ class ChildPanickedError(SpawnError):
 
 
 class ChildExitedError(SpawnError):
-    """The child ended by itself without a result, or with an exit code that contradicts it."""
+    """The child ended by itself without a result, or with an exit code that contradicts it, or by `sys.exit()`."""
 
 
 class ChildSignaledError(SpawnError):

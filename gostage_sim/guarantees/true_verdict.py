@@ -8,7 +8,7 @@ from gostage_sim.guarantees.wording import count, ending, plain, seconds
 from gostage_sim.history.model import ChildHistory, History, KernelExit, SpawnReport
 
 _ENDED_BY_ENGINE = ("SIGTERM", "SIGKILL")
-#: The exit code with which a child confirms each result; with another code it is `exited`.
+#: The exit code with which a child confirms each result; with another code it is `exited`, and always after an exit.
 _CONFIRMED_BY = {"success": 0, "failure": 1, "panic": 70}
 
 
@@ -18,10 +18,11 @@ class TrueVerdict:
 
     `signaled` needs a death by that signal, and not one by the engine's own at the timeout; `completed` exit code 0 and
     a result of success; `failed` exit code 1 and a result of failure, with an error; `panicked` a result of panic and
-    another code than 0; `exited` an exit that contradicts the result, or has none; `timed_out` an end by SIGTERM,
-    SIGKILL or an exit, not before the timeout, and by SIGKILL not before the end of the grace period. Scenarios neither
-    cancel nor set limits, so no other outcome can be true of a child that ran. `start_failed` is true of a child that
-    the kernel refused to start, as a fault of the parent found out by trying the same, and nothing else is.
+    another code than 0; `exited` an exit that contradicts the result, has none, or is what the result tells of;
+    `timed_out` an end by SIGTERM, SIGKILL or an exit, not before the timeout, and by SIGKILL not before the end of the
+    grace period. Scenarios neither cancel nor set limits, so no other outcome can be true of a child that ran.
+    `start_failed` is true of a child that the kernel refused to start, as a fault of the parent found out by trying the
+    same, and nothing else is.
     """
 
     name = "true-verdict"
@@ -89,7 +90,7 @@ def _contradiction(child: ChildHistory, report: SpawnReport, exit: KernelExit) -
         return f"{said}, but {sent}"
     if report.outcome == "failed" and report.error_type is None and report.error_message is None:
         return f"{said} without an error"
-    if report.outcome == "exited" and child.result is not None and exit.exit_code == _CONFIRMED_BY[child.result]:
+    if report.outcome == "exited" and child.result is not None and exit.exit_code == _CONFIRMED_BY.get(child.result):
         return f"{said}, but {sent} and {kernel}"
     return _untimely(child, report, exit, said)
 

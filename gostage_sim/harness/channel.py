@@ -43,7 +43,10 @@ def _what_it_says(result: dict[str, Any]) -> str:
     if result.get("success") is True:
         return "success"
     error = result.get("error")
-    return "panic" if isinstance(error, dict) and error.get("panicked") is True else "failure"
+    facts = error if isinstance(error, dict) else {}
+    if facts.get("exited") is True:
+        return "exit"
+    return "panic" if facts.get("panicked") is True else "failure"
 
 
 class Stop:

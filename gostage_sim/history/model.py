@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Role = Literal["victim", "sibling", "recovery"]
-Result = Literal["success", "failure", "panic"]
+Result = Literal["success", "failure", "panic", "exit"]
 
 #: Types the engine itself sends at the end of a child; counts of messages for people leave them out.
 ENGINE_TYPES = frozenset({"workflow_start", "workflow_result", "final_store"})

@@ -17,6 +17,7 @@ from gostage_sim.history.model import (
     KernelExit,
     Messages,
     RawFrame,
+    Result,
     SpawnReport,
 )
 
@@ -41,6 +42,7 @@ def witness(
     stopped: tuple[int, ...] = (),
     in_kernel: int = 0,
     pid: int | None = None,
+    result: Result | None = None,
 ) -> str | None:
     fault = fault_kind(kind)(**params)
     noted = tuple({"t_ns": FIRED, "by": "child", **note} for note in notes)
@@ -55,7 +57,7 @@ def witness(
     report = SpawnReport("signaled", 1, "SIGSEGV", 1, malformed_count=1)
     messages = Messages(rows, types)
     child = ChildHistory("victim", "victim", "victim", 5.0, 1.0, sent=messages, raw=tuple(raw), exit=end, report=report)
-    child = replace(child, stopped_ns=stopped, in_kernel=in_kernel, pid=pid)
+    child = replace(child, stopped_ns=stopped, in_kernel=in_kernel, pid=pid, result=result)
     return fault.witness(record, child)
 
 
@@ -77,6 +79,13 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
     ("noop", {}, ({"another": 1}, {"passed": "x"}), {}, "passed the point and did nothing"),
     ("crash", {}, (BAD_READ,), {"exit": "SIGSEGV"}, "killed by SIGSEGV after a bad read"),
     ("exit", {"code": 0}, ({"leaving": "hard"},), {"exit": 0}, "exited with 0 by os._exit()"),
+    (
+        "exit",
+        {"code": 0, "how": "normal"},
+        ({"leaving": "normal"},),
+        {"exit": 0, "sent": [(_ms(1), "final_store"), (_ms(1), "workflow_result")], "result": "exit"},
+        "exited with 0 by SystemExit",
+    ),
     (
         "panic",
         {},
@@ -181,6 +190,20 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
         {"code": 0},
         ({"leaving": "hard"},),
         {"exit": 0, "sent": [(_ms(1), "workflow_result")]},
+    ),
+    (
+        "it caught its own exit",
+        "exit",
+        {"code": 0},
+        ({"leaving": "normal"},),
+        {"exit": 0, "sent": [(_ms(1), "workflow_result")], "result": "success"},
+    ),
+    (
+        "it sent more",
+        "exit",
+        {"code": 0, "how": "normal"},
+        ({"leaving": "normal"},),
+        {"exit": 0, "sent": AFTER, "result": "exit"},
     ),
     ("an ordinary end", "exit", {"code": 0}, (), {"exit": 0}),
     ("an orderly end", "panic", {}, ({"raised": "InjectedPanic"},), {"exit": 0}),

@@ -40,6 +40,8 @@ def test_holds() -> None:
         (report("exited", 0), 0, None),
         (report("exited", 0), 0, "failure"),
         (report("exited", 9), 9, "success"),
+        (report("exited", 1), 1, "exit"),
+        (report("exited", 0), 0, "exit"),
         (report("completed", 0), 0, "success"),
     ],
 )

@@ -225,6 +225,7 @@ def test_messages_of_many_threads_are_recorded_in_the_order_of_the_wire(wire: Wi
         ({"success": True}, ["success"]),
         ({"success": False, "error": {"panicked": False}}, ["failure"]),
         ({"success": False, "error": {"panicked": True}}, ["panic"]),
+        ({"success": False, "error": {"exited": True}}, ["exit"]),
         ({"error": "odd"}, ["failure"]),
         ("not a result", []),
     ],

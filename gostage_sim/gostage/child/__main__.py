@@ -20,7 +20,10 @@ def _import(arguments: list[str]) -> None:
     for argument in rest:
         value = next(rest, "")
         if argument == "--import" and value:
-            import_module(value)
+            try:
+                import_module(value)
+            except SystemExit as wish:  # with 0 it would look as if the child had had nothing to do
+                sys.exit(f"module {value!r}, which this child imports, called sys.exit({wish})")
         elif argument == "--find" and value:
             find_modules_as(decode_document(value.encode()))
         else:

@@ -18,6 +18,7 @@ from gostage_sim.gostage.errors import (
     safe_str,
 )
 from gostage_sim.gostage.runner import Runner
+from gostage_sim.gostage.status import FAILED
 from gostage_sim.gostage.wire.encode import decode_document
 from gostage_sim.gostage.workflow import Workflow
 
@@ -48,10 +49,10 @@ def child_main(
     """Be a child: run the workflow whose definition is on stdin, send its messages and its result, and exit.
 
     Exit codes: 0 success, 1 the workflow failed, 70 an exception that nobody handled. `SystemExit` out of an action
-    ends the child with its own code and without a result. `middleware` goes around the whole workflow, as a runner's.
-    `ipc_middleware` sees every message that an action sends, the first nearest to the action; see `Broker.use`.
-    `channel_type`, `before_definition` (nothing is read yet) and `before_exit` (the result is sent) are seams for those
-    who test parents.
+    ends the child with its own code, and the result says that it did. `middleware` goes around the whole workflow, as a
+    runner's. `ipc_middleware` sees every message that an action sends, the first nearest to the action; see
+    `Broker.use`. `channel_type`, `before_definition` (nothing is read yet) and `before_exit` (the result is sent) are
+    seams for those who test parents.
     """
     fd = guard_stdout()
     os.register_at_fork(after_in_child=lambda: point_at_nothing(fd))
@@ -67,7 +68,8 @@ def child_main(
     sys.exit(code)
 
 
-def _run(channel: JsonChannel, runner: Runner) -> int:
+def _run(channel: JsonChannel, runner: Runner) -> int | str | None:
+    """Everything up to the result; what to leave with, as `sys.exit` takes it."""
     from gostage_sim.gostage.child.failure import ThreadWatch, describe
     from gostage_sim.gostage.child.logs import LogForwarding
 
@@ -78,6 +80,7 @@ def _run(channel: JsonChannel, runner: Runner) -> int:
     workflow_id = ""
     error: BaseException | None = None
     panicked = False
+    workflow: Workflow | None = None
     final_store: dict[str, Any] | None = None
     unexportable: ExportError | None = None
     try:
@@ -92,8 +95,8 @@ def _run(channel: JsonChannel, runner: Runner) -> int:
             final_store, unexportable = _export(workflow.store)
     except ChannelClosedError:
         return EXIT_FAILED  # nobody is left to tell
-    except SystemExit:
-        raise  # an action's own wish to leave; exit codes are its business
+    except SystemExit as wish:
+        error = wish
     except ActionError as failure:
         if isinstance(failure.__cause__, ChannelClosedError):
             return EXIT_FAILED
@@ -116,6 +119,9 @@ def _run(channel: JsonChannel, runner: Runner) -> int:
         # An action's error is shown as what the action raised; where it happened stands in error_message.
         cause = error.__cause__ if isinstance(error, ActionError) and error.__cause__ is not None else error
         facts = describe(cause)
+        if isinstance(error, SystemExit):
+            code = repr(facts["message"]) if isinstance(error.code, str) else facts["message"]
+            facts |= {"message": f"sys.exit({code}) was called {_where(workflow)}", "exited": True}
         result["error_message"] = describe(error)["message"] if error is not cause else facts["message"]
         result["error"] = {**facts, "panicked": panicked}
     try:
@@ -123,7 +129,9 @@ def _run(channel: JsonChannel, runner: Runner) -> int:
             channel.send("final_store", final_store)
         channel.send("workflow_result", result)
     except ChannelClosedError:
-        return EXIT_FAILED
+        return error.code if isinstance(error, SystemExit) else EXIT_FAILED
+    if isinstance(error, SystemExit):
+        return error.code  # an action's own wish to leave; exit codes are its business
     if panicked:
         return EXIT_PANICKED
     return 0 if result["success"] else EXIT_FAILED
@@ -139,11 +147,24 @@ def _import_extras() -> None:
     for name in names.split(","):
         try:
             import_module(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise DefinitionError(
                 f"module {name!r} of SpawnOptions.imports cannot be imported in the child: "
                 f"{type(error).__name__}: {safe_str(error)}"
             ) from error
+
+
+def _where(workflow: Workflow | None) -> str:
+    """Where in the workflow it was left, by what was running and could not go on."""
+    if workflow is None:
+        return "before the workflow began"
+    for stage in workflow.stage_states():
+        if stage.status == FAILED:
+            for action in workflow.action_states(stage.stage.id):
+                if action.status == FAILED:
+                    return f"in action {action.action.name!r} of stage {stage.stage.id!r} in workflow {workflow.id!r}"
+            return f"in stage {stage.stage.id!r} of workflow {workflow.id!r}"
+    return f"in workflow {workflow.id!r}"
 
 
 def _join_threads() -> None:

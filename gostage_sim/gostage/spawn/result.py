@@ -22,7 +22,7 @@ class Outcome(StrEnum):
     PANICKED = "panicked"
     """A BaseException came out of an action, or any exception out of a thread that nobody joined to the workflow."""
     EXITED = "exited"
-    """It ended by itself without a result, or with an exit code that contradicts the result."""
+    """It ended by itself without a result, or with an exit code that contradicts the result, or by `sys.exit()`."""
     SIGNALED = "signaled"
     """A signal killed it that this runner did not send."""
     TIMED_OUT = "timed_out"

@@ -252,8 +252,10 @@ class Session:
         """The outcome and the child's error, decided from what was seen."""
         error = self._reported_error()
         status = self.exit_status
-        if self._ending is not None:
-            return Outcome(self._ending), error or self._own_error()
+        facts = self._error_facts()
+        left = facts.get("exited") is True
+        if self._ending is not None:  # sys.exit() is how many a program answers SIGTERM, and not why it had to
+            return Outcome(self._ending), self._own_error() if left else error or self._own_error()
         if status.signal is not None:
             hit = hit_by_signal(self._options.limits, status.signal, status.usage)
             return (Outcome.SIGNALED, error) if hit is None else (Outcome.LIMIT_EXCEEDED, _limit_error(hit))
@@ -263,10 +265,8 @@ class Session:
         if self._result.get("success") is True:
             # No status at all: somebody else in this program reaped the child. Then its own word is the best there is.
             return (Outcome.COMPLETED if status.exit_code in (0, None) else Outcome.EXITED), error
-        if status.exit_code == 0 and not self._foreign:
+        if left or (status.exit_code == 0 and not self._foreign):
             return Outcome.EXITED, error  # ours never leave with 0 after a failure; something else ended this one
-        facts = self._result.get("error")
-        facts = facts if isinstance(facts, dict) else {}
         if error is not None:
             code = facts.get("errno")
             hit = hit_by_error(self._options.limits, error.type, error.message, code, status.usage)
@@ -292,12 +292,15 @@ class Session:
             return ChildError("ProtocolError", f"bad line at byte {line.offset}: {line.reason}")
         return None
 
+    def _error_facts(self) -> dict[str, Any]:
+        facts = None if self._result is None else self._result.get("error")
+        return facts if isinstance(facts, dict) else {}
+
     def _reported_error(self) -> ChildError | None:
         """The error in the child's result, taken as text whatever it is."""
         if self._result is None or self._result.get("success") is True:
             return None
-        facts = self._result.get("error")
-        facts = facts if isinstance(facts, dict) else {}
+        facts = self._error_facts()
         message = facts.get("message", self._result.get("error_message", ""))
         return ChildError(_text(facts.get("type", "error")), _text(message), _text(facts.get("traceback", "")))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,54 @@ def test_module_that_cannot_be_imported() -> None:
     result = runner.spawn(gostage.SubWorkflowDef.of("x"))
     assert result.outcome == "exited"
     assert result.describe().endswith("stderr ends: ModuleNotFoundError: No module named 'does'")
+
+
+def test_module_that_leaves_when_it_is_imported(tmp_path: Path) -> None:
+    """A child that a module's import ends is not one that forgot to be a child; its stderr names the module."""
+    (tmp_path / "leaves.py").write_text("import sys\nsys.exit(0)\n")
+    runner = gostage.Runner(launcher=gostage.launchers.ChildModule(["leaves"]))
+    options = gostage.SpawnOptions(environment={"PYTHONPATH": str(tmp_path)})
+    result = runner.spawn(gostage.SubWorkflowDef.of("x"), options=options)
+    assert (result.outcome, result.exit_code, result.stderr_tail) == (
+        "exited",
+        1,
+        "module 'leaves', which this child imports, called sys.exit(0)\n",
+    )
+
+
+LEAVING = {
+    "while the workflow is built": (
+        "gostage.register_action('act', sys.exit)",
+        "before the workflow began",
+    ),
+    "in an action": (
+        "gostage.action('act')(lambda ctx: sys.exit())",
+        "in action 'act' of stage 'main' in workflow 'w'",
+    ),
+    "around a stage": (
+        "class Act(gostage.Action):\n"
+        "    def execute(self, ctx): ctx.add_dynamic_stage(stage)\n"
+        "gostage.register_action('act', Act)\n"
+        "stage = gostage.Stage('more')\nstage.use(lambda ctx, proceed: sys.exit())",
+        "in stage 'more' of workflow 'w'",
+    ),
+    "around the workflow": (
+        "gostage.action('act')(lambda ctx: None)\n"
+        "gostage.child_main = partial(gostage.child_main, middleware=[lambda ctx, proceed: sys.exit()])",
+        "in workflow 'w'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LEAVING)
+def test_where_sys_exit_was_called(program: Program, name: str) -> None:
+    """The result says where in the workflow the child was left."""
+    code, where = LEAVING[name]
+    result = program(f"import sys\nfrom functools import partial\n{code}").spawn(
+        gostage.SubWorkflowDef.of("act", id="w")
+    )
+    assert result.error is not None
+    assert (result.outcome, result.error.message) == ("exited", f"sys.exit() was called {where}")
 
 
 def test_bad_definition() -> None:

@@ -181,6 +181,7 @@ def test_extra_imports(program: Program, tmp_path: Path, launcher: str) -> None:
     [
         (None, "ModuleNotFoundError: No module named 'extra'"),
         ("1/0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
     ],
 )
 def test_an_import_that_fails(program: Program, tmp_path: Path, code: str | None, error: str) -> None:

@@ -44,6 +44,9 @@ def facts_of(runner: gostage.Runner, **kwargs: Any) -> dict[str, Any]:
     return seen[0]
 
 
+LEFT = "SystemExit: sys.exit({}) was called in action 'contract.exit' of stage 'main' in workflow 'flow'"
+
+
 def test_messages_in_order_and_the_final_store(runner: gostage.Runner) -> None:
     """A child's messages arrive in the order sent, and its store at the end; so does a definition of 10 MB."""
     seen: list[Any] = []
@@ -60,9 +63,12 @@ def test_messages_in_order_and_the_final_store(runner: gostage.Runner) -> None:
     [
         (of("fail"), ("failed", 1, None, "ValueError: no")),
         (of("panic"), ("panicked", 70, None, "BaseException: out")),
-        (of("exit", code=3), ("exited", 3, None, None)),
-        (of("exit", code=-1), ("exited", 255, None, None)),
-        (of("exit", code="a text"), ("exited", 1, None, None)),
+        (of("exit", code=None), ("exited", 0, None, LEFT.format(""))),
+        (of("exit", code=0), ("exited", 0, None, LEFT.format("0"))),
+        (of("exit", code=1), ("exited", 1, None, LEFT.format("1"))),
+        (of("exit", code=-1), ("exited", 255, None, LEFT.format("-1"))),
+        (of("exit", code=2**63), ("exited", 255, None, LEFT.format("9223372036854775808"))),
+        (of("exit", code="a text"), ("exited", 1, None, LEFT.format("'a text'"))),
         (of("_exit"), ("exited", 7, None, None)),
         (of("kill", signal=signal.SIGKILL), ("signaled", None, "SIGKILL", None)),
         (of("kill", signal=signal.SIGSEGV), ("signaled", None, "SIGSEGV", None)),

@@ -34,6 +34,7 @@ SUCCESS = line("workflow_result", {"workflow_id": "w", "success": True})
 FAILURE = line(
     "workflow_result", {"success": False, "error": {"type": "ValueError", "message": "no", "traceback": "tb"}}
 )
+LEFT = line("workflow_result", {"success": False, "error": {"type": "SystemExit", "message": "m", "exited": True}})
 PANIC = line("workflow_result", {"success": False, "error": {"type": "X", "message": "m", "panicked": True}})
 
 
@@ -65,6 +66,11 @@ def end(core: Session, exit_code: int | None = 0, signal: str | None = None) -> 
         (FAILURE, 0, None, False, Outcome.EXITED),
         (FAILURE, 0, None, True, Outcome.FAILED),
         (FAILURE + SUCCESS, 0, None, False, Outcome.COMPLETED),
+        (LEFT, 0, None, False, Outcome.EXITED),
+        (LEFT, 0, None, True, Outcome.EXITED),
+        (LEFT, 1, None, False, Outcome.EXITED),
+        (LEFT, 70, None, False, Outcome.EXITED),
+        (LEFT, None, "SIGSEGV", False, Outcome.SIGNALED),
     ],
 )
 def test_outcomes(said: bytes, exit_code: int | None, signal: str | None, foreign: bool, outcome: Outcome) -> None:
@@ -130,6 +136,15 @@ def test_time_over() -> None:
     assert core.tick(111.9) == ()
     assert core.tick(112.0) == (Order.KILL,)
     assert end(core, None, "SIGKILL") is Outcome.TIMED_OUT
+    assert core.verdict()[1].message == "not finished after 10 s"  # type: ignore[union-attr]
+
+
+def test_sys_exit_as_an_answer_to_sigterm() -> None:
+    """A child that leaves because it is told to was still ended for the time it took, and the error says that."""
+    core = session()
+    core.tick(110.0)
+    list(core.feed(LEFT))
+    assert end(core) is Outcome.TIMED_OUT
     assert core.verdict()[1].message == "not finished after 10 s"  # type: ignore[union-attr]
 
 

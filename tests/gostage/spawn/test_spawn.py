@@ -44,7 +44,15 @@ ENDINGS = {
         "import threading\n    t = threading.Thread(target=lambda: 1/0); t.start(); t.join()",
         ("panicked", 70, None, "ZeroDivisionError: division by zero"),
     ),
-    "sys.exit": ("import sys; sys.exit(3)", ("exited", 3, None, None)),
+    "sys.exit": (
+        "import sys; sys.exit(3)",
+        (
+            "exited",
+            3,
+            None,
+            "SystemExit: sys.exit(3) was called in action 'act' of stage 'main' in workflow 'workflow'",
+        ),
+    ),
     "os._exit without a result": ("import os; os._exit(0)", ("exited", 0, None, f"NoResult: {SILENCE}")),
     "signal": ("import os; os.kill(os.getpid(), 11)", ("signaled", None, "SIGSEGV", None)),
     "not JSON": (

@@ -42,7 +42,7 @@ def _code(wish: SystemExit) -> int:
     if wish.code is None:
         return 0
     if isinstance(wish.code, int):
-        return wish.code & 0xFF
+        return wish.code & 0xFF if -sys.maxsize <= wish.code <= sys.maxsize else 0xFF
     print(wish.code, file=sys.stderr)
     return 1
 
