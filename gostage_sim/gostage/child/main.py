@@ -70,7 +70,7 @@ def child_main(
 
 def _run(channel: JsonChannel, runner: Runner) -> int | str | None:
     """Everything up to the result; what to leave with, as `sys.exit` takes it."""
-    from gostage_sim.gostage.child.failure import ThreadWatch, describe
+    from gostage_sim.gostage.child.failure import ThreadWatch, describe, forget_frames, sendable
     from gostage_sim.gostage.child.logs import LogForwarding
 
     started = time.monotonic()
@@ -120,21 +120,23 @@ def _run(channel: JsonChannel, runner: Runner) -> int | str | None:
         cause = error.__cause__ if isinstance(error, ActionError) and error.__cause__ is not None else error
         facts = describe(cause)
         if isinstance(error, SystemExit):
-            code = repr(facts["message"]) if isinstance(error.code, str) else facts["message"]
-            facts |= {"message": f"sys.exit({code}) was called {_where(workflow)}", "exited": True}
-        result["error_message"] = describe(error)["message"] if error is not cause else facts["message"]
+            given = repr(facts["message"]) if isinstance(error.code, str) else facts["message"]
+            facts |= {"message": f"sys.exit({given}) was called {_where(workflow)}", "exited": True}
+        result["error_message"] = sendable(safe_str(error)) if error is not cause else facts["message"]
         result["error"] = {**facts, "panicked": panicked}
+    code: int | str | None = 0 if error is None else EXIT_PANICKED if panicked else EXIT_FAILED
+    code_unheard: int | str | None = EXIT_FAILED
+    if isinstance(error, SystemExit):
+        code = code_unheard = error.code  # an action's own wish to leave; exit codes are its business
+    for held in (error, *panics):
+        forget_frames(held)  # they hold what the actions had in hand: memory that sending may need
     try:
         if final_store is not None:
             channel.send("final_store", final_store)
         channel.send("workflow_result", result)
     except ChannelClosedError:
-        return error.code if isinstance(error, SystemExit) else EXIT_FAILED
-    if isinstance(error, SystemExit):
-        return error.code  # an action's own wish to leave; exit codes are its business
-    if panicked:
-        return EXIT_PANICKED
-    return 0 if result["success"] else EXIT_FAILED
+        return code_unheard
+    return code
 
 
 def _import_extras() -> None:

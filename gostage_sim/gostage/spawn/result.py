@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from gostage_sim.gostage import errors
-from gostage_sim.gostage.child.failure import describe
+from gostage_sim.gostage.child.failure import describe, forget_frames
 from gostage_sim.gostage.spawn.printable import printable
 from gostage_sim.gostage.store import Store
 
@@ -97,14 +97,7 @@ class HandlerError:
     def of(cls, message_type: str, sequence: int, error: Exception) -> HandlerError:
         """The record of `error`, its traceback turned into text."""
         text = describe(error)["traceback"]
-        seen: set[int] = set()
-        chain: list[BaseException | None] = [error]
-        while chain:
-            link = chain.pop()
-            if link is not None and id(link) not in seen:
-                seen.add(id(link))
-                link.__traceback__ = None
-                chain += [link.__cause__, link.__context__]
+        forget_frames(error)
         return cls(message_type[:200], sequence, error, text)
 
 

@@ -114,6 +114,60 @@ def test_a_thread_that_outlives_the_action(program: Program) -> None:
     assert list(result.message_counts) == ["late", "final_store", "workflow_result"]
 
 
+CHAIN = (
+    "error = MemoryError()\n    for _ in range(100_000):\n"
+    "        behind, error = error, MemoryError('last')\n        error.__context__ = behind\n"
+)
+VAST = {
+    "a chain": f"{CHAIN}    raise error\n",
+    "a group": "raise ExceptionGroup('many', [ValueError(str(i)) for i in range(100_000)])\n",
+    "a chain in a thread": f"import threading\n    {CHAIN}    def run(): raise error\n"
+    "    thread = threading.Thread(target=run)\n    thread.start()\n    thread.join()\n",
+}
+
+
+@pytest.mark.parametrize("name", VAST)
+def test_an_error_of_100_000_exceptions(program: Program, name: str) -> None:
+    """It costs the child next to no time to report, and is told in a few lines."""
+    result = program(f"@gostage.action('act')\ndef act(ctx):\n    {VAST[name]}").spawn(gostage.SubWorkflowDef.of("act"))
+    assert (result.outcome, result.exit_code) in [("failed", 1), ("panicked", 70)]
+    assert result.error is not None
+    assert result.error.traceback.endswith("<over 100 exceptions behind it or in it are left out>\n")
+    assert result.stderr_tail == (result.error.traceback if "thread" in name else "")
+    assert result.usage is not None
+    assert result.usage.cpu_s < 2  # Python's own way takes longer, and in a thread half a minute
+
+
+def test_memory_that_is_full_to_the_last_byte() -> None:
+    """What the failed action held is let go of before the result is sent, which needs memory itself."""
+
+    @gostage.action("fill")
+    def fill(ctx: gostage.ActionContext) -> None:
+        held, size = [], 1 << 24
+        while True:
+            try:
+                held.append(bytearray(size))
+            except MemoryError:
+                if size < 64:
+                    raise
+                size //= 2
+
+    options = gostage.SpawnOptions(limits=gostage.ResourceLimits(memory_bytes=256 << 20))
+    with gostage.launchers.ForkServer() as launcher:
+        result = gostage.Runner(launcher=launcher).spawn(gostage.SubWorkflowDef.of("fill"), options=options)
+    assert (result.outcome, result.exit_code) == ("limit_exceeded", 1), result
+
+
+def test_a_forked_process_that_leaves(program: Program) -> None:
+    """A process that an action forks leaves with its own exit code, and reports nothing."""
+    runner = program(
+        "import os, sys\n@gostage.action('act')\ndef act(ctx):\n"
+        "    if not os.fork(): sys.exit(0)\n    ctx.store.put('status', os.wait()[1])\n"
+    )
+    result = runner.spawn(gostage.SubWorkflowDef.of("act"), check=True)
+    assert result.final_store == {"status": 0}
+
+
 TORN = """
 import os, signal, time
 @gostage.action('act')
