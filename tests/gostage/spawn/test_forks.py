@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gostage_sim.gostage.spawn.launchers.fork_server.server import END_S
+
 from ..conftest import gone
 
 PARENT = """
@@ -71,6 +73,62 @@ def test_a_fork_cannot_wait(tmp_path: Path, fifo: Path) -> None:
         "child 'workflow', pid C, was started by another process, of which this one, pid F, is a fork; wait there, or "
         "start it here\ncompleted\n"
     )
+
+
+SERVER = """
+import os, signal, time
+from gostage_sim import gostage
+
+launcher = gostage.launchers.ForkServer()
+gostage.action("act")(lambda ctx: None)
+runner = gostage.Runner(launcher=launcher)
+runner.spawn(gostage.SubWorkflowDef.of("act"), check=True)
+worker = os.fork()
+if worker == 0:
+    os.close(1)
+    signal.pause()
+before = time.monotonic()
+{end}
+print(launcher._server and launcher._server.pid, worker, time.monotonic() - before, flush=True)
+signal.pause()
+"""
+
+
+def test_a_fork_does_not_hold_the_fork_server() -> None:
+    """The server of a killed parent ends although a fork of the parent lives on."""
+    command = [sys.executable, "-c", SERVER.replace("{end}", "")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        server, worker, _ = parent.stdout.readline().split()
+        parent.kill()
+    try:
+        assert gone(int(server))
+        assert not gone(int(worker), within_s=0)
+    finally:
+        os.kill(int(worker), signal.SIGKILL)
+
+
+def test_a_fork_server_ends_by_itself_beside_a_fork() -> None:
+    """Closing it does not wait for a fork that lives on: the server sees the end of its pipe and need not be killed."""
+    command = [sys.executable, "-c", SERVER.replace("{end}", "launcher.close()")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        _, worker, took_s = parent.stdout.readline().split()
+        parent.kill()
+    os.kill(int(worker), signal.SIGKILL)
+    assert float(took_s) < END_S
+
+
+def test_a_fork_of_a_program_with_a_fork_server(tmp_path: Path, fifo: Path) -> None:
+    """It closes no descriptor that is its own by now, whatever it does with its copy of the launcher."""
+    in_fork = (
+        "files = [open(os.devnull) for _ in range(20)]\n    runner._launcher.close()\n"
+        "    assert runner.spawn(gostage.SubWorkflowDef(id='none')).outcome == 'failed'\n    runner._launcher.close()\n"
+        "    for file in files: file.close()"
+    )
+    command = _script(tmp_path, fifo, LAUNCHERS[1], FORK.replace("{in_fork}", in_fork))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "completed\n", "")
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)

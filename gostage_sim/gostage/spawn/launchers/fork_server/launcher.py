@@ -26,7 +26,7 @@ from gostage_sim.gostage.spawn.launchers.fork_server.server import Forked, Serve
 from gostage_sim.gostage.spawn.launchers.fork_server.status import ForkedStatus
 from gostage_sim.gostage.spawn.launchers.importable import import_path, places_of
 from gostage_sim.gostage.spawn.options import SpawnOptions
-from gostage_sim.gostage.spawn.process import Pipes, Process, no_sigpipe, open_pipe
+from gostage_sim.gostage.spawn.process import Pipes, Process, close_kept, no_sigpipe, open_pipe
 from gostage_sim.gostage.spawn.readiness import is_readable, is_writable
 
 ATTEMPTS = 2
@@ -79,9 +79,9 @@ class ForkServer:
                 pid, pidfd, status_fd, data_fd = self._fork(fds, deadline)
             finally:
                 os.close(theirs)
-            passed_on.callback(os.close, data_fd)
-            undo.callback(os.close, status_fd)
-            undo.callback(os.close, pidfd)
+            passed_on.callback(close_kept, data_fd)
+            undo.callback(close_kept, status_fd)
+            undo.callback(close_kept, pidfd)
             undo.callback(_kill, pidfd)
             with contextlib.suppress(ProcessLookupError):  # killed already: its exit will be seen
                 pipes.tie(pid)

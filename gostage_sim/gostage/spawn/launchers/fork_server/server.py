@@ -25,7 +25,7 @@ from gostage_sim.gostage.spawn.descendants import with_room
 from gostage_sim.gostage.spawn.launchers.contract import LaunchError
 from gostage_sim.gostage.spawn.launchers.fork_server.status import read_number
 from gostage_sim.gostage.spawn.options import SpawnOptions
-from gostage_sim.gostage.spawn.process import no_sigpipe, open_pipe, tie
+from gostage_sim.gostage.spawn.process import close_kept, keep_from_forks, no_sigpipe, open_pipe, tie
 from gostage_sim.gostage.spawn.readiness import is_readable
 
 END_S = 2.0
@@ -37,7 +37,7 @@ class ServerGoneError(Exception):
 
 
 class Forked(NamedTuple):
-    """A child that waits for its data. The descriptors belong to the caller."""
+    """A child that waits for its data. The descriptors belong to the caller, and are kept from forks."""
 
     pid: int
     pidfd: int
@@ -48,7 +48,10 @@ class Forked(NamedTuple):
 
 
 class Server:
-    """A running fork server. It dies with this program, whatever ends that, and takes no signal of its terminal."""
+    """A running fork server. It dies with this program, whatever ends that, and takes no signal of its terminal.
+
+    In a process forked from this one, which may outlive it, nothing of the server is held, and `close()` does nothing.
+    """
 
     def __init__(self, preload: Sequence[str], path: Sequence[str]) -> None:
         self.owner = os.getpid()
@@ -56,11 +59,11 @@ class Server:
         with ExitStack() as theirs, ExitStack() as ours:
             listener, self._address_fd = _listen()
             theirs.enter_context(listener)
-            ours.callback(os.close, self._address_fd)
+            _keep(self._address_fd, ours)
             alive, self._alive_fd = _pipe(theirs, ours)
             lifeline, self._lifeline_fd = _pipe(theirs, ours)
             self._failure_fd, failure = open_pipe()
-            ours.callback(os.close, self._failure_fd)
+            _keep(self._failure_fd, ours)
             theirs.callback(os.close, failure)
             arguments = (listener.fileno(), alive, failure, list(path), list(preload))
             self._popen = subprocess.Popen(
@@ -77,7 +80,7 @@ class Server:
             self.pid = self._popen.pid
             tie(lifeline, self.pid)
             self._pidfd = os.pidfd_open(self.pid)
-            ours.callback(os.close, self._pidfd)
+            _keep(self._pidfd, ours)
             ours.pop_all()
 
     def is_alive(self) -> bool:
@@ -91,13 +94,13 @@ class Server:
         """
         with ExitStack() as undo, socket.socket(socket.AF_UNIX) as client:
             status_fd, child_status = open_pipe()
-            undo.callback(os.close, status_fd)
+            _keep(status_fd, undo)
             try:
                 child_data, data_fd = open_pipe()
             except OSError:
                 os.close(child_status)
                 raise
-            undo.callback(os.close, data_fd)
+            _keep(data_fd, undo)
             os.set_blocking(child_status, False)  # a child that fills its server's pipe must not stop the server
             try:
                 self._ask(client, [child_data, child_status, *fds], deadline)
@@ -111,7 +114,7 @@ class Server:
                 pidfd = os.pidfd_open(pid)
             except (ProcessLookupError, ValueError, OverflowError):
                 raise ServerGoneError(f"the child {pid} of the fork server {self.pid} is gone") from None
-            undo.callback(os.close, pidfd)
+            _keep(pidfd, undo)
             if parent_of(pid) != self.pid:  # the number has another owner by now, or it is a lie
                 raise ServerGoneError(f"process {pid} is no child of the fork server {self.pid}")
             undo.pop_all()
@@ -152,15 +155,15 @@ class Server:
 
     def close(self) -> None:
         """End it and return every descriptor. Its children go on."""
-        os.close(self._alive_fd)
-        if self.owner == os.getpid():  # and not a fork of that program, whose server it is not
-            if not is_readable(self._pidfd, END_S):
-                self.kill()
-            self._popen.wait()
-        else:
+        if self.owner != os.getpid():  # a fork of that program, whose server it is not
             self._popen.returncode = 0
+            return
+        close_kept(self._alive_fd)
+        if not is_readable(self._pidfd, END_S):
+            self.kill()
+        self._popen.wait()
         for fd in (self._lifeline_fd, self._address_fd, self._failure_fd, self._pidfd):
-            os.close(fd)
+            close_kept(fd)
 
 
 _PROGRAM = """\
@@ -175,8 +178,14 @@ def _pipe(theirs: ExitStack, ours: ExitStack) -> tuple[int, int]:
     """A pipe whose reading end is the server's."""
     reading, writing = open_pipe()
     theirs.callback(os.close, reading)
-    ours.callback(os.close, writing)
+    _keep(writing, ours)
     return reading, writing
+
+
+def _keep(fd: int, until: ExitStack) -> None:
+    """Close it at the end of `until`, and in every fork at once: who outlives this program must not hold its server."""
+    keep_from_forks(fd)
+    until.callback(close_kept, fd)
 
 
 def _is_passed_on(fd: int) -> bool:
