@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ from gostage_sim import gostage
 from gostage_sim.gostage import errors
 from gostage_sim.gostage.actions import FunctionAction
 from gostage_sim.gostage.spawn import driver, handle, process
+
+from .conftest import gone
 
 FOREIGN = gostage.launchers.Program([sys.executable, "-S", "-c", 'import os; os.write(1, b\'{"type":"a"}\\n\')'])
 DEFINITION = gostage.SubWorkflowDef.of("x")
@@ -171,6 +175,37 @@ def test_a_forgotten_child_is_ended() -> None:
             gostage.Runner(launcher=gostage.launchers.Program(["sleep", "1000"])).start(DEFINITION)
     finally:
         gc.enable()
+
+
+UNFINISHED = """
+import contextlib, os, signal, subprocess
+from gostage_sim import gostage
+@gostage.action("act")
+def act(ctx):
+    daemon = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    ctx.send("pids", [os.getpid(), daemon.pid])
+    signal.pause()
+if gostage.is_child(): gostage.child_main()
+options = gostage.SpawnOptions(end_daemons=True)
+runner = gostage.Runner(launcher={launcher})
+pids = []
+runner.broker.register_handler("pids", lambda message: pids.extend(message.payload))
+handle = runner.start(gostage.SubWorkflowDef.of("act"), options=options)
+while not pids:
+    with contextlib.suppress(TimeoutError): handle.wait(timeout_s=0.1)
+print(*pids)
+"""
+
+
+@pytest.mark.parametrize("launcher", ["None", "gostage.launchers.ForkServer()"])
+def test_a_program_that_ends_before_its_children(tmp_path: Path, launcher: str) -> None:
+    """Its end is theirs, and that of their daemons where the options say so; nothing is said of it."""
+    script = tmp_path / "program.py"
+    script.write_text(UNFINISHED.replace("{launcher}", launcher))
+    command = [sys.executable, "-X", "dev", "-W", "error", str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [gone(int(pid)) for pid in done.stdout.split()] == [True, True]
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

@@ -8,12 +8,15 @@ GIL, and unlike `PR_SET_PDEATHSIG` it does not fire when merely the thread that 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import fcntl
 import os
 import signal
+import sys
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from threading import RLock
@@ -180,6 +183,7 @@ class Process:
         self._open = {*pipes.parents_ends(), *also, self.pidfd}
         for fd in self._open:
             keep_from_forks(fd)
+        _open_processes[id(self)] = weakref.ref(self)
 
     @property
     def is_ours(self) -> bool:
@@ -207,6 +211,12 @@ class Process:
         """SIGKILL to who left the process group and bears the child's mark; a control group ends the rest with it."""
         if self._family is not None:
             end_family(self._family)
+
+    def end(self) -> None:
+        """SIGKILL to everybody that is the child's; returns when it is gone, or a second is over."""
+        self.signal_group(signal.SIGKILL)
+        is_readable(self.pidfd, 1)
+        self.end_descendants()
 
     def has_exited(self) -> bool:
         """Whether it is gone; its status may still have to be taken."""
@@ -237,25 +247,41 @@ class Process:
 
     def close(self) -> None:
         """Return every descriptor. The lifeline goes too: whoever is left in the group is killed."""
+        _open_processes.pop(id(self), None)
         for fd in list(self._open):
             self.close_fd(fd)
+        self._leave_group()
+
+    def _leave_group(self) -> None:
         group, self._group = self._group, None
         if group is not None:
             group.remove()
 
     def __del__(self) -> None:
         """End a child that nobody waits for: forgotten, or its owner was interrupted before it could keep it."""
-        if not getattr(self, "_open", None) or not self.is_ours:
+        if not getattr(self, "_open", None) or not self.is_ours or sys.is_finalizing():
             return
         forgotten = hasattr(self, "pidfd") and self._reaped is None
         if forgotten:
-            self.signal_group(signal.SIGKILL)
-            is_readable(self.pidfd, 1)
-            self.end_descendants()
+            self.end()
             self.reap()
         self.close()
         if forgotten:  # last, for a warning may be an error here
             warnings.warn(f"child {self.pid} was never waited for and is ended", ResourceWarning, 2, source=self)
+
+
+_open_processes: dict[int, weakref.ref[Process]] = {}
+
+
+@atexit.register
+def _end_all() -> None:
+    """At the end of the program, where nobody waits for them any more: a `__del__` comes too late, when the interpreter
+    can neither open a file nor import. The rest goes with the program."""
+    for known in list(_open_processes.values()):
+        process = known()
+        if process is not None and process.is_ours and process._reaped is None:
+            process.end()
+            process._leave_group()
 
 
 _PIDFD_SIGNAL_PROCESS_GROUP = 1 << 2  # include/uapi/linux/pidfd.h
