@@ -127,8 +127,8 @@ def _misreports() -> None:
 def _embellishes() -> None:
     verdict = Session.verdict
 
-    def completed(self: Session) -> Any:
-        return Outcome.COMPLETED, verdict(self)[1]
+    def completed(self: Session, stderr_tail: str = "") -> Any:
+        return Outcome.COMPLETED, verdict(self, stderr_tail)[1]
 
     Session.verdict = completed  # type: ignore[method-assign]
 

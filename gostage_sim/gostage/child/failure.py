@@ -25,7 +25,7 @@ _ENOMEM = 12
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """`{"type", "message", "traceback"}` of an exception, whatever its own code does; `errno` if it has one.
+    """`{"type", "message", "traceback"}` of an exception, whatever its own code does; `errno` if it or a cause has one.
 
     Any kind of MemoryError has ENOMEM: a library's own, whose name tells the parent nothing.
     """
@@ -35,11 +35,24 @@ def describe(error: BaseException) -> dict[str, Any]:
         "message": message,
         "traceback": _traceback(error, message),
     }
-    if isinstance(error, OSError) and type(error.errno) is int:
-        facts["errno"] = error.errno
-    elif isinstance(error, MemoryError):
-        facts["errno"] = _ENOMEM
+    code = _errno(error)
+    if code is not None:
+        facts["errno"] = code
     return facts
+
+
+def _errno(error: BaseException) -> int | None:
+    """Its own, or that of the nearest exception that it was raised `from`: an import that failed for want of memory."""
+    link: BaseException | None = error
+    for _ in range(MAX_LINKS):
+        if isinstance(link, OSError) and type(link.errno) is int:
+            return link.errno
+        if isinstance(link, MemoryError):
+            return _ENOMEM
+        if link is None:
+            break
+        link = vars(BaseException)["__cause__"].__get__(link)
+    return None
 
 
 def _traceback(error: BaseException, message: str) -> str:

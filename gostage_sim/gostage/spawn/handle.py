@@ -237,7 +237,8 @@ class ChildHandle:
         """
         driver.finish()
         session = driver.session
-        outcome, error = session.verdict()
+        stderr_tail = driver.stderr.tail.decode("utf-8", "backslashreplace")
+        outcome, error = session.verdict(stderr_tail)
         status = session.exit_status
         self._result = SpawnResult(
             workflow_id=self._passage.context.definition.id,
@@ -251,7 +252,7 @@ class ChildHandle:
             malformed=session.malformed,
             handler_errors=self._delivery.handler_errors,
             rejected=self._delivery.rejected,
-            stderr_tail=driver.stderr.tail.decode("utf-8", "backslashreplace"),
+            stderr_tail=stderr_tail,
             first_message_s=None if driver.first_message is None else driver.first_message - self._started,
             total_s=time.monotonic() - self._started,
             usage=status.usage,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from typing import TYPE_CHECKING
 
 from gostage_sim.gostage.spawn.result import ResourceUsage
@@ -54,6 +55,40 @@ def hit_by_error(
     else:
         name = _BY_ERRNO.get(code) if isinstance(code, int) else None
     return None if name is None else _sentence(limits, name, f"{type_}: {message}" if message else type_, usage)
+
+
+_TRACEBACK = "Traceback (most recent call last):\n"
+_DIED_EARLY = (1, 127)
+"""Exit codes of an interpreter whose program raised, and of a program that the loader could not load."""
+_OF_THE_LOADER = re.compile(
+    r"(?P<memory>failed to map segment from shared object|memory allocation failed|Cannot allocate memory)"
+    r"|\b(?:Errno|Error) (?P<errno>\d{1,4})\b"
+)
+MAX_LAST_WORDS = 8192
+"""Characters of stderr that are looked at; a traceback that is longer is cut at its beginning."""
+
+
+def hit_by_last_words(
+    limits: ResourceLimits, exit_code: int | None, stderr_tail: str, usage: ResourceUsage | None
+) -> str | None:
+    """The sentence that names the limit which a child met before it could report anything, as while it imports.
+
+    All it leaves then is an exit code and, on stderr, what ended it: the last traceback, or the loader's complaint.
+    """
+    if exit_code not in _DIED_EARLY:
+        return None
+    _, header, words = stderr_tail[-MAX_LAST_WORDS:].rpartition(_TRACEBACK)
+    lines = [line for line in words.splitlines() if line.strip()]
+    if header:
+        lines = [line for line in lines if not line.startswith(" ")][:1]  # behind its frames, which are indented
+    for line in lines:
+        kind, _, message = line.partition(": ")
+        found = _OF_THE_LOADER.search(line)
+        code = None if found is None else errno.ENOMEM if found["memory"] else int(found["errno"])
+        hit = hit_by_error(limits, kind.rpartition(".")[2], message.strip(), code, usage)
+        if hit is not None:
+            return hit
+    return None
 
 
 def _sentence(limits: ResourceLimits, name: str, how: str, usage: ResourceUsage | None) -> str | None:

@@ -20,7 +20,7 @@ class ResourceLimits:
     """Limits of the child, in force before its program begins; None leaves what the parent has.
 
     A child that runs into one ends as `limit_exceeded`, with an error that names the limit and what was used, when the
-    kernel shows it or the child's own error does.
+    kernel shows it or the child's own error does; where it came to no workflow, the last traceback on its stderr.
     """
 
     memory_bytes: int | None = None

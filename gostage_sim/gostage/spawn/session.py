@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
 
-from gostage_sim.gostage.spawn.limits import hit_by_error, hit_by_signal
+from gostage_sim.gostage.spawn.limits import hit_by_error, hit_by_last_words, hit_by_signal
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.result import ChildError, Malformed, MalformedLine, Outcome, ResourceUsage
 from gostage_sim.gostage.wire.framing import LineSplitter, Oversize
@@ -248,8 +248,8 @@ class Session:
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
-    def verdict(self) -> tuple[Outcome, ChildError | None]:
-        """The outcome and the child's error, decided from what was seen."""
+    def verdict(self, stderr_tail: str = "") -> tuple[Outcome, ChildError | None]:
+        """The outcome and the child's error, decided from what was seen; `stderr_tail` only where no result was."""
         error = self._reported_error()
         status = self.exit_status
         facts = self._error_facts()
@@ -260,6 +260,9 @@ class Session:
             hit = hit_by_signal(self._options.limits, status.signal, status.usage)
             return (Outcome.SIGNALED, error) if hit is None else (Outcome.LIMIT_EXCEEDED, _limit_error(hit))
         if self._result is None:
+            hit = hit_by_last_words(self._options.limits, status.exit_code, stderr_tail, status.usage)
+            if hit is not None:
+                return Outcome.LIMIT_EXCEEDED, _limit_error(hit)
             clean = self._foreign and status.exit_code == 0
             return (Outcome.COMPLETED, error) if clean else (Outcome.EXITED, error or self._silence())
         if self._result.get("success") is True:

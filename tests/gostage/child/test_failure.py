@@ -37,6 +37,12 @@ def test_hostile_exception() -> None:
     assert facts["traceback"] == "<no traceback: formatting it raised SystemExit>"
 
 
+def _own_cause() -> BaseException:
+    error = ValueError()
+    error.__cause__ = error
+    return error
+
+
 class GuardedError(Exception):
     @property
     def __cause__(self) -> BaseException:  # type: ignore[override]
@@ -45,6 +51,17 @@ class GuardedError(Exception):
     @property
     def __traceback__(self) -> None:  # type: ignore[override]
         raise SystemExit
+
+
+@pytest.mark.parametrize(
+    ("cause", "errno"), [(OSError(24, "many"), 24), (MemoryError(), 12), (ValueError(), None), (_own_cause(), None)]
+)
+def test_the_errno_of_what_it_was_raised_from(cause: BaseException, errno: int | None) -> None:
+    """An exception that was raised from one with an errno has that, at any distance."""
+    middle, outer = RuntimeError(), LookupError()
+    outer.__cause__, middle.__cause__ = middle, cause
+    outer.__context__ = OSError(27, "big")
+    assert describe(outer).get("errno") == errno
 
 
 def test_frames_are_forgotten() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gostage_sim import gostage
-from gostage_sim.gostage.spawn.limits import CPU_EXACTNESS, hit_by_error, hit_by_signal
+from gostage_sim.gostage.spawn.limits import CPU_EXACTNESS, hit_by_error, hit_by_last_words, hit_by_signal
 from gostage_sim.gostage.spawn.result import ResourceUsage
 
 from ..conftest import Program
@@ -57,6 +57,86 @@ def test_a_limit_that_was_hit(
     if result.signal is None:
         line = 4 + len(code.splitlines())
         assert f'program.py", line {line}, in act\n' in result.error.traceback
+
+
+IMPORTS = {
+    "memory_bytes": (1 << 29, "b'x' * (1 << 30)", "MemoryError"),
+    "open_files": (
+        32,
+        "[open('/dev/null') for _ in range(99)]",
+        "OSError: [Errno 24] Too many open files: '/dev/null'",
+    ),
+    "file_size_bytes": (4096, "open('big', 'wb').write(b'x' * 9999)", "OSError: [Errno 27] File too large"),
+}
+
+
+@pytest.mark.parametrize("limit", IMPORTS)
+@pytest.mark.parametrize("way", ["this program", "module", "options", "options of a fork"])
+def test_a_limit_that_was_hit_by_an_import(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, way: str
+) -> None:
+    """A child that never comes to its workflow has still run into a limit, and the error names it."""
+    value, code, how = IMPORTS[limit]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "heavy.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with gostage.launchers.ForkServer() as server:
+        runner = {
+            "this program": lambda: program("import heavy\n"),
+            "module": lambda: gostage.Runner(launcher=gostage.launchers.ChildModule(["heavy"])),
+            "options": lambda: gostage.Runner(launcher=gostage.launchers.ChildModule()),
+            "options of a fork": lambda: gostage.Runner(launcher=server),
+        }[way]()
+        imports = ("heavy",) if "options" in way else ()
+        options = gostage.SpawnOptions(limits=gostage.ResourceLimits(**{limit: value}), imports=imports)
+        result = runner.spawn(DEFINITION, options=options)
+    assert (result.outcome, result.exit_code) == ("limit_exceeded", 1), result
+    used = "its usage is not known" if result.usage is None else f"it used {result.usage.describe()}"
+    if imports:
+        where = "DefinitionError: module 'heavy' of SpawnOptions.imports cannot be imported in the child: "
+        how = where + (how if ":" in how else f"{how}: ")
+    assert result.error is not None
+    assert result.error.message == f"limit {limit}={value} was hit: {how}; {used}"
+
+
+def test_a_limit_that_keeps_an_interpreter_from_its_beginning() -> None:
+    """Whatever an interpreter of too little memory dies of, before or after its libraries are loaded."""
+    runner = gostage.Runner(launcher=gostage.launchers.ChildModule())
+    for mib in (1, 4):
+        result = spawn(runner, memory_bytes=mib << 20)
+        assert (result.outcome, result.signal) == ("limit_exceeded", None), result
+        assert result.error is not None
+        assert result.error.message.startswith(f"limit memory_bytes={mib << 20} was hit: ")
+
+
+TRACEBACK = "Traceback (most recent call last):\n"
+NO_MAP = "failed to map segment from shared object"
+NO_START = "memory allocation failed"
+LAST_WORDS: dict[str, tuple[str, int, str | None, str]] = {
+    "a traceback": (f'{TRACEBACK}  File "x"\n    y\nMemoryError\n', 1, "memory_bytes", "MemoryError"),
+    "with a module": (f"{TRACEBACK}numpy.core.MemoryError: a\n", 1, "memory_bytes", "MemoryError: a"),
+    "by errno": (f"{TRACEBACK}IOError: [Errno 24] no\n", 1, "open_files", "IOError: [Errno 24] no"),
+    "more behind it": (f"{TRACEBACK}MemoryError: \nFatal Python error: y\n", 1, "memory_bytes", "MemoryError"),
+    "of the loader": (f"sh: x.so: {NO_MAP}\n", 127, "memory_bytes", f"sh: x.so: {NO_MAP}"),
+    "a library": (f"{TRACEBACK}ImportError: x.so: {NO_MAP}\n", 1, "memory_bytes", f"ImportError: x.so: {NO_MAP}"),
+    "of Python's start": (f"Fatal: x: {NO_START}\nstate\n", 1, "memory_bytes", f"Fatal: x: {NO_START}"),
+    "another code": (f"{TRACEBACK}MemoryError\n", 3, None, ""),
+    "an earlier traceback": (f"{TRACEBACK}MemoryError\n{TRACEBACK}KeyError: 1\n", 1, None, ""),
+    "no traceback": ("MemoryErrors are fun\n", 1, None, ""),
+    "no such limit": (f"{TRACEBACK}OSError: [Errno 27] File too large\n", 1, None, ""),
+    "a long number": (f"{TRACEBACK}OSError: [Errno {'9' * 5000}] x\n", 1, None, ""),
+    "nothing": ("", 1, None, ""),
+    "only frames": (f"{TRACEBACK}  File\n", 1, None, ""),
+}
+
+
+@pytest.mark.parametrize("name", LAST_WORDS)
+def test_last_words(name: str) -> None:
+    """What an interpreter leaves on stderr tells the limit, and what else stands there does not."""
+    text, exit_code, limit, how = LAST_WORDS[name]
+    limits = gostage.ResourceLimits(memory_bytes=9, open_files=9)
+    hit = hit_by_last_words(limits, exit_code, text, None)
+    assert hit == (None if limit is None else f"limit {limit}=9 was hit: {how}; its usage is not known")
 
 
 @AS_ROOT
