@@ -21,15 +21,18 @@ from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import Pipes, Process, open_pipe
 
 
-def start_command(argv: Sequence[str], options: SpawnOptions, depth: int) -> Process:
-    """Start `argv`. OSError or ValueError when that is not possible; then nothing is left of it."""
+def start_command(argv: Sequence[str], options: SpawnOptions, depth: int, reads: Sequence[str] = ()) -> Process:
+    """Start `argv`. OSError or ValueError when that is not possible; then nothing is left of it.
+
+    `reads` are files that it cannot do without, for an error that says so where its user may not read them.
+    """
     environment = child_environment(options, depth)
     family = mark_family(environment, options)
     with Pipes() as pipes, ExitStack() as undo:
         group = group_for(options)
         if group is not None:
             undo.callback(group.remove)
-        settings = settings_of(options, None if group is None else str(group.folder))
+        settings = settings_of(options, None if group is None else str(group.folder), reads)
         if settings:
             popen = _open_confined(argv, settings, options, environment, pipes, undo)
         else:

@@ -16,10 +16,11 @@ from gostage_sim.gostage.spawn.limits import CPU_HARD_ABOVE_SOFT_S
 from gostage_sim.gostage.spawn.options import SpawnOptions
 
 
-def settings_of(options: SpawnOptions, memory_group: str | None = None) -> dict[str, str]:
+def settings_of(options: SpawnOptions, memory_group: str | None = None, reads: Sequence[str] = ()) -> dict[str, str]:
     """What `confine.take_on` shall do, in order: what needs privileges before they are given up.
 
-    ValueError for a user or a group that this system does not know. `memory_group` is the folder of a cgroup.
+    ValueError for a user or a group that this system does not know. `memory_group` is the folder of a cgroup; `reads`
+    are files without which the child is nothing, and which another user may not be able to read.
     """
     settings = {}
     if memory_group is not None:
@@ -36,6 +37,9 @@ def settings_of(options: SpawnOptions, memory_group: str | None = None) -> dict[
             hard = soft + CPU_HARD_ABOVE_SOFT_S if limit.name == "cpu_s" else soft
             settings[limit.name] = f"{soft}:{hard}"
     settings.update(_account(options))
+    told = [path for path in reads if ":" not in path]
+    if options.user is not None and told:
+        settings["reads"] = ":".join(told)
     return settings
 
 
@@ -50,6 +54,8 @@ def refusal(report: bytes, command: str) -> OSError:
     name, code, text = report.decode().split("\0")
     if name == "command":
         return OSError(int(code), text, command)
+    if name == "reads":
+        name = "user"
     owner = "SpawnOptions" if name in SpawnOptions.__dataclass_fields__ else "ResourceLimits"
     return OSError(int(code), f"{owner}.{'memory_bytes' if name == 'memory_group' else name}: {text}")
 

@@ -7,6 +7,8 @@ import os
 import pwd
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,113 @@ def test_a_command_that_cannot_be_executed_as_another_user(tmp_path: Path) -> No
     assert (result.error.type, result.error.message) == (
         "FileNotFoundError",
         f"[Errno 2] No such file or directory: '{missing}'",
+    )
+
+
+@pytest.fixture
+def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder that nobody but root may enter, in one that everybody may."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        folder = Path(name) / "private"
+        folder.mkdir(mode=0o700)
+        yield folder
+
+
+def refused_as_another_user(argv: list[str], **options: Any) -> str:
+    """Why a command cannot be started as another user."""
+    runner = gostage.Runner(launcher=gostage.launchers.Program(argv))
+    result = runner.spawn(DEFINITION, options=gostage.SpawnOptions(user=OTHER_USER, **options))
+    assert (result.outcome, result.error and result.error.type) == ("start_failed", "PermissionError"), result
+    assert result.error is not None
+    return result.error.message
+
+
+ACCESS = "give that user access, or put what the child needs where it has"
+
+
+@AS_ROOT
+@pytest.mark.parametrize("how", ["by path", "along PATH", "by a link", "by its first line", "a file without its bit"])
+def test_a_command_that_its_user_may_not_execute(private: Path, how: str) -> None:
+    """The error names the option, the command and the folder that is closed to the user."""
+    tool = private / "tool"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    outside = private.parent / "outside"
+    options: dict[str, Any] = {}
+    because = f", because it may not enter {str(private)!r}"
+    named = tool
+    if how == "by path":
+        argv = [str(tool)]
+    elif how == "along PATH":
+        argv = ["tool"]
+        options["environment"] = {"PATH": f"/does/not/exist:/root:{private}"}
+    elif how == "by a link":
+        outside.symlink_to(tool)
+        argv, named = [str(outside)], outside
+    elif how == "by its first line":
+        outside.write_text(f"#!{tool} -x\n")
+        outside.chmod(0o755)
+        argv = [str(outside)]
+    else:
+        outside.write_text("#!/bin/sh\n")
+        outside.chmod(0o700)
+        argv, named, because = [str(outside)], outside, ""
+    assert refused_as_another_user(argv, **options) == (
+        f"[Errno 13] SpawnOptions.user: user {NOBODY.pw_uid} may not execute {str(named)!r}{because}; {ACCESS}"
+    )
+
+
+@AS_ROOT
+def test_a_command_that_nobody_may_execute() -> None:
+    """Where it is not for the user, the error does not say that it is."""
+    assert refused_as_another_user(["/etc/passwd"]) == "[Errno 13] Permission denied: '/etc/passwd'"
+
+
+@AS_ROOT
+@pytest.mark.parametrize("path", ["", "/root:/does/not/exist", "/does/not/exist:/root"])
+def test_a_command_that_is_nowhere(path: str) -> None:
+    """A command that is not found is that, also where its user may not look into every folder."""
+    runner = gostage.Runner(launcher=gostage.launchers.Program(["no-such-tool"]))
+    options = gostage.SpawnOptions(user=OTHER_USER, environment={"PATH": path})
+    error = runner.spawn(DEFINITION, options=options).error
+    assert error is not None
+    assert error.message == "[Errno 2] No such file or directory: 'no-such-tool'"
+
+
+MODULE = "from gostage_sim import gostage\ngostage.action('act')(lambda ctx: None)\n"
+SPAWNS = """
+import sys
+sys.path.insert(0, {folder!r})
+from gostage_sim import gostage
+import acts
+if gostage.is_child(): gostage.child_main()
+sys.executable = {python!r}
+runner = gostage.Runner(launcher={launcher})
+print(runner.spawn(gostage.SubWorkflowDef.of("act"), options=gostage.SpawnOptions(user="nobody")).error.message, end="")
+"""
+
+
+@AS_ROOT
+@pytest.mark.parametrize(
+    ("launcher", "file"),
+    [
+        ("None", "program.py"),
+        ("None", "acts.py"),
+        ("gostage.launchers.ChildModule(['acts'])", "acts.py"),
+        ("gostage.launchers.ForkServer()", "acts.py"),
+    ],
+)
+def test_files_that_the_user_may_not_read(private: Path, launcher: str, file: str) -> None:
+    """A program, or a module with an action, in a folder that is closed to the child's user is named with that."""
+    places = {name: private if name == file else private.parent for name in ("acts.py", "program.py")}
+    (places["acts.py"] / "acts.py").write_text(MODULE)
+    program = places["program.py"] / "program.py"
+    program.write_text(SPAWNS.format(folder=str(places["acts.py"]), python=public_python(), launcher=launcher))
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == (
+        f"[Errno 13] SpawnOptions.user: user {NOBODY.pw_uid} may not read {str(places[file] / file)!r}, because it may "
+        f"not enter {str(private)!r}; {ACCESS}"
     )
 
 

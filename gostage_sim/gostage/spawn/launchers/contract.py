@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gostage_sim.gostage.definition import SubWorkflowDef
+from gostage_sim.gostage.registry import entries
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import Process
 
@@ -27,6 +28,11 @@ class Launch:
     def action_ids(self) -> list[str]:
         """Those that the definition names, in its order."""
         return [action.id for stage in self.definition.stages for action in stage.actions]
+
+    def action_modules(self) -> list[str]:
+        """Those whose code registered the actions that the definition names, as far as they are known here."""
+        known = entries()
+        return [known[id].module for id in self.action_ids() if id in known]
 
 
 class Launcher(Protocol):

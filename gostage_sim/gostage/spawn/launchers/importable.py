@@ -25,6 +25,12 @@ def places_of(modules: Iterable[str]) -> dict[str, Any]:
     return {"path": path, "files": files}
 
 
+def files_of(modules: Iterable[str]) -> list[str]:
+    """The files of those among them that were loaded from a file."""
+    files = (_file(module) for module in dict.fromkeys(modules))
+    return [file for file in files if file is not None and os.path.isfile(file)]
+
+
 def current_folder() -> str:
     """Empty for one that was removed: nothing is found in it, and a child can be started there all the same."""
     try:

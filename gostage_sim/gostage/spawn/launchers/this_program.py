@@ -13,6 +13,7 @@ from gostage_sim.gostage.registry import entries
 from gostage_sim.gostage.spawn.command import interpreter, start_command
 from gostage_sim.gostage.spawn.launchers.child_module import importing_command
 from gostage_sim.gostage.spawn.launchers.contract import Launch, LaunchError
+from gostage_sim.gostage.spawn.launchers.importable import files_of
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import Process
 
@@ -28,8 +29,10 @@ class ThisProgram:
     foreign = False
 
     def start(self, launch: Launch) -> Process:
-        command = _this_command() or _importing_command(launch)
-        return start_command(command, _with_its_folder(launch.options), launch.depth)
+        own = _this_command()
+        modules = ["gostage_sim", *launch.action_modules()]
+        reads = files_of(modules if own is None else ["__main__", *modules])
+        return start_command(own or _importing_command(launch), _with_its_folder(launch.options), launch.depth, reads)
 
 
 def _with_its_folder(options: SpawnOptions) -> SpawnOptions:

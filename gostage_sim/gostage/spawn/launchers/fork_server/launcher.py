@@ -24,7 +24,7 @@ from gostage_sim.gostage.spawn.launchers.fork_server.actions import pack
 from gostage_sim.gostage.spawn.launchers.fork_server.child import ForkedChild
 from gostage_sim.gostage.spawn.launchers.fork_server.server import Forked, Server, ServerGoneError
 from gostage_sim.gostage.spawn.launchers.fork_server.status import ForkedStatus
-from gostage_sim.gostage.spawn.launchers.importable import import_path, places_of
+from gostage_sim.gostage.spawn.launchers.importable import files_of, import_path, places_of
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import Pipes, Process, close_kept, no_sigpipe, open_pipe
 from gostage_sim.gostage.spawn.readiness import is_readable, is_writable
@@ -68,7 +68,8 @@ class ForkServer:
             group = group_for(options)
             if group is not None:
                 undo.callback(group.remove)
-            settings = settings_of(options, None if group is None else str(group.folder))
+            imported = (name for name in launch.action_modules() if name != "__main__" and name not in self.preload)
+            settings = settings_of(options, None if group is None else str(group.folder), files_of(imported))
             data = memoryview(_EMPTY_PREPARATION + pickle.dumps(_child(launch, environment, settings)))
             folder = _open_folder(options)
             passed_on.callback(os.close, folder)
