@@ -154,6 +154,70 @@ def test_module_in_another_folder(tmp_path: Path, module: str, before: str, opti
     assert (done.stdout, done.stderr) == ("completed \n", "")
 
 
+SEARCHING = """
+import os, sys
+{before}
+import helper
+from gostage_sim import gostage
+gostage.action("act")(lambda ctx: ctx.store.put("path", os.environ.get("PYTHONPATH")))
+if gostage.is_child(): gostage.child_main()
+{after}
+options = gostage.SpawnOptions({options})
+result = gostage.Runner().spawn(gostage.SubWorkflowDef.of("act"), options=options)
+print(result.outcome, result.final_store.get("path"), result.stderr_tail)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "before", "after", "options", "told"),
+    [
+        (["-c"], "{libraries}", "", "", "cwd='/'", "{libraries}:{here}"),
+        (["-c"], "{libraries}", "", "", "", "{libraries}"),
+        (["-c"], "lib:{libraries}", "", "", "cwd='/'", "{here}/lib:{libraries}:{here}"),
+        (["app/program.py"], "lib:{libraries}", "", "", "cwd='/'", "{here}/lib:{libraries}"),
+        (["app/program.py"], "lib:{libraries}", "", "", "", "lib:{libraries}"),
+        (["app/program.py"], "./lib/:{libraries}", "", "os.chdir('/')", "", "{here}/lib:{libraries}"),
+        (["app/program.py"], "./lib/:{libraries}", "", "os.chdir('/')", "cwd='/tmp'", "{here}/lib:{libraries}"),
+        (["-m", "app.program"], "lib:{libraries}", "", "", "cwd='/'", "{here}:{here}/lib:{libraries}"),
+        (["app/program.py"], "{libraries}", "sys.path.append('lib')", "", "cwd='/'", "{libraries}:{here}/lib"),
+        (["app/program.py"], "{libraries}", "sys.path.append('')", "", "cwd='/'", "{libraries}:{here}"),
+        (["-c"], "lib:{libraries}", "", "", "cwd='/', environment=dict(PYTHONPATH='{mine}')", "{mine}"),
+    ],
+)  # fmt: skip
+def test_a_path_that_is_relative(
+    tmp_path: Path, command: list[str], path: str, before: str, after: str, options: str, told: str
+) -> None:
+    """A child in another folder finds the modules that this program finds; an absolute path is as it was."""
+    for folder in ("app", "lib"):
+        (tmp_path / folder).mkdir()
+    libraries = os.pathsep.join(entry for entry in dict.fromkeys(sys.path) if os.path.isdir(entry))
+    names = {"here": tmp_path, "libraries": libraries, "mine": f"{libraries}:{tmp_path}/lib"}
+    program = SEARCHING.format(before=before, after=after, options=options.format(**names))
+    (tmp_path / "app" / "program.py").write_text(program)
+    in_lib = "lib" in path.replace("{libraries}", "") or "lib" in before
+    (tmp_path / ("lib/helper.py" if in_lib else "helper.py")).touch()
+    environment = {**os.environ, "PYTHONPATH": path.format(**names)}
+    argv = [sys.executable, *command, *([program] if command == ["-c"] else [])]
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    assert done.stdout == f"completed {told.format(**names)} \n"
+
+
+def test_an_engine_that_is_found_by_a_relative_path(tmp_path: Path) -> None:
+    """A child of the engine's own in another folder finds the engine where this program has found it."""
+    (tmp_path / "gostage_sim").symlink_to(Path(gostage.__file__).parent.parent)
+    (tmp_path / "site").symlink_to(Path(pytest.__file__).parent.parent)
+    code = (
+        "from gostage_sim import gostage\nrunner = gostage.Runner(launcher=gostage.launchers.ChildModule())\n"
+        "result = runner.spawn(gostage.SubWorkflowDef.of(), options=gostage.SpawnOptions(cwd='/'))\n"
+        "print(result.outcome, result.stderr_tail)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": "site:."}
+    argv = [sys.executable, "-S", "-c", code]
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("completed \n", "")
+
+
 WORKERS = """
 import multiprocessing, sys
 from gostage_sim import gostage

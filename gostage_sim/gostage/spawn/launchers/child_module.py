@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from gostage_sim.gostage.child import CHILD_FLAG
 from gostage_sim.gostage.spawn.command import interpreter, start_command
 from gostage_sim.gostage.spawn.launchers.contract import Launch
-from gostage_sim.gostage.spawn.launchers.importable import current_folder, files_of, places_of
+from gostage_sim.gostage.spawn.launchers.importable import current_folder, files_of, places_of, with_our_path
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import Process
 
@@ -31,7 +31,8 @@ class ChildModule:
 
     def start(self, launch: Launch) -> Process:
         command = importing_command(self.imports, launch.options)
-        return start_command(command, launch.options, launch.depth, files_of(["gostage_sim", *self.imports]))
+        options = with_our_path(launch.options)
+        return start_command(command, options, launch.depth, files_of(["gostage_sim", *self.imports]))
 
 
 def importing_command(modules: Sequence[str], options: SpawnOptions) -> list[str]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
 from typing import Any
+
+from gostage_sim.gostage.spawn.command import child_environment
+from gostage_sim.gostage.spawn.options import SpawnOptions
 
 
 def places_of(modules: Iterable[str]) -> dict[str, Any]:
@@ -43,6 +47,43 @@ def import_path() -> list[str]:
     """`sys.path` for a program in another folder; without what is relative to a folder that was removed."""
     here = current_folder()
     return [os.path.join(here, entry) for entry in sys.path if here or os.path.isabs(entry)]
+
+
+def with_our_path(options: SpawnOptions, first: Sequence[str] = ()) -> SpawnOptions:
+    """Options by which a child that begins in another folder looks for modules where this program does.
+
+    That is `first`, then what PYTHONPATH was for this program, which may be relative to where it was started, then what
+    `sys.path` has that is relative, such as the empty entry of `python -c`. Who sets PYTHONPATH for the child has said
+    where it looks.
+    """
+    if "PYTHONPATH" in options.environment:
+        return options
+    given = [entry for entry in child_environment(options, 0).get("PYTHONPATH", "").split(os.pathsep) if entry]
+    here, moves = current_folder(), options.cwd is not None
+    told = [entry if os.path.isabs(entry) else _as_started(entry, here, moves) for entry in given]
+    path = [*first, *told]
+    for entry in sys.path if here and moves else ():
+        if not os.path.isabs(entry) and _joined(here, entry) not in path:
+            path.append(_joined(here, entry))
+    if path == given:
+        return options
+    return replace(options, environment={**options.environment, "PYTHONPATH": os.pathsep.join(path)})
+
+
+def _as_started(entry: str, here: str, moves: bool) -> str:
+    """An entry of PYTHONPATH for a program in any folder; this one may have left the folder that it was started in.
+
+    Python made it absolute at its start, in `sys.path`.
+    """
+    now = _joined(here, entry)
+    if now in sys.path:
+        return now if moves else entry
+    end = os.sep + os.path.normpath(entry)
+    return next((known for known in sys.path if known.endswith(end)), now if moves else entry)
+
+
+def _joined(folder: str, entry: str) -> str:
+    return os.path.normpath(os.path.join(folder, entry))
 
 
 def _with_packages(module: str) -> list[str]:

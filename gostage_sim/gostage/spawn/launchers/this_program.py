@@ -6,14 +6,13 @@ import os
 import sys
 import sysconfig
 from collections.abc import Sequence
-from dataclasses import replace
 
 from gostage_sim.gostage.child import CHILD_FLAG
 from gostage_sim.gostage.registry import entries
 from gostage_sim.gostage.spawn.command import interpreter, start_command
 from gostage_sim.gostage.spawn.launchers.child_module import importing_command
 from gostage_sim.gostage.spawn.launchers.contract import Launch, LaunchError
-from gostage_sim.gostage.spawn.launchers.importable import files_of
+from gostage_sim.gostage.spawn.launchers.importable import files_of, with_our_path
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import Process
 
@@ -32,24 +31,21 @@ class ThisProgram:
         own = _this_command()
         modules = ["gostage_sim", *launch.action_modules()]
         reads = files_of(modules if own is None else ["__main__", *modules])
-        return start_command(own or _importing_command(launch), _with_its_folder(launch.options), launch.depth, reads)
+        options = with_our_path(launch.options, _folder_of_module(launch.options))
+        return start_command(own or _importing_command(launch), options, launch.depth, reads)
 
 
-def _with_its_folder(options: SpawnOptions) -> SpawnOptions:
+def _folder_of_module(options: SpawnOptions) -> list[str]:
     """`python -m` looks into the folder that it is started in: a child in another one needs to be told of ours."""
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)
-    if spec is None or spec.origin is None or spec.name == "__main__" or "PYTHONPATH" in options.environment:
-        return options
+    if spec is None or spec.origin is None or spec.name == "__main__":
+        return []
     folder = os.path.dirname(os.path.abspath(spec.origin))
     for _ in range(spec.name.count(".")):
         folder = os.path.dirname(folder)
     if folder not in sys.path or folder in sysconfig.get_paths().values() or not os.path.isdir(folder):
-        return options
-    if options.cwd is None and os.path.samefile(folder, os.curdir):
-        return options
-    given = os.environ.get("PYTHONPATH")
-    path = folder if not given else f"{folder}{os.pathsep}{given}"
-    return replace(options, environment={**options.environment, "PYTHONPATH": path})
+        return []
+    return [] if options.cwd is None and os.path.samefile(folder, os.curdir) else [folder]
 
 
 def _this_command() -> list[str] | None:
