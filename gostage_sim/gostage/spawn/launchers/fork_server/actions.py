@@ -14,6 +14,7 @@ from gostage_sim.gostage.registry import Entry, adopt
 
 ModuleType = type(sys)
 FunctionType = type(import_module)
+CodeType = type(import_module.__code__)
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -65,6 +66,9 @@ def _by_value(factory: object, *, recurse: bool) -> bytes:
     import threading
 
     import dill  # type: ignore[import-untyped]
+    from dill import detect
+
+    detect.nestedglobals = names_of_globals
 
     locks: dict[type, Callable[[], object]] = {type(make()): make for make in (threading.Lock, threading.RLock)}
 
@@ -90,6 +94,27 @@ def _by_value(factory: object, *, recurse: bool) -> bytes:
     if _GLOBALS_OF_MAIN in data:
         raise RecursionError("functions of __main__ that refer to themselves or to each other")
     return data
+
+
+def names_of_globals(function: object, recurse: bool = True) -> list[str]:
+    """Those that a function or its code refers to, the code in it included.
+
+    In the place of dill's own, which takes `sys.stdout` away from the whole program to read a disassembly off it: what
+    other threads print meanwhile is lost, and two at once leave it so for ever.
+    """
+    import dis
+
+    from dill import detect
+
+    names: set[str] = set()
+    waiting = [detect.code(function)]
+    while waiting:
+        code = waiting.pop()
+        if code is None:
+            continue
+        names.update(step.argval for step in dis.get_instructions(code) if step.opname.endswith("_GLOBAL"))
+        waiting += (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return list(names)
 
 
 def unpack(packed: Iterable[Packed]) -> None:
