@@ -62,6 +62,77 @@ def test_a_fork_leaves_the_child_alone(tmp_path: Path, fifo: Path, launcher: str
     assert (done.returncode, done.stdout, done.stderr) == (0, "completed\n", "")
 
 
+EVERY_WAY = """
+import asyncio, os, sys
+from gostage_sim import gostage
+
+def every_way(launcher):
+    runner, definition = gostage.Runner(launcher=launcher), gostage.SubWorkflowDef.of("leaf")
+    pids = []
+    runner.broker.register_handler("leaf", lambda message: pids.append(message.context.pid))
+    results = [runner.spawn(definition), runner.start(definition).wait()]
+    results += runner.spawn_all([definition] * 3, max_parallel=2)
+    results.append(asyncio.run(runner.aspawn(definition)))
+    assert sorted(pids) == sorted(result.pid for result in results)
+    return " ".join(sorted({str(result.outcome) for result in results}))
+
+@gostage.action("leaf")
+def leaf(ctx):
+    ctx.send("leaf")
+
+@gostage.action("deeper")
+def deeper(ctx):
+    left = ctx.store.get("left", int)
+    if left:
+        result = gostage.Runner().spawn(gostage.SubWorkflowDef.of("deeper"), initial_store={"left": left - 1})
+        ctx.store.put("said", result.final_store["said"])
+    else:
+        ctx.store.put("said", every_way(None) + ", " + every_way(gostage.launchers.ForkServer()))
+
+if gostage.is_child():
+    gostage.child_main()
+"""
+IN_A_FORK = """
+launcher = {launcher}
+every_way(launcher)
+
+def in_a_fork():
+    worker = os.fork()
+    if worker == 0:
+        print(every_way(launcher), flush=True)
+        sys.exit(0)
+    assert os.waitpid(worker, 0) == (worker, 0)
+
+async def in_a_loop():
+    in_a_fork()
+
+in_a_fork()
+asyncio.run(in_a_loop())
+print(every_way(launcher))
+"""
+IN_A_CHILD = """
+result = gostage.Runner().spawn(gostage.SubWorkflowDef.of("deeper"), initial_store={"left": 1})
+print(result.final_store.get("said") or result)
+"""
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_every_way_to_spawn_in_a_fork(tmp_path: Path, launcher: str) -> None:
+    """In a process that was forked from a program, also in a loop, every way works, and after it in the program."""
+    script = tmp_path / "program.py"
+    script.write_text(EVERY_WAY + IN_A_FORK.replace("{launcher}", launcher))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "completed\n" * 3, "")
+
+
+def test_every_way_to_spawn_in_a_child_of_a_child(tmp_path: Path) -> None:
+    """The child of a child spawns as its grandparent does, also from a fork server of its own."""
+    script = tmp_path / "program.py"
+    script.write_text(EVERY_WAY + IN_A_CHILD)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "completed, completed\n", "")
+
+
 def test_a_fork_cannot_wait(tmp_path: Path, fifo: Path) -> None:
     """A fork that waits for the child of its parent is told where to wait, and takes no message away."""
     in_fork = "try: handle.wait()\n    except RuntimeError as error: print(str(error).replace(str(os.getpid()), 'F')"
