@@ -261,7 +261,8 @@ def test_files_that_the_user_may_not_read(private: Path, launcher: str, file: st
     places = {name: private if name == file else private.parent for name in ("acts.py", "program.py")}
     (places["acts.py"] / "acts.py").write_text(MODULE)
     program = places["program.py"] / "program.py"
-    program.write_text(SPAWNS.format(folder=str(places["acts.py"]), python=public_python(), launcher=launcher))
+    python = sys.executable if "ForkServer" in launcher else public_python()  # the server is root's
+    program.write_text(SPAWNS.format(folder=str(places["acts.py"]), python=python, launcher=launcher))
     done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == (
         f"[Errno 13] SpawnOptions.user: user {NOBODY.pw_uid} may not read {str(places[file] / file)!r}, because it may "
