@@ -3,4 +3,6 @@
 * `encode`     the child's side: JSON lines, without importing a JSON package
 * `framing`    the parent's side: bytes cut into lines, bounded
 * `messages`   the parent's side: lines decoded into messages
+* `mapping`    messages as protobuf and back, for programs that speak gRPC and no lines
+* `proto`      the gRPC service and its messages, and the modules generated of them
 """
