@@ -1,8 +1,8 @@
 """Messages as protobuf and back: what `gostage.proto` has a form for goes there, all the rest into `ipc_payload`.
 
 Nothing is lost: `from_proto(to_proto(message))` has the type, the payload and the place of `message`. A payload that
-has not the form of its type, as a `store_put` that is a list, travels as an `ipc_payload` of that type. What Go says of the
-types of its values (`value_type`, `type_info`) is not read.
+has not the form of its type, as a `store_put` that is a list, travels as an `ipc_payload` of that type. What Go says of
+the types of its values (`value_type`, `type_info`) is not read.
 """
 
 from __future__ import annotations
