@@ -154,7 +154,7 @@ def _harms_siblings() -> None:
 
 
 def _swallows_bad_lines() -> None:
-    def forget(self: Session, *_: Any) -> None:
+    def forget(self: Session, offset: int, length: int, reason: str, excerpt: bytes, before: int = 0) -> None:
         return
 
     Session._put_away = forget  # type: ignore[method-assign]

@@ -69,6 +69,12 @@ class JsonChannel:
         with self._lock:
             self._write(frame)
 
+    def flush(self) -> None:
+        """Everything sent is in the kernel already."""
+
+    def close(self) -> None:
+        """The descriptor goes with the process: whoever is left in it may still send."""
+
     def send_many(self, type: str, payloads: Iterable[Any], context: ActionContext | None = None) -> None:
         """Many messages of one type; when it returns, all are in the kernel.
 

@@ -9,6 +9,7 @@ import time
 from gostage_sim.gostage.broker import Broker
 from gostage_sim.gostage.child import IMPORTS_VARIABLE
 from gostage_sim.gostage.child.channel import JsonChannel, guard_stdout, point_at_nothing
+from gostage_sim.gostage.child.connection import acknowledged, open_connection
 from gostage_sim.gostage.errors import (
     ActionError,
     ChannelClosedError,
@@ -61,9 +62,12 @@ def child_main(
     runner = Runner(broker=Broker(channel), middleware=middleware)
     for one in ipc_middleware:
         runner.broker.use(one)
-    code = _run(channel, runner)
-    if before_exit is not None:
-        before_exit(channel)
+    try:
+        code = _run(channel, runner)
+        if before_exit is not None:
+            before_exit(channel)
+    finally:
+        runner.broker.close()
     sys.exit(code)
 
 
@@ -83,8 +87,14 @@ def _run(channel: JsonChannel, runner: Runner) -> int:
     try:
         document = decode_document(_read_definition())
         workflow_id = str(document.get("id") or "")
+        connection = open_connection(document)
+        if connection is not None:
+            channel = connection
+            runner.broker.send_through(channel)
         _import_extras()
         workflow = Workflow.from_def(document)
+        if connection is not None:
+            workflow.action_middleware = (acknowledged(connection), *workflow.action_middleware)
         try:
             runner.execute(workflow)
             _join_threads()
@@ -122,6 +132,7 @@ def _run(channel: JsonChannel, runner: Runner) -> int:
         if final_store is not None:
             channel.send("final_store", final_store)
         channel.send("workflow_result", result)
+        channel.flush()
     except ChannelClosedError:
         return EXIT_FAILED
     if panicked:

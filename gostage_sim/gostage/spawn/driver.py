@@ -46,6 +46,7 @@ class Driver:
         self._terminated = False
         self._lock = threading.RLock()  # of the wake-up descriptor and SIGTERM: cancel() comes from anywhere
         self._on_ready: dict[int, Callable[[], None]] = {}
+        self._inlet: Inlet | None = None
         self._wake_fd = self._inlet_fd = -1
         with ExitStack() as stack:
             self._epoll = stack.enter_context(select.epoll())
@@ -128,6 +129,8 @@ class Driver:
             if fd >= 0:
                 os.close(fd)
         self._epoll.close()
+        if self._inlet is not None:
+            self._inlet.close()
 
     def __del__(self) -> None:
         if hasattr(self, "_epoll"):  # not so when there was no descriptor left for it
