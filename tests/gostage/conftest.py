@@ -6,6 +6,7 @@ import os
 import select
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,17 +20,25 @@ TAIL = "\nif __name__ == '__main__':\n    gostage.child_main()\n"
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    """`program(code)` is a runner whose children run that code and then are children."""
+def program(tmp_path: Path) -> Iterator[Program]:
+    """`program(code)` is a runner whose children run that code and then are children; closed at the end."""
+    with ExitStack() as runners:
 
-    def make(code: str) -> gostage.Runner:
-        script = tmp_path / "program.py"
-        script.write_text(HEAD + code + TAIL)
-        return gostage.Runner(
-            launcher=gostage.launchers.Program([sys.executable, str(script), "--gostage-child"], foreign=False)
-        )
+        def make(code: str) -> gostage.Runner:
+            script = tmp_path / "program.py"
+            script.write_text(HEAD + code + TAIL)
+            command = [sys.executable, str(script), "--gostage-child"]
+            launcher = gostage.launchers.Program(command, foreign=False)
+            return runners.enter_context(gostage.Runner(launcher=launcher))
 
-    return make
+        yield make
+
+
+@pytest.fixture(params=["json", "grpc"])
+def each_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The test once with every transport, chosen by the environment; its name."""
+    monkeypatch.setenv("GOSTAGE_IPC_TRANSPORT", request.param)
+    return str(request.param)
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from hmac import compare_digest
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -35,8 +35,8 @@ MAX_CALLS = 64
 """Of one connection at once, each with a thread here; HTTP/2 lets further ones wait in the child."""
 START_S = 10.0
 """How long an anonymous child may be connected before its start is known here."""
-
-_Serve = Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]
+STOP_S = 2.0
+"""How long stopping may take. The garbage collector may ask for it in the very thread that would have to answer."""
 
 
 class GrpcServer:
@@ -52,9 +52,10 @@ class GrpcServer:
         self._folder: str | None = None
         if not settings.unix_socket:
             _require_free(settings)
+        self._door = _Door(self)
         self._server = grpc.server(
             _ThreadEach(),  # type: ignore[arg-type]  # of a pool nothing is used but `submit`
-            handlers=[_Door(self)],
+            handlers=[self._door],
             options=(
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_concurrent_streams", MAX_CALLS),
@@ -82,7 +83,7 @@ class GrpcServer:
                 "through gRPC; use transports.grpc() without unix_socket"
             )
         token = secrets.token_urlsafe(32)
-        inlet = Inlet(lambda: self._dismiss(inlet))
+        inlet = Inlet(self._dismiss)
         with self._lock:
             self._tokens[inlet] = token.encode()
             if anonymous:
@@ -98,7 +99,8 @@ class GrpcServer:
 
     def close(self) -> None:
         """Stop listening and end all calls; a child that still runs can send nothing more."""
-        self._server.stop(None).wait()
+        self._server.stop(None).wait(STOP_S)
+        self._door.server = None  # no cycle: gRPC returns its descriptors when its server is forgotten
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -132,7 +134,7 @@ class GrpcServer:
         with self._lock:
             return bool(self._anonymous)
 
-    def refuse(self, context: grpc.ServicerContext, code: grpc.StatusCode, why: str) -> None:
+    def refuse(self, context: grpc.ServicerContext, code: grpc.StatusCode, why: str) -> NoReturn:
         """End a call that is to be counted; raises."""
         with self._lock:
             self.refused += 1
@@ -143,30 +145,32 @@ class _Door(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in the
     """Decides from a call's metadata who serves it. Every call is served as a stream: on the wire that is the same."""
 
     def __init__(self, server: GrpcServer) -> None:
-        self._server = server
+        self.server: GrpcServer | None = server
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        server = self.server
+        if server is None:
+            return None
         token = next((value for key, value in details.invocation_metadata or () if key == TOKEN_METADATA), None)
-        inlet = None if token is None else self._server.find(token)
-        if inlet is None and not (token is None and self._server.takes_anonymous):
-            return grpc.stream_stream_rpc_method_handler(self._refuse)
+        inlet = None if token is None else server.find(token)
+        if inlet is None and not (token is None and server.takes_anonymous):
+            return grpc.stream_stream_rpc_method_handler(lambda _, context: _refuse(server, context))
         method = _METHODS.get(details.method)
         if method is None:
             return None  # UNIMPLEMENTED
         kind, acknowledge = method
 
         def serve(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-            mine = inlet or self._server.find_anonymous(context.peer())
+            mine = inlet or server.find_anonymous(context.peer())
             if mine is None:
-                yield from self._refuse(requests, context)
-                return
-            yield from _serve(self._server, mine, kind, acknowledge, requests, context)
+                return _refuse(server, context)
+            return _serve(server, mine, kind, acknowledge, requests, context)
 
         return grpc.stream_stream_rpc_method_handler(serve)
 
-    def _refuse(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        self._server.refuse(context, grpc.StatusCode.UNAUTHENTICATED, "no child of this runner has this token")
-        yield b""  # never reached; makes this a generator
+
+def _refuse(server: GrpcServer, context: grpc.ServicerContext) -> NoReturn:
+    server.refuse(context, grpc.StatusCode.UNAUTHENTICATED, "no child of this runner has this token")
 
 
 def _serve(
@@ -187,6 +191,9 @@ def _serve(
             inlet.put(Frame(kind, data))
             if acknowledge is not None:
                 yield acknowledge(number, data)
+    except grpc.RpcError as error:  # the child is gone, or its call
+        # gRPC keeps it with the call; with its traceback it would keep the server's descriptors to the next collection.
+        error.__traceback__ = None
     except SessionOverError:
         context.abort(grpc.StatusCode.UNAVAILABLE, "the session of this child is over")
     finally:

@@ -62,8 +62,8 @@ class Call:
 class Inlet:
     """What one child sends by gRPC. The descriptor belongs to this object; `close()` returns it."""
 
-    def __init__(self, on_close: Callable[[], object]) -> None:
-        self._on_close = on_close
+    def __init__(self, on_close: Callable[[Inlet], object]) -> None:
+        self._on_close: Callable[[Inlet], object] | None = on_close
         self._changed = Condition()
         self._frames: deque[Frame] = deque()
         self._held_bytes = 0
@@ -143,6 +143,8 @@ class Inlet:
             self._changed.notify_all()
             if fd >= 0:
                 os.close(fd)
+            on_close, self._on_close = self._on_close, None  # the server is not to live on with an old session
         for call in calls:
             call.cancel()
-        self._on_close()
+        if on_close is not None:
+            on_close(self)
