@@ -13,7 +13,7 @@ import pytest
 
 from gostage_sim import gostage
 
-Program = Callable[[str], gostage.Runner]
+Program = Callable[..., gostage.Runner]
 
 HEAD = "from gostage_sim import gostage\n"
 TAIL = "\nif __name__ == '__main__':\n    gostage.child_main()\n"
@@ -21,15 +21,15 @@ TAIL = "\nif __name__ == '__main__':\n    gostage.child_main()\n"
 
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Program]:
-    """`program(code)` is a runner whose children run that code and then are children; closed at the end."""
+    """`program(code, transport)` is a runner whose children run that code and then are children; closed at the end."""
     with ExitStack() as runners:
 
-        def make(code: str) -> gostage.Runner:
+        def make(code: str, transport: gostage.transports.Transport | str | None = None) -> gostage.Runner:
             script = tmp_path / "program.py"
             script.write_text(HEAD + code + TAIL)
             command = [sys.executable, str(script), "--gostage-child"]
             launcher = gostage.launchers.Program(command, foreign=False)
-            return runners.enter_context(gostage.Runner(launcher=launcher))
+            return runners.enter_context(gostage.Runner(launcher=launcher, transport=transport))
 
         yield make
 

@@ -24,6 +24,7 @@ def open_connection(document: dict[str, Any]) -> GrpcChannel | None:
     told = {str(key).lower(): value for key, value in transport.items()}  # in any case, as Go reads them
     if told.get("type") != "grpc":
         return None
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its C library writes to stderr what we raise
     from gostage_sim.gostage.child.grpc_channel import GrpcChannel
 
     channel = GrpcChannel(

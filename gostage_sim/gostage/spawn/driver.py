@@ -203,7 +203,7 @@ class Driver:
 
     def _see_idle_inlet(self) -> None:
         """A child that is gone makes no more calls: when the last has ended, its messages have too."""
-        if self.process.pidfd not in self._on_ready and self._inlet is not None and self._inlet.is_idle:
+        if self.process.pidfd not in self._on_ready and self._inlet is not None and self._inlet.is_idle():
             self._unwatch(self._inlet_fd)
             self._see_closed_streams()
 

@@ -35,6 +35,7 @@ MAX_CALLS = 64
 """Of one connection at once, each with a thread here; HTTP/2 lets further ones wait in the child."""
 START_S = 10.0
 """How long an anonymous child may be connected before its start is known here."""
+_OVER = "the session of this child is over"
 STOP_S = 2.0
 """How long stopping may take. The garbage collector may ask for it in the very thread that would have to answer."""
 
@@ -183,10 +184,12 @@ def _serve(
 ) -> Iterator[bytes]:
     call = Call(context.peer(), kind, context.cancel)
     try:
-        try:
-            inlet.begin(call)
-        except RefusedError as refused:
-            server.refuse(context, grpc.StatusCode.ALREADY_EXISTS, str(refused))
+        inlet.begin(call)
+    except RefusedError as refused:
+        server.refuse(context, grpc.StatusCode.ALREADY_EXISTS, str(refused))
+    except SessionOverError:
+        context.abort(grpc.StatusCode.UNAVAILABLE, _OVER)
+    try:
         for number, data in enumerate(requests, 1):
             inlet.put(Frame(kind, data))
             if acknowledge is not None:
@@ -195,7 +198,7 @@ def _serve(
         # gRPC keeps it with the call; with its traceback it would keep the server's descriptors to the next collection.
         error.__traceback__ = None
     except SessionOverError:
-        context.abort(grpc.StatusCode.UNAVAILABLE, "the session of this child is over")
+        context.abort(grpc.StatusCode.UNAVAILABLE, _OVER)
     finally:
         if kind is Kind.LINES:
             with contextlib.suppress(SessionOverError):

@@ -129,7 +129,6 @@ class Inlet:
             self._changed.notify_all()
             return frame
 
-    @property
     def is_idle(self) -> bool:
         """Whether no call is served and nothing is left to take."""
         with self._changed:
