@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from hmac import compare_digest
 from typing import Any, NoReturn
+from weakref import WeakSet
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -53,9 +54,9 @@ class GrpcServer:
         self._folder: str | None = None
         if not settings.unix_socket:
             _require_free(settings)
-        self._door = _Door(self)
+        self._door, self._threads = _Door(self), _ThreadEach()
         self._server = grpc.server(
-            _ThreadEach(),  # type: ignore[arg-type]  # of a pool nothing is used but `submit`
+            self._threads,  # type: ignore[arg-type]  # of a pool nothing is used but `submit`
             handlers=[self._door],
             options=(
                 ("grpc.so_reuseport", 0),
@@ -101,6 +102,7 @@ class GrpcServer:
     def close(self) -> None:
         """Stop listening and end all calls; a child that still runs can send nothing more."""
         self._server.stop(None).wait(STOP_S)
+        self._threads.join(STOP_S)
         self._door.server = None  # no cycle: gRPC returns its descriptors when its server is forgotten
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -229,6 +231,9 @@ _METHODS: dict[str, tuple[Kind, Callable[[int, bytes], bytes] | None]] = {
 class _ThreadEach(Executor):
     """A thread for each call. A pool's are waited for at the end of the program, also one whose call never ends."""
 
+    def __init__(self) -> None:
+        self._threads: WeakSet[threading.Thread] = WeakSet()
+
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
 
@@ -238,8 +243,17 @@ class _ThreadEach(Executor):
             except BaseException as error:
                 future.set_exception(error)
 
-        threading.Thread(target=run, name="gostage-grpc", daemon=True).start()
+        thread = threading.Thread(target=run, name="gostage-grpc", daemon=True)
+        self._threads.add(thread)
+        thread.start()
         return future
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for all of them, but no longer than this."""
+        until = time.monotonic() + timeout_s
+        for thread in list(self._threads):
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, until - time.monotonic()))
 
 
 def _target(address: str, port: int) -> str:
