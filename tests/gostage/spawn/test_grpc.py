@@ -32,8 +32,10 @@ import grpc, gostage_pb2 as pb, gostage_pb2_grpc as rpc
 told = json.load(sys.stdin)["transport"]
 target = f"{told['GRPCAddress']}:{told['GRPCPort']}"
 token = (("gostage-token", os.environ.get("GOSTAGE_GRPC_TOKEN", "")),)
+channels = []
 def connect():
-    return rpc.WorkflowIPCStub(grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)]))
+    channels.append(grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)]))
+    return rpc.WorkflowIPCStub(channels[-1])
 def ipc(i, **more):
     payload = pb.IPCPayload(msg_type="n", payload_json=json.dumps(i).encode())
     return pb.IPCMessage(type=pb.MESSAGE_TYPE_IPC, ipc_payload=payload, **more)
@@ -47,6 +49,12 @@ def error_of(call):
         return f"{error.code().name}: {error.details()}"
     return "no error"
 stub = connect()
+"""
+
+#: Its end. grpcio's own threads may hang an interpreter that ends while a channel is open.
+CLOSE = """
+for channel in channels:
+    channel.close()
 """
 
 
@@ -72,7 +80,7 @@ def foreign(
 ) -> tuple[gostage.SpawnResult, list[tuple[str, Any]]]:
     """What a foreign child came to, and what was handled of it."""
     seen: list[tuple[str, Any]] = []
-    runner._launcher = gostage.launchers.Program([sys.executable, "-c", FOREIGN + code])
+    runner._launcher = gostage.launchers.Program([sys.executable, "-c", FOREIGN + code + CLOSE])
     environment = {"PYTHONPATH": str(generated)}
     with runner.broker.register_default_handler(lambda m: seen.append((m.type, m.payload))):
         result = runner.spawn(ONE, options=gostage.SpawnOptions(timeout_s=60, environment=environment, **options))
@@ -104,6 +112,7 @@ def test_what_is_no_message_goes_into_quarantine(runner: gostage.Runner, generat
     """Bytes that are no protobuf, an unknown type and bad JSON are put away with a reason; the next good one counts."""
     code = """
 channel = grpc.insecure_channel(target)
+channels.append(channel)
 send = channel.unary_unary("/gostage.WorkflowIPC/SendMessage", response_deserializer=pb.MessageAck.FromString)
 acks = [send(message if isinstance(message, bytes) else message.SerializeToString(), metadata=token) for message in (
     ipc(1), b"\\xff\\xff", pb.IPCMessage(type=99), pb.IPCMessage(type=8, ipc_payload=pb.IPCPayload(msg_type="n",
