@@ -14,7 +14,10 @@ from typer.core import TyperGroup
 # Those of a verdict are in `report.run_command`.
 BAD_USAGE, DEFECT, INTERRUPTED = 2, 3, 130
 
-_EXIT_CODES = "Exit codes: 0 pass, 1 fail, 2 bad usage or bad scenario file, 3 unknown, 130 interrupted."
+_EXIT_CODES = (
+    "Exit codes: 0 pass, 1 fail, 2 bad usage or bad scenario file, 3 unknown or a defect of the tool, "
+    "129, 130 and 143 interrupted by SIGHUP, Ctrl-C and SIGTERM."
+)
 
 
 class _Commands(TyperGroup):

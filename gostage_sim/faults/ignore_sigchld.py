@@ -46,7 +46,7 @@ class IgnoreSigchld:
             libc.signal(int(signal.SIGCHLD), ctypes.c_void_p(before))
 
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
-        """SIGCHLD among the ignored signals in `/proc/self/status` of the parent, still when the child had ended."""
+        """SIGCHLD among the ignored signals of the parent in `/proc`, still when the child had ended."""
         note = note_with(fault, "ignored_to_the_end", by="parent")
         if note is None or not note["ignored_to_the_end"] or child.exit is None:
             return None

@@ -86,13 +86,13 @@ class Action(Tagged):
         return f"{type(self).__name__}({self.name!r})"
 
 
-def require_plain(function: object, what: str) -> None:
+def require_plain(function: object, what: str, all: str = "actions") -> None:
     """TypeError for a coroutine function or a generator: called like another, it would do nothing at all."""
     flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
     if flags & (_COROUTINE | _ASYNC_GENERATOR):
-        raise TypeError(f"{what} is `async`: actions are plain functions; call asyncio.run(…) in one")
+        raise TypeError(f"{what} is `async`: {all} are plain functions; call asyncio.run(…) in one")
     if flags & _GENERATOR:
-        raise TypeError(f"{what} has a `yield`: calling it would run nothing of it; actions are plain functions")
+        raise TypeError(f"{what} has a `yield`: calling it would run nothing of it; {all} are plain functions")
 
 
 class FunctionAction(Action):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
+from gostage_sim.gostage.actions import require_plain
 from gostage_sim.gostage.errors import MessageError
 
 TYPE_CHECKING = False  # see gostage/__init__.py
@@ -238,6 +239,8 @@ class Broker:
         outbound, inbound = getattr(middleware, "outbound", None), getattr(middleware, "inbound", None)
         if not callable(outbound) and not callable(inbound):
             raise TypeError(f"IPC middleware has a method outbound(message) or inbound(message); found {middleware!r}")
+        for method in (outbound, inbound):
+            require_plain(method, getattr(method, "__qualname__", ""), "methods of IPC middleware")
         with self._lock:
             if callable(outbound):
                 self._outbound = (*self._outbound, outbound)
@@ -301,10 +304,6 @@ class Broker:
         """Send to another channel from now on."""
         self._channel = channel
 
-    def open_session(self, workflow: Workflow) -> LocalSession:
-        """Begin a run of `workflow` in this process: its messages get a new session id and count from 1."""
-        return self._here().open(workflow)
-
     def end_session(self, workflow: Workflow) -> None:
         """Let the next message of `workflow` here begin a new session; a run that sends none costs nothing."""
         if self._local is not None:
@@ -334,3 +333,4 @@ def _require_type(type: object) -> None:
 def _require_callable(handler: object) -> None:
     if not callable(handler):
         raise TypeError(f"a handler is called with the message; found {handler!r}, which cannot be called")
+    require_plain(handler, f"the handler {getattr(handler, '__qualname__', handler)}", "handlers")

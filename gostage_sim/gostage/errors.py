@@ -30,11 +30,17 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gostage_sim.gostage.spawn.result import SpawnResult
 
 
 class GostageError(Exception):
     """The root: whatever the engine raises on purpose is one of these."""
+
+    def __reduce__(self) -> tuple[Callable[..., GostageError], tuple[object, ...], dict[str, object]]:
+        """A copy, or what a pickle brings back: the text and the attributes, without the constructor of the class."""
+        return _copy, (type(self), *self.args), self.__dict__
 
 
 class DefinitionError(GostageError):
@@ -193,6 +199,12 @@ class ChildProtocolError(SpawnError):
 
 class ChildStartError(SpawnError):
     """No child could be started."""
+
+
+def _copy(kind: type[GostageError], *args: object) -> GostageError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error
 
 
 def safe_str(error: BaseException) -> str:

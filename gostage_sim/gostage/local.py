@@ -74,13 +74,6 @@ class LocalChannel:
         self._sessions: WeakKeyDictionary[Workflow, LocalSession] = WeakKeyDictionary()
         self._no_workflow = LocalSession(broker, "")
 
-    def open(self, workflow: Workflow) -> LocalSession:
-        """A new session; what the workflow sends from here on belongs to it."""
-        session = LocalSession(self._broker, workflow.id)
-        with self._lock:
-            self._sessions[workflow] = session
-        return session
-
     def forget(self, workflow: Workflow) -> None:
         """What the workflow sends from here on belongs to another session, if it sends anything."""
         with self._lock:

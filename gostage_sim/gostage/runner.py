@@ -54,6 +54,8 @@ class Runner:
         spawn_middleware: Iterable[SpawnMiddleware] = (),
         transport: Transport | str | None = None,
     ) -> None:
+        if launcher is not None and (isinstance(launcher, type) or not callable(getattr(launcher, "start", None))):
+            raise TypeError(f"launcher is an object with a method start(launch); found {launcher!r}")
         self.broker = broker or Broker()
         self.middleware: tuple[Middleware[RunContext], ...] = extended((), middleware)
         self.logger = logger
@@ -192,7 +194,11 @@ class Runner:
         initial_store: Mapping[str, Any] | None = None,
         options: SpawnOptions | None = None,
     ) -> ChildHandle:
-        """Start a child and return at once; its messages are read and handled in the thread that calls `wait()`."""
+        """Start a child and return at once; its messages are read and handled in the thread that calls `wait()`.
+
+        The child runs meanwhile, and what it sends waits in the pipe: once that is full the child does too. A
+        definition that does not fit into a pipe, 64 KiB as a rule, reaches it during `wait()` only.
+        """
         from gostage_sim.gostage.spawn.handle import ChildHandle
 
         return ChildHandle.start(

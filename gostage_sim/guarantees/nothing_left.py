@@ -25,7 +25,8 @@ class NothingLeft:
     process had to be ended by the observer.
 
     Daemons that left their child's session on purpose (`stray: {form: daemon}`) are beyond an engine that was not asked
-    to look for them: those very processes do not count, once the observer has found and ended them.
+    to look for them: those very processes do not count, once the observer has found and ended them. An engine that was
+    (`end_daemons: true`) must have ended them itself.
     """
 
     name = "nothing-left"
@@ -47,7 +48,14 @@ class NothingLeft:
             return findings.judgement(self.name, "")
         before, after = _counters(parent.baseline), _counters(parent.final)
         peak = {key: max((_counters(sample)[key] for sample in parent.samples), default=0) for key in _COUNTERS}
-        daemons = {note["daemon"] for fault in history.faults for note in fault.notes if "daemon" in note}
+        daemons = {
+            note["daemon"]
+            for child in history.children
+            if not child.ends_daemons
+            for fault in child.faults
+            for note in fault.notes
+            if "daemon" in note
+        }
         escaped = [left for left in history.leftovers if left.pid in daemons]
         after["processes"] -= len(escaped)
         for key, noun in _COUNTERS.items():

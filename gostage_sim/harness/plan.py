@@ -78,6 +78,7 @@ def _child(
         "timeout_s": child.timeout if child.timeout is not None else scenario.timeout,
         "grace_s": child.grace,
         "definition_size": child.definition_size,
+        "end_daemons": child.end_daemons,
         "max_message_bytes": child.max_message,
         "steps": [_step(step) for step in child.steps],
         "faults": [_fault(name, number, placed) for number, placed in enumerate(child.faults, 1)],

@@ -24,8 +24,9 @@ from typing import Any
 from gostage_sim import gostage
 from gostage_sim.faults import fault_kind
 from gostage_sim.faults.contract import AT_SPAWN, StrikesInParent
+from gostage_sim.gostage.spawn.exit_status import signal_name
 from gostage_sim.gostage.spawn.launchers import Launch
-from gostage_sim.gostage.spawn.process import Process, signal_name
+from gostage_sim.gostage.spawn.process import Process
 from gostage_sim.gostage.wire.encode import encode_value
 from gostage_sim.harness.channel import message_crc
 from gostage_sim.harness.control import EXIT_ORPHANED, PLAN_VARIABLE, Client
@@ -92,6 +93,7 @@ class Subject:
         options = gostage.SpawnOptions(
             timeout_s=child["timeout_s"],
             grace_s=child["grace_s"],
+            end_daemons=child["end_daemons"],
             environment={PLAN_VARIABLE: str(self._folder / child["plan"])},
             **limits,
         )

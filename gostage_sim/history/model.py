@@ -129,6 +129,8 @@ class ChildHistory:
     role: Role
     timeout_s: float
     grace_s: float
+    ends_daemons: bool = False
+    """The engine was asked to end what left this child's session."""
     pid: int | None = None
     spawned_ns: int | None = None
     """Just before `runner.spawn()` was called."""

@@ -78,6 +78,8 @@ class Child(_Part):
     """From SIGTERM to SIGKILL."""
     definition_size: Annotated[Bytes, Field(ge=0, le=2**30)] = 0
     """Its definition is padded to at least so many bytes."""
+    end_daemons: bool = False
+    """Whether the engine is asked to end what left the child's session, as `SpawnOptions.end_daemons`."""
     max_message: Annotated[Bytes | None, Field(ge=1024, le=2**31)] = None
     """A longer line of it goes into quarantine; by default what the engine has."""
 

@@ -66,8 +66,8 @@ class Reader:
         self._placements = PlacementReader(document, fault_kinds, self._fields)
 
     def scenario(self) -> Scenario | None:
-        """The scenario, or None where it is not one; look up the targets and at the document's problems in either
-        case."""
+        """The scenario, or None where it is not one. In either case the targets are to be looked up, and the document's
+        problems to be looked at."""
         data = self._document.data
         if data is None:
             self._report((), "the file is empty; expected a scenario with name and children")

@@ -80,7 +80,7 @@ def test_a_table() -> None:
     """A header, a row for each measure, progress while it runs; the code says whether all bounds were kept."""
     lines: list[str] = []
     seen: list[str] = []
-    code = measures.main(rounds=1, only="first message", show=lines.append, progress=seen.append)
+    code = measures.main(rounds=1, only="first message: spawn", show=lines.append, progress=seen.append)
     assert lines[0].split() == ["measure", "ours", "against", "ratio", "to", "reach"]
     assert lines[1].startswith("first message: spawn / python -c pass ")
     assert code == ("NOT REACHED" in lines[1])

@@ -63,7 +63,9 @@ def main(kind: str, params: str) -> None:
     with fault.around(parent):
         inside = {"fds": [fd for fd in (0, 1, 2) if not os.path.lexists(f"/proc/self/fd/{fd}")]}
         done = start_and_wait(lone)
-    print(json.dumps({"notes": lone.notes, "inside": inside, "undone": state() == before, **done}))
+    after = state()
+    left = {name: [before[name], after[name]] for name in before if after[name] != before[name]}
+    print(json.dumps({"notes": lone.notes, "inside": inside, "left": left, **done}))
 
 
 if __name__ == "__main__":

@@ -283,7 +283,7 @@ def test_faults_of_the_parent(fault: Fault, started: dict[str, object], notes: l
         {key: note.get(key) for key in expected} for note, expected in zip(told["notes"], notes, strict=True)
     ] == notes
     assert told["inside"] == {"fds": [0, 1, 2] if fault.kind == "close_stdio" else []}
-    assert told["undone"]
+    assert told["left"] == {}
     if fault.kind == "steal_status":
         assert told["notes"][0]["stole"] == told["pid"]
 

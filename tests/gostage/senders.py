@@ -1,4 +1,4 @@
-"""Contexts to send from, and middleware made of one function."""
+"""Contexts to send from, what became of the messages, and middleware made of one function."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gostage_sim import gostage
+from gostage_sim.gostage.local import LocalSession
 
 
 class Place:
@@ -21,6 +22,13 @@ def context(workflow: gostage.Workflow | str, stage_id: str, action_name: str) -
     """Where a message is sent from."""
     made = gostage.Workflow(workflow) if isinstance(workflow, str) else workflow
     return Place(made, stage_id, action_name)
+
+
+def session_of(broker: gostage.Broker, workflow: gostage.Workflow) -> LocalSession:
+    """The session of a workflow that has sent something."""
+    session = broker.session_of(workflow)
+    assert session is not None
+    return session
 
 
 class Inbound:

@@ -9,7 +9,7 @@ import pytest
 
 from gostage_sim import gostage
 
-from .senders import Inbound, context
+from .senders import Inbound, context, session_of
 
 
 def test_by_type_then_default() -> None:
@@ -138,8 +138,8 @@ def test_a_raising_handler_stops_nobody() -> None:
     broker.register_handler("t", lambda message: 1 // message.payload)
     broker.register_handler("t", lambda message: seen.append(message.payload))
     workflow = gostage.Workflow("w")
-    session = broker.open_session(workflow)
     broker.send_many("t", [0, 1], context(workflow, "s", "a"))
+    session = session_of(broker, workflow)
     assert seen == [0, 1]
     assert told == [("t", "ZeroDivisionError('integer division or modulo by zero')", True)]
     (error,) = session.handler_errors
@@ -158,8 +158,8 @@ def test_on_handler_error_may_raise() -> None:
     broker.register_handler("t", lambda message: 1 // 0)
     broker.register_handler("t", lambda message: seen.append(message.payload))
     workflow = gostage.Workflow("w")
-    session = broker.open_session(workflow)
     broker.send("t", 5, context(workflow, "s", "a"))
+    session = session_of(broker, workflow)
     assert seen == [5]
     assert [type(error.error) for error in session.handler_errors] == [ZeroDivisionError, LookupError]
     with pytest.raises(TypeError) as caught:
@@ -172,8 +172,8 @@ def test_handler_errors_are_bounded() -> None:
     broker = gostage.Broker()
     broker.register_handler("t", lambda message: 1 // 0)
     workflow = gostage.Workflow("w")
-    session = broker.open_session(workflow)
     broker.send_many("t", range(150), context(workflow, "s", "a"))
+    session = session_of(broker, workflow)
     assert [error.sequence for error in session.handler_errors] == list(range(1, 101))
 
 
@@ -187,3 +187,26 @@ def test_an_interrupt_passes_through() -> None:
     broker.register_handler("t", interrupt)
     with pytest.raises(KeyboardInterrupt):
         broker.send("t", None)
+
+
+class _Late:
+    async def handle(self, message: object) -> None: ...
+
+    async def outbound(self, message: object) -> None: ...
+
+
+def test_async_handlers_are_refused() -> None:
+    """What would never run is refused when it is registered: handlers, default handlers and IPC middleware."""
+    broker = gostage.Broker()
+    late: Any = _Late()
+    for register in (partial(broker.register_handler, "x"), broker.register_default_handler):
+        with pytest.raises(TypeError) as caught:
+            register(late.handle)
+        assert str(caught.value) == (
+            "the handler _Late.handle is `async`: handlers are plain functions; call asyncio.run(…) in one"
+        )
+    with pytest.raises(TypeError) as caught:
+        broker.use(late)
+    assert str(caught.value) == (
+        "_Late.outbound is `async`: methods of IPC middleware are plain functions; call asyncio.run(…) in one"
+    )

@@ -218,4 +218,5 @@ def test_first_written_by_several_threads() -> None:
         "for thread in threads: thread.start()\nfor thread in threads: thread.join()\n"
     )
     for _ in range(5):
-        subprocess.run([sys.executable, "-c", code], check=True)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -55,3 +58,25 @@ class _NoTextError(Exception):
 def test_safe_str(error: BaseException, text: str) -> None:
     """The text of an exception never raises."""
     assert errors.safe_str(error) == text
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.UnknownActionError("no", ("a", "b")),
+        errors.KeyMissingError("no key"),
+        errors.MergeConflictError("both", ("a",)),
+        errors.ExportError({"a": "no"}, {"b": 1}),
+        errors.ActionError("w", "s", "a", ValueError("no")),
+        errors.StageError("w", "s", ValueError("no")),
+        *(kind(SpawnResult("w", outcome)) for outcome, kind in ERROR_CLASSES.items()),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_are_copied_and_pickled(
+    error: errors.GostageError, again: Callable[[errors.GostageError], errors.GostageError]
+) -> None:
+    """A copy of an error has its class, its text and its attributes."""
+    found = again(error)
+    assert (type(found), str(found), vars(found)) == (type(error), str(error), vars(error))

@@ -12,7 +12,7 @@ from gostage_sim import gostage
 from gostage_sim.gostage.errors import MessageRejectedError
 
 from .conftest import HEAD
-from .senders import Inbound, Outbound, context
+from .senders import Inbound, Outbound, context, session_of
 
 
 class Kind:
@@ -55,8 +55,8 @@ def test_inbound_changes_drops_and_rejects() -> None:
     seen = collecting(broker)
     broker.use(Inbound(Kind.rule))
     workflow = gostage.Workflow("w")
-    session = broker.open_session(workflow)
     broker.send_many("n", [1, None, "x", 2], context(workflow, "s", "a"))
+    session = session_of(broker, workflow)
     assert seen == [2, 3]
     assert (session.rejected, session.handler_errors) == (1, [])
 
@@ -122,8 +122,8 @@ def test_broken_inbound_middleware_lets_nothing_through() -> None:
     broker.use(Inbound(lambda message: int("one") if message.payload == 1 else message))
     broker.use(Inbound(lambda message: 5 if message.payload == 2 else message))
     workflow = gostage.Workflow("w")
-    session = broker.open_session(workflow)
     broker.send_many("n", [1, 2, 3], context(workflow, "s", "a"))
+    session = session_of(broker, workflow)
     assert seen == [3]
     assert session.rejected == 2
     assert told == [

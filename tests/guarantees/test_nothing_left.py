@@ -103,6 +103,13 @@ def test_a_daemon_excuses_itself_alone(
     assert (found.verdict, found.reason) == (Verdict.FAIL, reason)
 
 
+def test_an_engine_that_was_asked_to_end_daemons_has_no_excuse() -> None:
+    """A daemon that the observer had to end is held against it."""
+    asked = replace(with_daemon(77), ends_daemons=True)
+    left = history(asked, sibling(1), parent=parent(final=resources(5 * SECOND, processes=1)), leftovers=(SLEEPER,))
+    assert NothingLeft().judge(left).verdict is Verdict.FAIL
+
+
 def test_counters_that_never_rose() -> None:
     """A counter that was never seen above its baseline cannot be back."""
     found = NothingLeft().judge(history(parent=parent(samples=(resources(1, processes=2),))))

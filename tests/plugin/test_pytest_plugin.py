@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 import tomllib
 import uuid
 from pathlib import Path
@@ -112,11 +111,7 @@ def test_ctrl_c_leaves_no_process(suite: Suite) -> None:
     out = process.communicate(timeout=60)[0]
     assert "KeyboardInterrupt" in out
     assert process.returncode == pytest.ExitCode.INTERRUPTED
-    # The resource tracker of `multiprocess` goes by itself when its pipe closes, a moment after pytest.
-    deadline = time.monotonic() + 10
-    while (living := _living_with(mark)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert living == []
+    assert _living_with(mark) == []
 
 
 def _living_with(mark: str) -> list[str]:

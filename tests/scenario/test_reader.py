@@ -59,7 +59,7 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (
             HEAD + "  b:\n    stpes: []\n",
             "7:5: unknown key 'stpes'; did you mean 'steps'? known keys: steps, faults, copies, timeout, grace, "
-            "definition_size, max_message",
+            "definition_size, end_daemons, max_message",
         ),
         (HEAD + "  b: {copies: 2}\n", "6:6: child has no 'steps'; it is required"),
         (HEAD + "  b: {steps: 2}\n", "6:14: steps is 2; expected a list"),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 import gostage_sim
-from gostage_sim.harness import proc
+from gostage_sim.gostage.spawn.readiness import is_readable
 from gostage_sim.scenario import targets
 from gostage_sim.scenario.targets import Target, target_problems
 
@@ -25,10 +25,12 @@ def target_problem(target: str, folder: Path) -> str | None:
 
 def _wait_until_gone(pid: int) -> None:
     """Gone, or a zombie that whoever inherited it has not reaped yet."""
-    deadline = time.monotonic() + 10
-    while (seen := proc.stat(pid)) is not None and seen.state != "Z":
-        assert time.monotonic() < deadline, f"pid {pid} is still there in state {seen.state}"
-        time.sleep(0.005)  # it is nobody's child here: nobody tells
+    with contextlib.suppress(ProcessLookupError):
+        pidfd = os.pidfd_open(pid)
+        try:
+            assert is_readable(pidfd, 10), f"pid {pid} is still there"
+        finally:
+            os.close(pidfd)
 
 
 @pytest.mark.parametrize(
@@ -117,21 +119,21 @@ def test_a_module_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: p
 def test_ctrl_c_of_the_user_ends_a_slow_import(tmp_path: Path) -> None:
     """The tool stops at once with exit code 130, without a traceback, and the process that imports is gone too."""
     (tmp_path / "mod_k.py").write_text(
-        "import os, pathlib, time\n"
-        "pathlib.Path('new').write_text(str(os.getpid()))\npathlib.Path('new').rename('importing')\ntime.sleep(1000)"
+        "import os, pathlib, signal\npathlib.Path('importing').write_text(str(os.getpid()))\nsignal.pause()"
     )
+    os.mkfifo(tmp_path / "importing")
+    importing = os.open(tmp_path / "importing", os.O_RDWR)  # never blocks
     (tmp_path / "x.yaml").write_text("name: x\nchildren: {a: {steps: [call: 'mod_k:run']}}\n")
     root = str(Path(gostage_sim.__file__).parent.parent)
     command = [sys.executable, "-m", "gostage_sim", "check", "x.yaml"]
     environ = {**os.environ, "PYTHONPATH": root}
     with subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as tool:
-        deadline = time.monotonic() + 30
-        while not (tmp_path / "importing").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)  # nobody tells when a file appears
+        assert is_readable(importing, 30)
         tool.send_signal(signal.SIGINT)
         assert tool.communicate(timeout=30)[0] == b""
     assert tool.returncode == 130
-    _wait_until_gone(int((tmp_path / "importing").read_text()))
+    _wait_until_gone(int(os.read(importing, 20)))
+    os.close(importing)
 
 
 def test_what_a_module_prints_is_dropped(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -7,5 +7,6 @@
 * `moments`     how long a start, a death and a message among floods take
 * `scale`       many children, and how the parent grows
 * `others`      the same messages with other libraries
+* `warm`        a new process of theirs that is warm
 * `child`       the children of all of them
 """

@@ -119,5 +119,15 @@ def queue_child(queue: Any, count: int, size: int) -> None:
         queue.put(("item", one))
 
 
+def say_hello(connection: Any) -> None:
+    """For a `Process` of multiprocessing."""
+    connection.send("hello")
+
+
+def the_word_hello() -> str:
+    """For pools."""
+    return "hello"
+
+
 if __name__ == "__main__":
     (bytes_child if sys.argv[3:] else bare_child)(int(sys.argv[1]), int(sys.argv[2]))

@@ -13,7 +13,8 @@ from collections.abc import Callable
 _MODULES = {
     "bare": ("bare_loop", "plain_pipe", "bare_start"),
     "ours": ("send", "send_many"),
-    "moments": ("start", "killed", "sibling"),
+    "moments": ("start", "warm_start", "killed", "sibling"),
+    "warm": ("multiprocessing_forkserver", "process_pool_forkserver", "pebble_forkserver"),
     "scale": ("memory_growth", "at_once", "one_after_another"),
     "others": (
         "multiprocessing_pipe", "multiprocessing_queue", "process_pool_executor", "pebble_pool", "loky_pool",

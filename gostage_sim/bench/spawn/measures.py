@@ -93,6 +93,7 @@ GROUPS = (
         (
             Measure("send", "bare_loop", at_least=0.25),
             Measure("send_many", "bare_loop", at_least=0.75),
+            Measure("send", "multiprocessing_pipe", at_least=1.3, name="send against multiprocessing pipe"),
             *(
                 Measure("send_many", other, at_least=1, name=f"send many against {other.replace('_', ' ')}")
                 for other in (
@@ -105,7 +106,20 @@ GROUPS = (
     _sized("256 bytes", 100_000, 256),
     _sized("4 KiB", 30_000, 4 * KIB),
     _sized("1 MiB", 200, MIB),
-    Group("first message", 15, 0, "ms", (Measure("start", "bare_start", at_most=2, name="spawn / python -c pass"),)),
+    Group(
+        "first message",
+        15,
+        0,
+        "ms",
+        (
+            Measure("start", "bare_start", at_most=2, name="spawn / python -c pass"),
+            Measure("warm_start", "bare_start", at_most=0.5, name="warm spawn / python -c pass"),
+            *(
+                Measure("warm_start", other, at_most=1, name=f"warm spawn / {other.replace('_', ' ')}")
+                for other in ("multiprocessing_forkserver", "process_pool_forkserver", "pebble_forkserver")
+            ),
+        ),
+    ),
     Group("99th percentile", 100, 0, "ms", (Measure("killed", at_most=50, name="spawn returns after SIGKILL"),)),
     Group("99th percentile", 300, 0, "ms", (Measure("sibling", at_most=20, name="message while 4 siblings flood"),)),
     Group("1,000,000 messages", 1_000_000, 70, "MiB", (Measure("memory_growth", at_most=32, name="parent grows"),)),

@@ -9,6 +9,7 @@ import threading
 import time
 
 from gostage_sim import gostage
+from gostage_sim.bench.spawn.bare import CHILD
 from gostage_sim.bench.spawn.ours import definition, runner
 
 FLOODS = 4
@@ -22,6 +23,14 @@ def start(count: int, size: int) -> float:
     """From `runner.spawn()` to the first message handled; the median of `count`."""
     own, hello = runner(), definition("bench.hello")
     return statistics.median(own.spawn(hello, check=True).first_message_s or 0.0 for _ in range(count))
+
+
+def warm_start(count: int, size: int) -> float:
+    """As `start`, with children that a fork server has at hand."""
+    with gostage.launchers.ForkServer(preload=[CHILD]) as launcher:
+        own, hello = gostage.Runner(launcher=launcher), definition("bench.hello")
+        own.spawn(hello, check=True)  # the server is started once, by the first child
+        return statistics.median(own.spawn(hello, check=True).first_message_s or 0.0 for _ in range(count))
 
 
 def killed(count: int, size: int) -> float:

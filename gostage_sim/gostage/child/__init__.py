@@ -6,6 +6,7 @@
 * `failure`   exceptions as data, bounded, whatever their `__str__` does
 * `logs`      what is logged with the standard `logging`, as messages
 * `on_import` hooks into modules that a child does not import itself
+* `modules`   modules found as the parent finds them
 * `__main__`  `python -m gostage_sim.gostage.child --import my.actions`, for programs that cannot start themselves again
 """
 

@@ -13,9 +13,15 @@ if TYPE_CHECKING:
 MAX_TEXT = 64 * 1024
 """Characters of a message or traceback that travel; the middle of a longer one is left out."""
 
+_ENOMEM = 12
+"""Of Linux; the module `errno` would be one more to import, just when memory is short."""
+
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """`{"type", "message", "traceback"}` of an exception, whatever its own code does; `errno` if it has one."""
+    """`{"type", "message", "traceback"}` of an exception, whatever its own code does; `errno` if it has one.
+
+    Any kind of MemoryError has ENOMEM: a library's own, whose name tells the parent nothing.
+    """
     try:
         import traceback
 
@@ -31,6 +37,8 @@ def describe(error: BaseException) -> dict[str, Any]:
     }
     if isinstance(error, OSError) and type(error.errno) is int:
         facts["errno"] = error.errno
+    elif isinstance(error, MemoryError):
+        facts["errno"] = _ENOMEM
     return facts
 
 

@@ -9,6 +9,7 @@
 * `many`, `asynchronous`   the same for many children at once, and in asyncio's loop
 * `middleware` what sees every child before, during and after its life
 * `process`    a child process with its pipes, pidfd and lifeline, acquired and released as one
+* `exit_status`, `readiness`   how a process ended; waiting for one descriptor
 * `command`    a command started as such a process
 * `confinement`, `confine`   limits, user and the rest, in force before the command begins
 * `cgroup`, `descendants`     nobody gets away: a control group of a child's own, a mark in its environment
@@ -16,4 +17,5 @@
 * `depth`      how deep this process is below the first program
 * `launchers`  which command, or which server, starts a child
 * `options`, `result`   what a caller gives and gets
+* `stderr`, `printable`   what a child writes to stderr: kept, forwarded, made harmless for a terminal
 """

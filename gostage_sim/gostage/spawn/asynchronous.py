@@ -31,12 +31,13 @@ async def _abandon(handle: ChildHandle, driver: Driver, error: BaseException) ->
         try:
             await _drive(driver)
             handle._finish(driver, error)
-        except BaseException as again:
+        except (Exception, GeneratorExit):  # out of the loop itself, no handler is called any more: it is of no use
+            break
+        except BaseException:
             handle.kill()
-            if isinstance(again, GeneratorExit):
-                error = again
-    if handle.result is None:
-        # The coroutine was closed, so there is no loop to wait in any more: its end is waited for here.
+    if handle.result is None and not driver.is_closed:
+        # The coroutine or its loop was closed, so there is none to wait in any more: its end is waited for here. Where
+        # all are collected as garbage at once, in any order, the driver may be gone; then its process ends the child.
         handle.kill()
         driver.run()
         handle._finish(driver, error)
@@ -58,4 +59,5 @@ async def _drive(driver: Driver) -> None:
             driver.step(0)
             ready.clear()
     finally:
-        loop.remove_reader(driver.fileno())
+        if not loop.is_closed():  # uvloop's would raise, in the place of the GeneratorExit that is on its way
+            loop.remove_reader(driver.fileno())

@@ -14,9 +14,11 @@ from contextlib import ExitStack
 from gostage_sim.gostage.child import IMPORTS_VARIABLE, TOKEN_VARIABLE
 from gostage_sim.gostage.spawn.cgroup import Group, delegated_group
 from gostage_sim.gostage.spawn.confinement import confined, login_environment, refusal, settings_of
+from gostage_sim.gostage.spawn.depth import DEPTH_VARIABLE, MAX_DEPTH_VARIABLE, allowed_depth
 from gostage_sim.gostage.spawn.descendants import FAMILY_VARIABLE
+from gostage_sim.gostage.spawn.exit_status import status_of_child
 from gostage_sim.gostage.spawn.options import SpawnOptions
-from gostage_sim.gostage.spawn.process import DEPTH_VARIABLE, Pipes, Process, open_pipe, status_of_child
+from gostage_sim.gostage.spawn.process import Pipes, Process, open_pipe
 from gostage_sim.gostage.transports import PORT_VARIABLE
 
 
@@ -63,7 +65,8 @@ def child_environment(options: SpawnOptions, depth: int) -> dict[str, str]:
         inherited[FAMILY_VARIABLE] = os.environ[FAMILY_VARIABLE]
     if options.imports:
         inherited[IMPORTS_VARIABLE] = ",".join(options.imports)
-    return {**inherited, **login_environment(options), **options.environment, DEPTH_VARIABLE: str(depth)}
+    depths = {DEPTH_VARIABLE: str(depth), MAX_DEPTH_VARIABLE: str(allowed_depth(options.max_depth))}
+    return {**inherited, **login_environment(options), **options.environment, **depths}
 
 
 def mark_family(environment: dict[str, str], options: SpawnOptions) -> str | None:

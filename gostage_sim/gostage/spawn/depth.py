@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
 from gostage_sim.gostage.child import CHILD_FLAG
-from gostage_sim.gostage.spawn.process import DEPTH_VARIABLE
+
+DEPTH_VARIABLE = "GOSTAGE_SPAWN_DEPTH"
+"""Tells a child how deep it is, from 1."""
+
+MAX_DEPTH_VARIABLE = "GOSTAGE_MAX_SPAWN_DEPTH"
+"""Tells a child the `max_depth` that its parent had, which binds it too."""
+
+
+def allowed_depth(max_depth: int) -> int:
+    """The stricter of a limit of our own and of the one that we were started under."""
+    try:
+        return min(max_depth, int(os.environ[MAX_DEPTH_VARIABLE]))
+    except (KeyError, ValueError):  # no child, or not written by a runner
+        return max_depth
 
 
 def own_depth() -> int:
@@ -22,14 +36,21 @@ def own_depth() -> int:
     return max(told, _children_above()) if CHILD_FLAG in sys.orig_argv else told
 
 
+def parent_of(pid: int) -> int | None:
+    """The pid of its parent, 0 where that is outside of what this process sees; None for a process that is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])  # its name may hold spaces and parentheses
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
 def _children_above() -> int:
     """How many of this process and its ancestors were started as children of ours."""
     count, pid = 0, os.getpid()
-    try:
+    with contextlib.suppress(OSError):  # hidden from us, or gone
         while pid > 0:
-            with open(f"/proc/{pid}/cmdline", "rb") as arguments, open(f"/proc/{pid}/stat", "rb") as status:
+            with open(f"/proc/{pid}/cmdline", "rb") as arguments:
                 count += CHILD_FLAG.encode() in arguments.read().split(b"\0")
-                pid = int(status.read().rpartition(b")")[2].split()[1])
-    except OSError:  # hidden from us, or gone
-        pass
+            pid = parent_of(pid) or 0
     return count

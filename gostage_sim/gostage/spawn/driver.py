@@ -21,7 +21,7 @@ from fcntl import F_GETPIPE_SZ, fcntl
 
 from gostage_sim.gostage.delivery import Delivery
 from gostage_sim.gostage.spawn.inlet import Inlet
-from gostage_sim.gostage.spawn.process import Process
+from gostage_sim.gostage.spawn.process import Process, close_kept, keep_from_forks
 from gostage_sim.gostage.spawn.session import Order, Session
 from gostage_sim.gostage.spawn.stderr import ChildStderr
 from gostage_sim.gostage.wire.messages import Message
@@ -45,16 +45,18 @@ class Driver:
         self._cancelled_at: float | None = None
         self._terminated = False
         self._lock = threading.RLock()  # of the wake-up descriptor and SIGTERM: cancel() comes from anywhere
+        self._owner = os.getpid()
         self._on_ready: dict[int, Callable[[], None]] = {}
         self._inlet: Inlet | None = None
         self._wake_fd = self._inlet_fd = -1
         with ExitStack() as stack:
             self._epoll = stack.enter_context(select.epoll())
             self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            keep_from_forks(self._wake_fd)
             stack.pop_all()
 
     def take(self, process: Process, session: Session, document: bytes, inlet: Inlet | None = None) -> None:
-        """Begin with a process that was just started; `document` goes to its stdin.
+        """Begin with a process that was just started; `document` goes to its stdin, what fits of it at once.
 
         Its messages come through the inlet, which is closed at the end, or without one out of its stdout.
         """
@@ -68,10 +70,16 @@ class Driver:
         self._watch(process.stderr, select.EPOLLIN, self._read_stderr)
         self._watch(process.pidfd, select.EPOLLIN, self._see_exit)
         self._watch(self._wake_fd, select.EPOLLIN, self._see_wake)
+        self._write_definition()  # so that it runs at once, whenever somebody waits for it
 
     def fileno(self) -> int:
         """Readable when `step(0)` has something to do before the session's deadline."""
         return self._epoll.fileno()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its descriptors were returned; nothing is left to be driven then."""
+        return self._epoll.closed
 
     def run(self, until: float = math.inf) -> None:
         """Until the session is finished, or until this time of the monotonic clock, and one step at least."""
@@ -90,6 +98,8 @@ class Driver:
 
     def cancel(self) -> None:
         """SIGTERM to the child's group, once; the loop sends SIGKILL when the grace period is over. From any thread."""
+        if not self.process.is_ours:
+            return
         with self._lock:
             if self._wake_fd < 0:  # the loop has ended
                 return
@@ -100,6 +110,8 @@ class Driver:
 
     def kill(self) -> None:
         """SIGKILL to the child's group. From any thread."""
+        if not self.process.is_ours:
+            return
         with self._lock:
             self._terminated = True
             self.process.signal_group(signal.SIGKILL)
@@ -127,13 +139,14 @@ class Driver:
         with self._lock:
             fd, self._wake_fd = self._wake_fd, -1
             if fd >= 0:
-                os.close(fd)
+                close_kept(fd)
         self._epoll.close()
         if self._inlet is not None:
             self._inlet.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_epoll"):  # not so when there was no descriptor left for it
+        # It has none when there was no descriptor left; in a fork, another thread may have held the lock.
+        if hasattr(self, "_epoll") and self._owner == os.getpid():
             self.close()
 
     def _obey(self, orders: Iterable[Order]) -> None:

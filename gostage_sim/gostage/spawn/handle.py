@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 import resource
 import threading
 import time
@@ -18,7 +19,7 @@ import msgspec
 from gostage_sim.gostage.broker import Broker
 from gostage_sim.gostage.definition import SubWorkflowDef
 from gostage_sim.gostage.delivery import Delivery
-from gostage_sim.gostage.spawn.depth import own_depth
+from gostage_sim.gostage.spawn.depth import allowed_depth, own_depth
 from gostage_sim.gostage.spawn.driver import Driver
 from gostage_sim.gostage.spawn.launchers import Launch, Launcher, LaunchError, ThisProgram
 from gostage_sim.gostage.spawn.links import Links
@@ -33,6 +34,8 @@ from gostage_sim.gostage.wire.messages import Origin
 
 class ChildHandle:
     """A started child. `wait()` reads and handles its messages until it is gone; until then they wait in the pipe.
+
+    In a process forked from the one that started it, the handle does nothing to the child and `wait()` raises.
 
     Every method may be called from any thread, and again. As a context manager it cancels a child that was not waited
     for; without one, a child whose handle is dropped before the end is killed, with a ResourceWarning.
@@ -112,6 +115,11 @@ class ChildHandle:
         KeyboardInterrupt, SystemExit and the like, out of a handler or a signal, end the child first and then pass on.
         Of several threads one does the work and the others get the same result.
         """
+        if self._result is None and not self._is_ours:
+            raise RuntimeError(
+                f"child {self._passage.context.definition.id!r}, pid {self.pid}, was started by another process, of "
+                f"which this one, pid {os.getpid()}, is a fork; wait there, or start it here"
+            )
         wait_s = math.inf if timeout_s is None else max(0.0, timeout_s)
         until = time.monotonic() + wait_s
         if not self._waiting.acquire(timeout=min(wait_s, threading.TIMEOUT_MAX)):
@@ -135,7 +143,7 @@ class ChildHandle:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._result is None:
+        if self._result is None and self._is_ours:
             self._discard()
             self.wait()
 
@@ -148,6 +156,10 @@ class ChildHandle:
         state = "running" if self._result is None else self._result.outcome
         return f"<ChildHandle {self._passage.context.definition.id!r} pid {self.pid} {state}>"
 
+    @property
+    def _is_ours(self) -> bool:
+        return self._driver is None or self._driver.process.is_ours
+
     def _still_running(self, wait_s: float) -> TimeoutError:
         return TimeoutError(
             f"child {self._passage.context.definition.id!r}, pid {self.pid}, is not gone after {wait_s:g} s; "
@@ -158,10 +170,12 @@ class ChildHandle:
 
     def _open(self, launcher: Launcher, links: Links) -> None:
         definition, options = self._passage.context.definition, self._passage.context.options
-        depth = own_depth()
-        if depth >= options.max_depth:
+        depth, allowed = own_depth(), allowed_depth(options.max_depth)
+        if allowed == 0:
+            raise LaunchError("SpawnOptions.max_depth is 0: no child may be started")
+        if depth >= allowed:
             raise LaunchError(
-                f"spawn depth {options.max_depth} is reached: this process is itself a child of children. "
+                f"spawn depth {allowed} is reached: this process is itself a child of children. "
                 "A program that starts itself again must call gostage.child_main() when gostage.is_child()"
             )
         with ExitStack() as stack:
@@ -257,6 +271,9 @@ def _check_arguments(definition: object, initial_store: object, options: object)
         raise TypeError(f"a child is started from a SubWorkflowDef; found {type(definition).__name__}")
     if initial_store is not None and not isinstance(initial_store, Mapping):
         raise TypeError(f"initial_store is a mapping of keys to values; found {type(initial_store).__name__}")
+    for key in initial_store or ():
+        if not isinstance(key, str):
+            raise TypeError(f"the keys of initial_store are str; found {key!r}")
     if options is not None and not isinstance(options, SpawnOptions):
         raise TypeError(f"options is a SpawnOptions; found {type(options).__name__}")
 

@@ -15,6 +15,8 @@ from enum import Enum
 from threading import Condition
 from typing import NamedTuple
 
+from gostage_sim.gostage.spawn.process import close_kept, keep_from_forks
+
 MAX_HELD_BYTES = 256 * 1024
 """In the queue, before `put` waits; a frame that is larger goes into an empty queue."""
 FRAME_BYTES = 64
@@ -69,6 +71,7 @@ class Inlet:
         self._held_bytes = 0
         self._calls: set[Call] = set()
         self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        keep_from_forks(self._fd)
 
     # --- gRPC's threads ---------------------------------------------------------------------------------------------
 
@@ -141,7 +144,7 @@ class Inlet:
             calls, self._calls = self._calls, set()
             self._changed.notify_all()
             if fd >= 0:
-                os.close(fd)
+                close_kept(fd)
             on_close, self._on_close = self._on_close, None  # the server is not to live on with an old session
         for call in calls:
             call.cancel()

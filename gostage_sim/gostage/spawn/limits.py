@@ -44,8 +44,8 @@ def hit_by_error(
 ) -> str | None:
     """The sentence that names the limit behind an error of the child; None when no limit of that kind was set.
 
-    `code` is the errno of an OSError. EAGAIN is also what a descriptor that must not block answers; where the number of
-    processes is limited, one that fails the child counts as the limit.
+    `code` is the errno of an OSError, and ENOMEM of a MemoryError of a library's own. EAGAIN is also what a descriptor
+    that must not block answers; where the number of processes is limited, one that fails the child counts as the limit.
     """
     if type_ == "MemoryError":
         name: str | None = "memory_bytes"

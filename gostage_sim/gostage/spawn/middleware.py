@@ -69,7 +69,9 @@ def checked(middleware: Iterable[SpawnMiddleware]) -> tuple[SpawnMiddleware, ...
 class Passage:
     """The way of one spawn through its middleware: `enter()`, then `leave()` whatever came of it."""
 
-    def __init__(self, definition: SubWorkflowDef, options: SpawnOptions, middleware: tuple[SpawnMiddleware, ...]):
+    def __init__(
+        self, definition: SubWorkflowDef, options: SpawnOptions, middleware: tuple[SpawnMiddleware, ...]
+    ) -> None:
         self.context = SpawnContext(deepcopy(definition) if middleware else definition, options)
         self._middleware = middleware
         self._entered: list[SpawnMiddleware] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -94,7 +95,9 @@ class SpawnOptions:
 
     def __post_init__(self) -> None:
         for name, value in (("timeout_s", self.timeout_s), ("grace_s", self.grace_s), ("drain_s", self.drain_s)):
-            good = (value is None and name == "timeout_s") or (isinstance(value, int | float) and value >= 0)
+            good = (value is None and name == "timeout_s") or (
+                isinstance(value, int | float) and _is_float(value) and value >= 0
+            )
             _require(good, f"SpawnOptions.{name}", "0 or more seconds", value)
         for name, good, expected in (
             ("max_message_bytes", _is_whole(self.max_message_bytes, 1024), "at least 1024"),
@@ -136,6 +139,14 @@ def _require(good: bool, name: str, expected: str, found: object) -> None:
 
 def _is_whole(value: Any, least: int, most: float = float("inf")) -> bool:
     return type(value) is int and least <= value <= most  # a bool is an int too, and never meant
+
+
+def _is_float(value: Any) -> bool:
+    """Whether it is a number that fits into a float, with which time is counted."""
+    try:
+        return isinstance(value, int | float) and not math.isnan(value)
+    except OverflowError:
+        return False
 
 
 def _is_bool(value: Any) -> bool:

@@ -12,9 +12,7 @@ import contextlib
 import errno
 import fcntl
 import os
-import select
 import signal
-import struct
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -24,12 +22,39 @@ from typing import Self
 
 from gostage_sim.gostage.spawn.cgroup import Group
 from gostage_sim.gostage.spawn.descendants import end_family
-from gostage_sim.gostage.spawn.result import ResourceUsage
+from gostage_sim.gostage.spawn.readiness import is_readable
 from gostage_sim.gostage.spawn.session import ExitStatus
 
-DEPTH_VARIABLE = "GOSTAGE_SPAWN_DEPTH"
 PIPE_BYTES = 256 * 1024
 """Room in the pipe from the child: fewer switches between the two than with the default of 64 KiB."""
+
+
+_not_for_forks: set[int] = set()
+
+
+def keep_from_forks(fd: int) -> None:
+    """Let a process that is forked from this one close its copy at once; `close_kept` closes ours.
+
+    A worker that the application forks would hold the lifeline and the child's stdin: their child would not see the
+    parent die, nor its definition end.
+    """
+    _not_for_forks.add(fd)
+
+
+def close_kept(fd: int) -> None:
+    """Close a descriptor that was kept from forks, which its number no longer is."""
+    _not_for_forks.discard(fd)
+    os.close(fd)
+
+
+def _close_in_fork() -> None:
+    """Takes no lock: the thread that holds it does not exist in the fork."""
+    while _not_for_forks:
+        with contextlib.suppress(OSError):
+            os.close(_not_for_forks.pop())
+
+
+os.register_at_fork(after_in_child=_close_in_fork)
 
 
 def open_pipe() -> tuple[int, int]:
@@ -87,12 +112,14 @@ class Pipes:
 
     def _pipe(self) -> tuple[int, int]:
         self._open.update(ends := open_pipe())
+        for end in ends:
+            keep_from_forks(end)
         return ends
 
     def _close(self, fds: set[int]) -> None:
         for fd in list(fds):
             self._open.discard(fd)
-            os.close(fd)
+            close_kept(fd)
 
 
 def tie(lifeline: int, group: int) -> None:
@@ -121,6 +148,9 @@ def no_sigpipe() -> Iterator[None]:
 class Process:
     """A running child. Descriptors belong to this object; `close()` returns them all.
 
+    They, and the child, stay with the process that started it: in one that is forked from that, `is_ours` is false, the
+    descriptors are closed already, and no method does anything.
+
     `pidfd` is None for a child that was gone and reaped before it could be had: this program ignores SIGCHLD, or waits
     for every child. What such a child wrote is in the pipes, and an event that has happened stands in for its pidfd.
     `take_status(pidfd)` takes the exit status from whoever has it, once the child is gone; `also` are descriptors that
@@ -140,6 +170,7 @@ class Process:
         group: Group | None = None,
     ) -> None:
         self.pid = pid
+        self._owner = os.getpid()
         self.stdin, self.stdout, self.stderr = pipes.stdin, pipes.stdout, pipes.stderr
         self._take_status = take_status
         self._family, self._group = family, group
@@ -147,6 +178,13 @@ class Process:
         self._reaped = ExitStatus(None, None) if pidfd is None else None
         self.pidfd = os.eventfd(1, os.EFD_CLOEXEC) if pidfd is None else pidfd
         self._open = {*pipes.parents_ends(), *also, self.pidfd}
+        for fd in self._open:
+            keep_from_forks(fd)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process started the child; false in a fork of the one that did."""
+        return self._owner == os.getpid()
 
     def write_stdin(self, data: memoryview) -> int:
         """What fits of `data` now, as os.write; BrokenPipeError when the child closed its stdin."""
@@ -159,6 +197,8 @@ class Process:
         Only before `reap()`: until then the zombie keeps the group's number from being given to somebody else. Of a
         fork server's child it does not, because the server takes the zombie; the pidfd means nobody else even then.
         """
+        if not self.is_ours:
+            return
         with self._lock, contextlib.suppress(ProcessLookupError, PermissionError):
             if self._reaped is None:
                 _signal_group(self.pidfd, self.pid, signum)
@@ -193,7 +233,7 @@ class Process:
         """Close one of the descriptors before the others; nothing when it is closed already."""
         if fd in self._open:
             self._open.remove(fd)
-            os.close(fd)
+            close_kept(fd)
 
     def close(self) -> None:
         """Return every descriptor. The lifeline goes too: whoever is left in the group is killed."""
@@ -205,7 +245,7 @@ class Process:
 
     def __del__(self) -> None:
         """End a child that nobody waits for: forgotten, or its owner was interrupted before it could keep it."""
-        if not getattr(self, "_open", None):
+        if not getattr(self, "_open", None) or not self.is_ours:
             return
         forgotten = hasattr(self, "pidfd") and self._reaped is None
         if forgotten:
@@ -231,67 +271,3 @@ def _signal_group(pidfd: int, pid: int, signum: int) -> None:
         if error.errno != errno.EINVAL:
             raise
         os.killpg(pid, signum)  # older than Linux 6.9
-
-
-def is_readable(fd: int, timeout_s: float) -> bool:
-    """Whether there is something to read, or the end, within this time; of a pidfd, whether the process is gone."""
-    return bool(_poll(fd, select.POLLIN, timeout_s))
-
-
-def is_writable(fd: int, timeout_s: float) -> bool:
-    """Whether a write would take something, or fail, within this time."""
-    return bool(_poll(fd, select.POLLOUT, timeout_s))
-
-
-def is_reaped(pidfd: int, timeout_s: float) -> bool:
-    """Whether somebody takes the process's exit status within this time; Linux tells since 6.13."""
-    return bool(_poll(pidfd, 0, timeout_s) & select.POLLHUP)
-
-
-def _poll(fd: int, events: int, timeout_s: float) -> int:
-    ended = select.poll()  # select() cannot take descriptors over 1023
-    ended.register(fd, events)
-    seen = ended.poll(max(0.0, timeout_s) * 1000)
-    return seen[0][1] if seen else 0
-
-
-def status_of_child(pidfd: int) -> ExitStatus:
-    """Take the exit status of a child of this process, and what it used."""
-    try:
-        seen = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        if seen is None:
-            return ExitStatus(None, None)
-        # Only wait4 tells what it used, and it takes a number. That is the child's own as long as the zombie is ours.
-        _, status, used = os.wait4(seen.si_pid, os.WNOHANG)
-    except ChildProcessError:  # SIGCHLD is ignored in this program, or it waits for every child
-        return _status_of_reaped(pidfd)
-    return exit_status(status, ResourceUsage(used.ru_utime, used.ru_stime, used.ru_maxrss * 1024))
-
-
-def exit_status(status: int, usage: ResourceUsage | None = None) -> ExitStatus:
-    """From the number that wait(2) gives."""
-    code = os.waitstatus_to_exitcode(status)
-    return ExitStatus(code, None, usage) if code >= 0 else ExitStatus(None, signal_name(-code), usage)
-
-
-_PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(PIDFS_IOCTL_MAGIC, 11, 64 bytes); include/uapi/linux/pidfd.h
-_PIDFD_INFO_EXIT = 1 << 3
-
-
-def _status_of_reaped(pidfd: int) -> ExitStatus:
-    """What the pidfd itself remembers of an exit that somebody else took; since Linux 6.15."""
-    info = bytearray(struct.pack("Q56x", _PIDFD_INFO_EXIT))
-    with contextlib.suppress(OSError):
-        fcntl.ioctl(pidfd, _PIDFD_GET_INFO, info)
-        mask, status = struct.unpack("Q52xi", info)
-        if mask & _PIDFD_INFO_EXIT:
-            return exit_status(status)
-    return ExitStatus(None, None)
-
-
-def signal_name(number: int) -> str:
-    """`SIGSEGV` for 11; `SIG64` for a real-time signal without a name of its own."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIG{number}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import select
 import sys
 from collections.abc import Callable, Iterator
 
 from gostage_sim.gostage.spawn.printable import printable
+from gostage_sim.gostage.spawn.readiness import is_writable
 from gostage_sim.gostage.wire.framing import LineSplitter, Oversize
 
 TAIL_BYTES = 64 * 1024
@@ -14,7 +14,7 @@ MAX_LINE_BYTES = 8 * 1024
 """Of a line that is forwarded; what is longer is cut there."""
 MAX_SHOWN_CHARACTERS = 1000
 """Of a line that goes to this program's stderr: at most 4 KiB, which a pipe takes whole or not at all."""
-MAX_STALL_MS = 100
+MAX_STALL_S = 0.1
 
 Forward = bool | Callable[[str], object]
 
@@ -74,7 +74,7 @@ class OwnStderr:
             fd = stream.fileno()
         except (AttributeError, OSError):  # a stream of Python's own: a test's, an IDE's
             fd = -1
-        if fd >= 0 and not _takes_more(fd, 0 if self._left_out else MAX_STALL_MS):
+        if fd >= 0 and not is_writable(fd, 0 if self._left_out else MAX_STALL_S):
             self._left_out += 1
             return
         if self._left_out:
@@ -86,9 +86,3 @@ class OwnStderr:
         # Surrogates were made visible; what else its encoding cannot take is the stream's own error handler's.
         stream.write(f"{self._prefix}{shown}\n")
         stream.flush()
-
-
-def _takes_more(fd: int, wait_ms: int) -> bool:
-    ready = select.poll()
-    ready.register(fd, select.POLLOUT)
-    return bool(ready.poll(wait_ms))

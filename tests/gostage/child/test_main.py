@@ -53,9 +53,12 @@ def test_bad_definition() -> None:
 def test_a_thread_that_outlives_the_action(program: Program) -> None:
     """The result waits for threads that actions left running: what one sends and raises is part of it."""
     runner = program(
-        "import threading, time\n@gostage.action('act')\ndef act(ctx):\n"
-        "    def late():\n        time.sleep(0.1)\n        ctx.send('late')\n        1 / 0\n"
-        "    threading.Thread(target=late).start()\n"
+        "import threading\nwaited_for = threading.Event()\n"
+        "class Late(threading.Thread):\n"
+        "    def join(self, timeout=None):\n        waited_for.set()\n        super().join(timeout)\n"
+        "    def run(self):\n        waited_for.wait(10)\n        self.ctx.send('late')\n        1 / 0\n"
+        "@gostage.action('act')\ndef act(ctx):\n"
+        "    thread = Late()\n    thread.ctx = ctx\n    thread.start()\n"
     )
     result = runner.spawn(gostage.SubWorkflowDef.of("act"))
     assert (result.outcome, result.error and result.error.type) == ("panicked", "ZeroDivisionError")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 from pathlib import Path
 
 from gostage_sim import gostage
@@ -23,18 +22,6 @@ def shell(code: str, **runner: object) -> gostage.Runner:
 def named(*ids: str) -> list[gostage.SubWorkflowDef]:
     """Definitions with these ids and nothing else."""
     return [gostage.SubWorkflowDef(id=id) for id in ids]
-
-
-def ends(pid: int, timeout_s: float = 20) -> bool:
-    """Whether the process ends in time, waited for or not."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([pidfd], [], [], timeout_s)[0])
-    finally:
-        os.close(pidfd)
 
 
 class Gate:

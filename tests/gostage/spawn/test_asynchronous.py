@@ -16,7 +16,8 @@ import pytest
 from gostage_sim import gostage
 from gostage_sim.gostage.errors import ChildExitedError
 
-from .shell import HOLDS, IGNORES_SIGTERM, NAMED, UP, ends, named, shell
+from ..conftest import gone
+from .shell import HOLDS, IGNORES_SIGTERM, NAMED, UP, named, shell
 
 (CHILD,) = named("child")
 PATIENT = gostage.SpawnOptions(grace_s=1000)
@@ -147,10 +148,12 @@ class Watch:
         self.errors: list[str] = []
         self.up = asyncio.Event()
         self.handled: list[str] = []
+        self.pids: list[int] = []
         runner.use_for_spawns(self)
 
     def on_child_message(self, ctx: gostage.SpawnContext, message: gostage.Message) -> None:
         self.handled.append(message.type)
+        self.pids.append(message.origin.pid)
         self.up.set()
 
     def after_spawn(self, ctx: gostage.SpawnContext) -> None:
@@ -272,8 +275,10 @@ def test_interrupt_out_of_a_handler(run: Run, kind: type[BaseException]) -> None
     assert watch.errors == [kind.__name__]
 
 
+@pytest.mark.filterwarnings("ignore:child .* was never waited for and is ended:ResourceWarning")
 def test_a_loop_that_ends_under_it(factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    """A coroutine that is dropped with its loop kills its child at once; the loop is not needed for it."""
+    """A coroutine that is dropped with its loop kills its child at once; the loop is not needed for it. The collector
+    decides who of them is finalised first, so that the result may or may not be had."""
     runner = shell(IGNORES_SIGTERM)
     loop = factory()
     loop.set_exception_handler(lambda loop, context: None)  # "Task was destroyed but it is pending!", which is true
@@ -283,8 +288,10 @@ def test_a_loop_that_ends_under_it(factory: Callable[[], asyncio.AbstractEventLo
     loop.close()
     del task
     gc.collect()
-    assert watch.only() == ("cancelled", "SIGKILL")
-    assert watch.errors == ["GeneratorExit"]
+    assert gone(watch.pids[0])
+    if watch.results:
+        assert watch.only() == ("cancelled", "SIGKILL")
+        assert watch.errors == ["GeneratorExit"]
 
 
 def test_asyncio_is_loaded_for_aspawn_alone() -> None:
@@ -318,4 +325,4 @@ def test_children_end_in_any_order(run: Run) -> None:
         assert [result and result.workflow_id for result in watch.results] == ["c", "b", "a"]
 
     run(main())
-    assert all(ends(pid, 0) for pid in pids)
+    assert all(gone(pid, within_s=0) for pid in pids)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gostage_sim import gostage
-from gostage_sim.gostage.spawn.process import Pipes
+from gostage_sim.gostage.spawn.process import Pipes, close_kept
 
 from ..conftest import gone
 from .accounts import AS_ROOT, OTHER_USER
@@ -76,7 +76,7 @@ def test_pipes_are_no_standard_descriptors(closed: tuple[int, ...]) -> None:
             theirs = {pipes.child_stdin, pipes.child_stdout, pipes.child_stderr, pipes.child_lifeline}
             lowest = min(pipes.parents_ends() | theirs)
             for fd in pipes.parents_ends():
-                os.close(fd)
+                close_kept(fd)
     finally:
         for fd, copy in kept.items():
             os.dup2(copy, fd)

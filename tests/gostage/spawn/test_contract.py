@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -15,9 +14,9 @@ import pytest
 
 from gostage_sim import gostage
 
+from ..conftest import gone
 from .contract_program import ENVIRONMENT, FILE, LAUNCHERS
 
-ON_TIME_S = 2.0
 """Within which everybody is gone whose parent was killed."""
 
 
@@ -43,20 +42,6 @@ def facts_of(runner: gostage.Runner, **kwargs: Any) -> dict[str, Any]:
     with runner.broker.register_handler("facts", lambda message: seen.append(message.payload)):
         assert runner.spawn(of("facts"), options=options(**kwargs)).outcome == "completed"
     return seen[0]
-
-
-def are_gone(pids: list[int]) -> list[bool]:
-    """Whether each process ends within the time; a zombie that init has not taken yet is gone."""
-    gone = []
-    for pid in pids:
-        try:
-            pidfd = os.pidfd_open(pid)
-        except ProcessLookupError:
-            gone.append(True)
-            continue
-        gone.append(bool(select.select([pidfd], [], [], ON_TIME_S)[0]))
-        os.close(pidfd)
-    return gone
 
 
 def test_messages_in_order_and_the_final_store(runner: gostage.Runner) -> None:
@@ -131,7 +116,7 @@ def test_cancel_and_kill(runner: gostage.Runner, way: str, name: str) -> None:
     runner.broker.register_handler("up", up)
     result = handle.wait()
     assert (result.outcome, result.signal) == ("cancelled", name)
-    assert are_gone(pids) == [True, True]
+    assert [gone(pid) for pid in pids] == [True, True]
 
 
 @pytest.mark.parametrize("way", ["cancel", "kill"])
@@ -148,7 +133,7 @@ def test_timeout_of_a_child_that_ignores_sigterm(runner: gostage.Runner) -> None
     runner.broker.register_handler("up", lambda message: pids.extend(message.payload))
     result = runner.spawn(of("hold"), initial_store={"deaf": True}, options=options(timeout_s=1.5, grace_s=0.2))
     assert (result.outcome, result.signal) == ("timed_out", "SIGKILL")
-    assert are_gone(pids) == [True, True]
+    assert [gone(pid) for pid in pids] == [True, True]
 
 
 def test_environment_is_an_allow_list(runner: gostage.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +143,7 @@ def test_environment_is_an_allow_list(runner: gostage.Runner, monkeypatch: pytes
     seen = facts_of(runner, inherit=("PATH", "NAMED"))
     environment = {name: value for name, value in seen["environment"].items() if name != "LC_CTYPE"}  # PEP 538
     assert environment == {**ENVIRONMENT, "MINE": "1", "PATH": os.environ["PATH"], "NAMED": "yes",
-                           "GOSTAGE_SPAWN_DEPTH": "1"}  # fmt: skip
+                           "GOSTAGE_SPAWN_DEPTH": "1", "GOSTAGE_MAX_SPAWN_DEPTH": "8"}  # fmt: skip
     assert "AWS_SECRET_ACCESS_KEY" not in seen["initial_environment"]
 
 
@@ -244,7 +229,7 @@ def test_daemons(runner: gostage.Runner) -> None:
     pids: list[int] = []
     runner.broker.register_handler("up", lambda message: pids.extend(message.payload))
     assert runner.spawn(of("daemon"), options=options(end_daemons=True)).outcome == "completed"
-    assert are_gone(pids) == [True]
+    assert [gone(pid) for pid in pids] == [True]
 
 
 def test_nothing_left(runner: gostage.Runner) -> None:
@@ -287,4 +272,4 @@ def test_death_of_the_parent_leaves_no_descendant(name: str) -> None:
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         parent.send_signal(signal.SIGKILL)
         assert len(pids) >= 2
-        assert are_gone(pids) == [True] * len(pids)
+        assert [gone(pid) for pid in pids] == [True] * len(pids)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
 from gostage_sim import gostage
+from gostage_sim.gostage import registry
+from gostage_sim.gostage.spawn.descendants import bear
 
 from ..conftest import gone
 
@@ -58,6 +62,47 @@ def test_daemons_are_ended_when_asked_for(before: str, then: str) -> None:
     """With end_daemons a daemon is gone when the result is there, whoever its parent is and whatever it executes."""
     (pid,) = daemon_of(gostage.SpawnOptions(end_daemons=True, drain_s=5), before, then)
     assert gone(pid)
+
+
+@pytest.mark.parametrize("end_daemons", [True, False])
+def test_daemons_of_a_forked_child(monkeypatch: pytest.MonkeyPatch, end_daemons: bool) -> None:
+    """A child of the fork server, which executes nothing, and its daemon bear the child's mark, and no sibling does."""
+
+    def leave_a_daemon(ctx: gostage.ActionContext) -> None:
+        ours, theirs = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                os.write(theirs, str(os.getpid()).encode())
+                for fd in map(int, os.listdir("/proc/self/fd")):
+                    with contextlib.suppress(OSError):
+                        os.close(fd)
+                signal.pause()
+            os._exit(0)
+        os.wait()
+        ctx.store.put("pid", int(os.read(ours, 100)))
+
+    monkeypatch.setattr(registry, "_factories", {})
+    with gostage.launchers.ForkServer() as launcher:
+        runner = gostage.Runner(launcher=launcher)
+        gostage.register_action("act", lambda: gostage.FunctionAction("act", leave_a_daemon))
+        options = gostage.SpawnOptions(drain_s=5)
+        sibling = runner.spawn(DEFINITION, options=options, check=True).final_store["pid"]
+        options = gostage.SpawnOptions(end_daemons=end_daemons, drain_s=5)
+        pid = runner.spawn(DEFINITION, options=options, check=True).final_store["pid"]
+        assert gone(pid) is end_daemons
+        assert not gone(sibling, 0)
+        for alive in (sibling,) if end_daemons else (sibling, pid):
+            os.kill(alive, signal.SIGKILL)
+
+
+def test_no_room_for_a_mark() -> None:
+    """A process that was not started with room for its marks does not write over what is beside it."""
+    before = Path("/proc/self/environ").read_bytes()
+    with pytest.raises(RuntimeError) as caught:
+        bear("m" * 4097)
+    assert str(caught.value) == "no room for 4097 bytes of GOSTAGE_FAMILY in the environment of the fork server"
+    assert Path("/proc/self/environ").read_bytes() == before
 
 
 def test_a_daemon_of_a_grandchild_is_found_from_above() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 
 from gostage_sim import gostage
 
-from .shell import HOLDS, IGNORES_SIGTERM, UP, Gate, ends, named, shell
+from ..conftest import gone
+from .shell import HOLDS, IGNORES_SIGTERM, UP, Gate, named, shell
 
 (CHILD,) = named("child")
 
@@ -61,7 +63,7 @@ def test_cancel_needs_nobody_who_waits(way: str, signal_name: str) -> None:
     handle = shell(HOLDS).start(CHILD)
     assert handle.pid is not None
     getattr(handle, way)()
-    assert ends(handle.pid)
+    assert gone(handle.pid, within_s=20)
     result = handle.wait()
     assert (result.outcome, result.signal) == ("cancelled", signal_name)
 
@@ -144,3 +146,25 @@ def test_at_the_limit_of_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert outcomes == sorted(outcomes, reverse=True)
     assert set(outcomes) == {"start_failed", "completed"}
+
+
+@pytest.mark.parametrize("launcher", ["gostage.launchers.ThisProgram()", "gostage.launchers.ForkServer()"])
+def test_a_started_child_runs_before_it_is_waited_for(tmp_path: Path, launcher: str) -> None:
+    """The action runs although nobody waits, and a definition larger than the pipe arrives during the wait."""
+    fifo, script = tmp_path / "fifo", tmp_path / "parent.py"
+    os.mkfifo(fifo)
+    script.write_text(
+        "import os, select\nfrom gostage_sim import gostage\n"
+        f"@gostage.action('act')\ndef act(ctx): os.close(os.open({str(fifo)!r}, os.O_WRONLY))\n"
+        "@gostage.action('large')\ndef large(ctx): ctx.store.put('length', len(ctx.params['text']))\n"
+        "if gostage.is_child():\n    gostage.child_main()\n"
+        f"runner = gostage.Runner(launcher={launcher})\n"
+        f"fd = os.open({str(fifo)!r}, os.O_RDONLY | os.O_NONBLOCK)\n"
+        "handle = runner.start(gostage.SubWorkflowDef.of('act'))\n"
+        "poll = select.poll()\npoll.register(fd, 0)\n"
+        "print(len(poll.poll(20_000)), handle.wait().outcome)\n"
+        "stage = gostage.StageDef(id='s', actions=[gostage.ActionDef(id='large', params={'text': 'x' * 1_000_000})])\n"
+        "print(runner.start(gostage.SubWorkflowDef(id='w', stages=[stage])).wait().final_store['length'])\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("1 completed\n1000000\n", "")

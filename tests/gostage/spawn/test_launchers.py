@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 import zipapp
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gostage_sim import gostage
 from gostage_sim.gostage import launchers
 from gostage_sim.gostage.spawn.launchers.this_program import _interpreter_part
 
@@ -131,6 +134,143 @@ def test_interactive_interpreter(tmp_path: Path, launcher: str, import_: str) ->
     assert run([sys.executable, "-"], tmp_path, text) == "1\n"
 
 
+@pytest.mark.parametrize("module", ["pkg.sub", "pkg", "top"])
+@pytest.mark.parametrize(("before", "options"), [("", "cwd='/'"), ("os.chdir('/')", "")], ids=["cwd", "chdir"])
+def test_module_in_another_folder(tmp_path: Path, module: str, before: str, options: str) -> None:
+    """A program that is run as a module of its folder is found by a child that begins in another one."""
+    program = (
+        "import os\nfrom gostage_sim import gostage\n@gostage.action('act')\ndef act(ctx): pass\n"
+        f"if gostage.is_child(): gostage.child_main()\n{before}\n"
+        f"options = gostage.SpawnOptions({options})\n"
+        "result = gostage.Runner().spawn(gostage.SubWorkflowDef.of('act'), options=options)\n"
+        "print(result.outcome, result.stderr_tail)\n"
+    )
+    (tmp_path / "pkg").mkdir()
+    for name in ("pkg/__main__.py", "pkg/sub.py", "top.py"):
+        (tmp_path / name).write_text(program)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    argv = [sys.executable, "-m", module]
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("completed \n", "")
+
+
+WORKERS = """
+import multiprocessing, sys
+from gostage_sim import gostage
+@gostage.action("act")
+def act(ctx): pass
+def work(_):
+    result = gostage.Runner().spawn(gostage.SubWorkflowDef.of("act"), options=gostage.SpawnOptions(timeout_s=30))
+    return f"{result.outcome} {result.error and result.error.message}"
+if __name__ == "__main__":
+    if gostage.is_child(): gostage.child_main()
+    with multiprocessing.get_context(sys.argv[1]).Pool(1) as pool:
+        print(pool.map(work, [1])[0])
+"""
+
+
+@pytest.mark.parametrize("command", [["program.py"], ["-m", "program"]], ids=" ".join)
+@pytest.mark.parametrize("way", ["fork", "spawn", "forkserver"])
+def test_workers_of_multiprocessing(tmp_path: Path, way: str, command: list[str]) -> None:
+    """A worker of multiprocessing starts the program that it is of, not the code that made it a worker."""
+    (tmp_path / "program.py").write_text(WORKERS)
+    assert run([sys.executable, *command, way], tmp_path) == "completed None\n"
+
+
+def test_worker_without_a_program(tmp_path: Path) -> None:
+    """A child of a fork server has no program to start: the error says what it is and what to use."""
+    (tmp_path / "program.py").write_text(
+        "from gostage_sim import gostage\n"
+        "@gostage.action('leaf')\ndef leaf(ctx): pass\n"
+        "@gostage.action('outer')\ndef outer(ctx):\n"
+        "    error = gostage.Runner().spawn(gostage.SubWorkflowDef.of('leaf')).error\n"
+        "    ctx.store.put('said', error.message)\n"
+        "with gostage.launchers.ForkServer() as server:\n"
+        "    result = gostage.Runner(launcher=server).spawn(gostage.SubWorkflowDef.of('outer'))\n"
+        "    print(result.final_store.get('said') or result)\n"
+    )
+    said = run([sys.executable, "program.py"], tmp_path)
+    assert said == (
+        f"action 'leaf' was registered at {tmp_path / 'program.py'}:2 by running code, not by importing a module, and "
+        "this program is a child of a fork server, which cannot be its own child; use "
+        "Runner(launcher=launchers.ForkServer()), whose children take closures too, or move it to the top of a module "
+        "and use Runner(launcher=launchers.ChildModule(imports=['the.module.with.your.actions']))\n"
+    )
+
+
+@pytest.mark.parametrize("runner", ["cProfile", "trace --trackcalls", "coverage run"])
+def test_program_under_a_runner(tmp_path: Path, runner: str) -> None:
+    """A program under a profiler, a tracer or coverage is its own child, without them."""
+    (tmp_path / "program.py").write_text(PROGRAM.replace('os.chdir("/")', "pass"))
+    assert run([sys.executable, "-m", *runner.split(), "program.py"], tmp_path).startswith(COMPLETED)
+
+
+@pytest.mark.parametrize("console", ["code", "asyncio"])
+def test_consoles(tmp_path: Path, console: str) -> None:
+    """A console that is run as a module is an interactive interpreter too."""
+    text = (
+        "from gostage_sim import gostage\nx = gostage.action('act')(lambda ctx: None)\n"
+        "print(gostage.Runner().spawn(gostage.SubWorkflowDef.of('act')).error.message)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", console], cwd=tmp_path, input=text, capture_output=True, text=True, timeout=60
+    )
+    assert "and this program is an interactive interpreter, which cannot be its own child; use " in done.stdout
+
+
+def test_program_that_a_test_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that imports pytest and inherits its variables is still a program."""
+    monkeypatch.setenv("PYTEST_VERSION", pytest.__version__)
+    (tmp_path / "program.py").write_text(f"import pytest\n{PROGRAM}")
+    assert run([sys.executable, "program.py"], tmp_path) == COMPLETED
+
+
+@pytest.mark.parametrize("options", ["", "cwd='/'"], ids=["here", "elsewhere"])
+def test_child_module_finds_what_the_program_finds(tmp_path: Path, options: str) -> None:
+    """A module beside the script, or along a path that the program has added, is found by the child in any folder."""
+    for name in ("app", "lib"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "app" / "beside.py").write_text(
+        "from gostage_sim import gostage\ngostage.action('a')(lambda ctx: None)\n"
+    )
+    (tmp_path / "lib" / "added.py").write_text(
+        "from gostage_sim import gostage\ngostage.action('b')(lambda ctx: None)\n"
+    )
+    (tmp_path / "app" / "program.py").write_text(
+        "import sys\nfrom gostage_sim import gostage\nsys.path.append('lib')\n"
+        "runner = gostage.Runner(launcher=gostage.launchers.ChildModule(['beside', 'added']))\n"
+        f"result = runner.spawn(gostage.SubWorkflowDef.of('a', 'b'), options=gostage.SpawnOptions({options}))\n"
+        "print(result.outcome, result.stderr_tail)\n"
+    )
+    assert run([sys.executable, "app/program.py"], tmp_path) == "completed \n"
+
+
+def test_child_module_in_a_removed_folder(tmp_path: Path) -> None:
+    """A program whose folder was removed starts its children all the same."""
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "acts.py").write_text("from gostage_sim import gostage\ngostage.action('a')(lambda ctx: None)\n")
+    code = (
+        "import os\nfrom gostage_sim import gostage\nos.chdir('gone')\nos.rmdir(os.getcwd())\n"
+        "runner = gostage.Runner(launcher=gostage.launchers.ChildModule(['acts']))\n"
+        "print(runner.spawn(gostage.SubWorkflowDef.of('a')).outcome)\n"
+    )
+    (tmp_path / "program.py").write_text(code)
+    assert run([sys.executable, "program.py"], tmp_path) == "completed\n"
+
+
+def test_child_module_keeps_the_options_of_the_interpreter(tmp_path: Path) -> None:
+    """The child's interpreter has the options that this program's was started with."""
+    (tmp_path / "acts.py").write_text(
+        "import sys\nfrom gostage_sim import gostage\n"
+        "@gostage.action('a')\ndef a(ctx): ctx.store.put('flags', [sys.flags.optimize, sys.flags.isolated])\n"
+    )
+    code = (
+        "from gostage_sim import gostage\nrunner = gostage.Runner(launcher=gostage.launchers.ChildModule(['acts']))\n"
+        "print(runner.spawn(gostage.SubWorkflowDef.of('a'), check=True).final_store['flags'])\n"
+    )
+    assert run([sys.executable, "-O", "-c", code], tmp_path) == "[1, 0]\n"
+
+
 TEST_MODULE = """
 from actions import gostage, make
 @gostage.action("at.the.top")
@@ -204,3 +344,31 @@ def test_wrong_commands() -> None:
     with pytest.raises(TypeError) as module:
         launchers.ChildModule("my.actions")
     assert str(module.value) == "imports is a list of module names; found 'my.actions'"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "text"),
+    [
+        (
+            lambda wrong: gostage.Runner(launcher=wrong("x")),
+            "launcher is an object with a method start(launch); found 'x'",
+        ),
+        (
+            lambda wrong: gostage.Runner(launcher=wrong(gostage.launchers.ForkServer)),
+            f"launcher is an object with a method start(launch); found {gostage.launchers.ForkServer!r}",
+        ),
+        (
+            lambda wrong: gostage.launchers.Program(["ls", wrong(3)]),
+            "the arguments of a command are str, bytes or paths; found 3",
+        ),
+        (
+            lambda wrong: gostage.Runner().start(gostage.SubWorkflowDef.of("x"), initial_store=wrong({1: 2})),
+            "the keys of initial_store are str; found 1",
+        ),
+    ],
+)
+def test_wrong_arguments_are_refused_at_once(mistake: Callable[[Callable[[Any], Any]], object], text: str) -> None:
+    """A mistake of the caller is a TypeError where it is made, and not the result of some later child."""
+    with pytest.raises(TypeError) as caught:
+        mistake(lambda wrong: wrong)
+    assert str(caught.value) == text

@@ -31,6 +31,7 @@ def spawn(runner: gostage.Runner, **limits: int) -> gostage.SpawnResult:
         ("cpu_s", 1, SPIN, "SIGXCPU"),
         ("cpu_s", 1, f"signal.signal(signal.SIGXCPU, signal.SIG_IGN)\n    {SPIN}", "SIGKILL"),
         ("memory_bytes", 1 << 29, "b'x' * (1 << 30)", "MemoryError"),
+        ("memory_bytes", 1 << 29, "class Own(MemoryError): pass\n    raise Own('1 GiB')", "Own: 1 GiB"),
         ("open_files", 32, MANY_FILES, "OSError: [Errno 24] Too many open files: '/dev/null'"),
         ("file_size_bytes", 4096, "open('big', 'wb').write(b'x' * 9999)", "OSError: [Errno 27] File too large"),
         (
@@ -54,7 +55,8 @@ def test_a_limit_that_was_hit(
     assert result.error.message == f"limit {limit}={value} was hit: {how}; it used {result.usage.describe()}"
     assert (result.usage.cpu_s >= CPU_EXACTNESS) == (limit == "cpu_s")
     if result.signal is None:
-        assert 'program.py", line 5, in act\n' in result.error.traceback
+        line = 4 + len(code.splitlines())
+        assert f'program.py", line {line}, in act\n' in result.error.traceback
 
 
 @AS_ROOT

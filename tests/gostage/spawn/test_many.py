@@ -18,7 +18,8 @@ from gostage_sim import gostage
 from gostage_sim.gostage.errors import SpawnVetoedError
 from gostage_sim.gostage.spawn import many
 
-from .shell import IGNORES_SIGTERM, NAMED, UP, Gate, ends, named, shell
+from ..conftest import gone
+from .shell import IGNORES_SIGTERM, NAMED, UP, Gate, named, shell
 
 
 @pytest.fixture(autouse=True)
@@ -229,7 +230,7 @@ def test_the_grace_period_bounds_the_end() -> None:
     def until_it_is_dead(message: gostage.Message) -> None:
         up.wait(20)
         if message.context.workflow_id == "busy":
-            ended.append(ends(message.context.pid))
+            ended.append(gone(message.context.pid, within_s=20))
 
     runner.broker.register_handler("up", until_it_is_dead)
     options = gostage.SpawnOptions(grace_s=0.3)
@@ -264,7 +265,7 @@ def test_a_handler_that_never_returns(monkeypatch: pytest.MonkeyPatch) -> None:
         f"a handler called by thread {thread.ident} has not returned 0.1 s after its child was killed; "
         "the thread is left behind"
     )
-    assert ends(pid, 0)
+    assert gone(pid, within_s=0)
     release.set()
     thread.join(20)
 

@@ -18,6 +18,7 @@ from gostage_sim.gostage import ResourceLimits, SpawnOptions
         ({"timeout_s": "5"}, "SpawnOptions.timeout_s must be 0 or more seconds; found '5'"),
         ({"grace_s": None}, "SpawnOptions.grace_s must be 0 or more seconds; found None"),
         ({"drain_s": -0.1}, "SpawnOptions.drain_s must be 0 or more seconds; found -0.1"),
+        ({"timeout_s": 10**400}, f"SpawnOptions.timeout_s must be 0 or more seconds; found {10**400}"),
         ({"max_message_bytes": 10}, "SpawnOptions.max_message_bytes must be at least 1024; found 10"),
         ({"max_message_bytes": None}, "SpawnOptions.max_message_bytes must be at least 1024; found None"),
         ({"malformed": "ignore"}, "SpawnOptions.malformed must be 'quarantine' or 'fail'; found 'ignore'"),

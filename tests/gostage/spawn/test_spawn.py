@@ -289,6 +289,23 @@ def test_a_program_that_forgets_is_child_does_not_start_itself_for_ever(tmp_path
     )
 
 
+def test_max_depth_binds_the_children_of_a_child(program: Program) -> None:
+    """A child under `max_depth=1` starts none, whatever its own options say; under 0 there is no child at all."""
+    runner = program(
+        "@gostage.action('act')\ndef act(ctx):\n"
+        "    error = gostage.Runner().spawn(gostage.SubWorkflowDef.of('x')).error\n"
+        "    ctx.store.put('error', error.message)\n"
+    )
+    assert (
+        spawn(runner, options=gostage.SpawnOptions(max_depth=1))
+        .final_store["error"]
+        .startswith("spawn depth 1 is reached: ")
+    )
+    error = runner.spawn(gostage.SubWorkflowDef.of("act"), options=gostage.SpawnOptions(max_depth=0)).error
+    assert error is not None
+    assert error.message == "SpawnOptions.max_depth is 0: no child may be started"
+
+
 def test_death_of_the_parent_takes_the_whole_group_along(tmp_path: Path) -> None:
     """When the parent is killed with SIGKILL the kernel ends child and grandchild at once, by the lifeline."""
     script = tmp_path / "parent.py"

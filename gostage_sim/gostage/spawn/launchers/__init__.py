@@ -4,6 +4,7 @@
 * `ChildModule`  `python -m gostage_sim.gostage.child`, after importing the modules that register the actions
 * `Program`      any command that speaks the protocol
 * `ForkServer`   a warm process that forks: children start in milliseconds, and their actions may be closures
+* `contract`     what a launcher is, and what it is given
 * `importable`   how a child imports the modules of this program
 
 A new one is one file with a class that has `foreign` and `start(launch)`; `tests/gostage/spawn/test_contract.py` holds

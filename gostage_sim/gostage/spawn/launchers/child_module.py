@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Sequence
 
 from gostage_sim.gostage.child import CHILD_FLAG
-from gostage_sim.gostage.spawn.command import start_command
+from gostage_sim.gostage.spawn.command import interpreter, start_command
 from gostage_sim.gostage.spawn.launchers.contract import Launch
+from gostage_sim.gostage.spawn.launchers.importable import current_folder, places_of
+from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import Process
 
 
 class ChildModule:
-    """`python -m gostage_sim.gostage.child`, after importing the modules that register the actions."""
+    """`python -m gostage_sim.gostage.child`, after importing the modules that register the actions.
+
+    They are found as in this program, along its `sys.path` or where it has imported them from, and in the folder of
+    the child.
+    """
 
     foreign = False
 
     def __init__(self, imports: Sequence[str] = ()) -> None:
         if isinstance(imports, str):
             raise TypeError(f"imports is a list of module names; found {imports!r}")
-        self.argv = [sys.executable, "-m", "gostage_sim.gostage.child", CHILD_FLAG]
-        for module in imports:
-            self.argv += ["--import", module]
+        self.imports = tuple(imports)
 
     def start(self, launch: Launch) -> Process:
-        return start_command(self.argv, launch.options, launch.depth)
+        return start_command(importing_command(self.imports, launch.options), launch.options, launch.depth)
+
+
+def importing_command(modules: Sequence[str], options: SpawnOptions) -> list[str]:
+    """The command line of a child that imports these modules first, each once.
+
+    What the options set for its path goes before this program's, and its own folder comes last.
+    """
+    places = places_of(module for module in modules if module in sys.modules)
+    folder = os.path.join(current_folder(), options.cwd or "")
+    own = [entry for entry in options.environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    places["path"] = [*(os.path.join(folder, entry) for entry in own), *places["path"], folder]
+    command = [*interpreter(), "-m", "gostage_sim.gostage.child", CHILD_FLAG, "--find", json.dumps(places)]
+    for module in dict.fromkeys(modules):
+        command += ["--import", module]
+    return command

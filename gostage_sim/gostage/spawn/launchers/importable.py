@@ -15,8 +15,7 @@ def places_of(modules: Iterable[str]) -> dict[str, Any]:
 
     A module that was made in memory is in no place; the child's import of it says so.
     """
-    here = os.getcwd()
-    path = [os.path.join(here, entry) for entry in sys.path]
+    path = import_path()
     files: dict[str, list[Any]] = {}
     for module in set(modules):
         if not _is_found(module, _file(module), tuple(path)):
@@ -24,6 +23,20 @@ def places_of(modules: Iterable[str]) -> dict[str, Any]:
                 if not _is_found(name, _file(name), tuple(path)):
                     files[name] = [_file(name), _folders(name)]
     return {"path": path, "files": files}
+
+
+def current_folder() -> str:
+    """Empty for one that was removed: nothing is found in it, and a child can be started there all the same."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""
+
+
+def import_path() -> list[str]:
+    """`sys.path` for a program in another folder; without what is relative to a folder that was removed."""
+    here = current_folder()
+    return [os.path.join(here, entry) for entry in sys.path if here or os.path.isabs(entry)]
 
 
 def _with_packages(module: str) -> list[str]:
@@ -34,7 +47,10 @@ def _with_packages(module: str) -> list[str]:
 
 def _file(name: str) -> str | None:
     file = getattr(sys.modules.get(name), "__file__", None)
-    return None if file is None else os.path.abspath(file)
+    try:
+        return None if file is None else os.path.abspath(file)
+    except FileNotFoundError:  # relative to a folder that was removed
+        return None
 
 
 def _folders(name: str) -> list[str] | None:

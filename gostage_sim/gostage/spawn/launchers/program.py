@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from gostage_sim.gostage.spawn.command import start_command
@@ -16,6 +17,9 @@ class Program:
         if isinstance(argv, str) or not argv:
             raise TypeError(f"a command is a non-empty list of arguments; found {argv!r}")
         self.argv = list(argv)
+        for argument in self.argv:
+            if not isinstance(argument, str | bytes | os.PathLike):
+                raise TypeError(f"the arguments of a command are str, bytes or paths; found {argument!r}")
         self.foreign = foreign
 
     def start(self, launch: Launch) -> Process:

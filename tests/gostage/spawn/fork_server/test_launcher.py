@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import enum
 import os
 import pickle
 import select
 import signal
 import subprocess
 import sys
+import threading
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ import pytest
 from gostage_sim import gostage
 from gostage_sim.gostage import launchers, registry
 
-PRELOADED = f"{__package__}.preloaded"
+PRELOADED = "preloaded"
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +34,14 @@ def registrations(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def server() -> Iterator[launchers.ForkServer]:
     with launchers.ForkServer() as launcher:
+        yield launcher
+
+
+@pytest.fixture
+def preloading(monkeypatch: pytest.MonkeyPatch) -> Iterator[launchers.ForkServer]:
+    """With `preloaded.py`, which is found in this folder however pytest imports the tests."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    with launchers.ForkServer([PRELOADED]) as launcher:
         yield launcher
 
 
@@ -122,8 +133,83 @@ def test_an_action_that_cannot_travel(server: launchers.ForkServer) -> None:
     assert result.error is not None
     assert result.error.message == (
         f"action 'generator', registered at {registry._factories['generator'].place}, cannot travel to a child of the "
-        "fork server: TypeError: cannot pickle 'generator' object; let it make inside what it needs, or register it at "
-        "the top of a module"
+        "fork server: TypeError: cannot pickle 'generator' object; let it make what it needs by itself, or register it "
+        "at the top of a module"
+    )
+
+
+def make_lock() -> Any:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+@pytest.mark.parametrize("make", [make_lock, threading.RLock, threading.Condition], ids=["held", "RLock", "Condition"])
+def test_locks_arrive_free(server: launchers.ForkServer, make: Callable[[], Any]) -> None:
+    """A lock that a closure holds is a new one in the child, which anybody can take."""
+    lock = make()
+    assert answer_of(server, lambda ctx: lock.acquire(timeout=1)) is True
+
+
+def test_functions_that_refer_to_each_other(server: launchers.ForkServer) -> None:
+    """Recursive functions of a function travel, and so does an action that names itself; nobody is warned of it."""
+
+    def is_even(number: int) -> bool:
+        return number == 0 or is_odd(number - 1)
+
+    def is_odd(number: int) -> bool:
+        return number != 0 and is_even(number - 1)
+
+    def length(tree: list[Any]) -> int:
+        return 1 + sum(map(length, tree))
+
+    def act(ctx: gostage.ActionContext) -> Any:
+        return [is_even(10), length([[], [[]]]), act.__name__]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert answer_of(server, act) == [True, 4, "act"]
+
+
+def test_recursive_functions_of_main(tmp_path: Path) -> None:
+    """A recursive function of a program, whose globals no child can import, is refused in words."""
+    script = tmp_path / "program.py"
+    script.write_text(
+        "from gostage_sim import gostage\n"
+        "def even(n): return n == 0 or odd(n - 1)\n"
+        "def odd(n): return n != 0 and even(n - 1)\n"
+        "@gostage.action('act')\n"
+        "def act(ctx): ctx.store.put('even', even(10))\n"
+        "with gostage.launchers.ForkServer() as launcher:\n"
+        "    result = gostage.Runner(launcher=launcher).spawn(gostage.SubWorkflowDef.of('act'))\n"
+        "print(result.error.message)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == (
+        f"action 'act', registered at {script}:4, cannot travel to a child of the fork server: RecursionError: "
+        "functions of __main__ that refer to themselves or to each other; let it make what it needs by itself, "
+        "or register it at the top of a module\n",
+        "",
+    )
+
+
+def test_a_class_that_holds_itself(server: launchers.ForkServer) -> None:
+    """A local Enum cannot travel; the error says so in words, and nobody is warned of it, needed or not."""
+
+    class Colour(enum.Enum):
+        RED = 1
+
+    register("colour", lambda ctx: ctx.store.put("red", Colour.RED.value))
+    register("free", lambda ctx: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert spawn(server, "free").outcome == "completed"
+        result = spawn(server, "colour")
+    assert result.error is not None
+    assert result.error.message == (
+        f"action 'colour', registered at {registry._factories['colour'].place}, cannot travel to a child of the fork "
+        f"server: PicklingError: {Colour.__qualname__} holds itself, as every Enum does, and cannot be imported; "
+        "let it make what it needs by itself, or register it at the top of a module"
     )
 
 
@@ -153,29 +239,63 @@ def test_a_large_closure(server: launchers.ForkServer) -> None:
 # --- a fresh interpreter ------------------------------------------------------------------------------------------
 
 
-def test_a_child_imports_nothing() -> None:
+def test_a_child_imports_nothing(preloading: launchers.ForkServer) -> None:
     """All that a child runs was imported by the server before it forked."""
-    with launchers.ForkServer([PRELOADED]) as launcher:
-        new = answer_of(launcher, lambda ctx: sorted(set(sys.modules) - sys.modules[PRELOADED].MODULES))
-    packages = [".".join(PRELOADED.split(".")[:length]) for length in range(1, PRELOADED.count(".") + 2)]
-    assert set(new) <= {*packages, PRELOADED}
+    assert answer_of(preloading, lambda ctx: sorted(set(sys.modules) - sys.modules[PRELOADED].MODULES)) == []
 
 
-def test_traces_of_a_preloaded_module() -> None:
+def test_traces_of_a_preloaded_module(preloading: launchers.ForkServer) -> None:
     """Descriptors, handlers and blocked signals of the server are not its children's."""
-    with launchers.ForkServer([PRELOADED]) as launcher:
 
-        def look(ctx: gostage.ActionContext) -> Any:
-            handlers = [signal.getsignal(signum) == signal.SIG_DFL for signum in (signal.SIGTERM, signal.SIGUSR1)]
-            interrupt = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-            try:
-                os.fstat(sys.modules[PRELOADED].FD)
-                is_open = os.readlink(f"/proc/self/fd/{sys.modules[PRELOADED].FD}") == "/etc/hostname"
-            except OSError:
-                is_open = False
-            return [*handlers, interrupt, is_open, len(signal.pthread_sigmask(signal.SIG_BLOCK, ()))]
+    def look(ctx: gostage.ActionContext) -> Any:
+        handlers = [signal.getsignal(signum) == signal.SIG_DFL for signum in (signal.SIGTERM, signal.SIGUSR1)]
+        interrupt = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        try:
+            os.fstat(sys.modules[PRELOADED].FD)
+            is_open = os.readlink(f"/proc/self/fd/{sys.modules[PRELOADED].FD}") == "/etc/hostname"
+        except OSError:
+            is_open = False
+        return [*handlers, interrupt, is_open, len(signal.pthread_sigmask(signal.SIG_BLOCK, ()))]
 
-        assert answer_of(launcher, look) == [True, True, True, False, 0]
+    assert answer_of(preloading, look) == [True, True, True, False, 0]
+
+
+def test_the_childs_environment_counts() -> None:
+    """What depends on the environment is the child's own: its time zone, and its folder for temporary files."""
+    options = gostage.SpawnOptions(environment={"TZ": "XYZ-5", "TMPDIR": "/dev/shm"})
+    with launchers.ForkServer(["tempfile"]) as launcher:
+
+        def look(ctx: gostage.ActionContext) -> None:
+            import tempfile
+
+            ctx.store.put("seen", [time.strftime("%Z%z"), tempfile.gettempdir()])
+
+        register("look", look)
+        assert spawn(launcher, "look", options=options, check=True).final_store["seen"] == ["XYZ+0500", "/dev/shm"]
+
+
+def test_exit_functions_of_a_preloaded_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a preloaded module wants done at the end is not done by each child; what the child registers is."""
+    seen, folder = tmp_path / "seen", tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "leaving.py").write_text(
+        f"import atexit, shutil, tempfile, weakref\ntempfile.gettempdir()\natexit.register(open, {str(seen)!r}, 'w')\n"
+        f"class Folder: pass\nkept = Folder()\nweakref.finalize(kept, shutil.rmtree, {str(folder)!r})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    ours, finalized = tmp_path / "ours", tmp_path / "finalized"
+    with launchers.ForkServer(["leaving"]) as launcher:
+
+        def leave(ctx: gostage.ActionContext) -> None:
+            import atexit
+            import weakref
+
+            atexit.register(ours.touch)
+            weakref.finalize(sys.modules["leaving"].kept, finalized.touch)
+
+        register("leave", leave)
+        spawn(launcher, "leave", check=True)
+        assert [path.exists() for path in (seen, folder, ours, finalized)] == [False, True, True, True]
 
 
 @pytest.mark.parametrize("module", ["random", "numpy.random"])
@@ -339,6 +459,51 @@ def test_a_parent_that_does_not_use_it_does_not_load_it() -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
+def test_a_program_without_standard_streams(tmp_path: Path, closed: tuple[int, ...]) -> None:
+    """A program that has closed 0, 1 or 2 has a fork server all the same."""
+    script, answer = tmp_path / "program.py", tmp_path / "answer"
+    end = f"open({str(answer)!r}, 'w').write(f'{{result.outcome}} {{result.error}}')"
+    program = PROGRAM.replace("{end}", end).replace(", check=True", "").replace("print(message.payload)", "None")
+    script.write_text(f"import os\nfor fd in {closed}: os.close(fd)\n{program}")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, timeout=60)
+    assert (done.returncode, answer.read_text()) == (0, "completed None")
+
+
+@pytest.mark.parametrize("started", [False, True], ids=["before its start", "after its start"])
+def test_a_working_folder_that_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: bool) -> None:
+    """A program whose folder was removed has a fork server, and children that begin in that folder."""
+    with launchers.ForkServer() as launcher:
+        if started:
+            assert answer_of(launcher, lambda ctx: 1) == 1
+        folder = tmp_path / "gone"
+        folder.mkdir()
+        monkeypatch.syspath_prepend("relative")
+        monkeypatch.chdir(folder)
+        folder.rmdir()
+        assert answer_of(launcher, lambda ctx: os.readlink("/proc/self/cwd")) == f"{folder} (deleted)"
+
+
+def test_a_fork_while_another_thread_starts_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program forked while one of its threads starts a server has a server of its own, and waits for nobody."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    (tmp_path / "gated.py").write_text(f"import os\nif os.path.exists({str(gate)!r}): open({str(gate)!r}).read()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with launchers.ForkServer(["gated"]) as launcher:
+        register("act", lambda ctx: None)
+        thread = threading.Thread(target=spawn, args=(launcher, "act"))
+        thread.start()
+        with gate.open("w"):  # the server is at the gate, and the thread waits for it
+            gate.unlink()
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(20)
+                os._exit(0 if spawn(launcher, "act").outcome == "completed" else 1)
+            assert os.waitpid(pid, 0)[1] == 0
+        thread.join()
+
+
 # --- hostile children -------------------------------------------------------------------------------------------------
 
 
@@ -349,23 +514,31 @@ class Bomb:
         return os._exit, (42,)
 
 
+def flags_of(pid: int, fd: int) -> int:
+    with open(f"/proc/{pid}/fdinfo/{fd}") as info:
+        return int(info.read().split("flags:")[1].split()[0], 8)
+
+
 def test_nothing_that_a_child_wrote_is_unpickled(server: launchers.ForkServer) -> None:
     """A child writes a pickle, whose unpickling would end this program, to all it can reach, its server's descriptors
     among them: the parent goes on, says what the kernel says, and the next child starts."""
     bomb = pickle.dumps(Bomb(), 0) * 3
 
     def throw(ctx: gostage.ActionContext) -> None:
-        reached = 0
+        written_to: list[int] = []
+        read_from: list[int] = []
         for pid in (os.getpid(), os.getppid()):
-            for fd in sorted(map(int, os.listdir(f"/proc/{pid}/fd")), reverse=True):  # status pipes have high numbers
-                try:
-                    if pid == os.getpid() and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ASYNC:
-                        continue  # the lifeline: writing to it kills the writer
+            for fd in map(int, os.listdir(f"/proc/{pid}/fd")):
+                with contextlib.suppress(OSError):
+                    flags = flags_of(pid, fd)
+                    if flags & os.O_ASYNC:
+                        continue  # a lifeline: writing to it is a SIGKILL for whom it belongs to
                     target = os.open(f"/proc/{pid}/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK)
-                    reached += os.write(target, bomb) > 0
-                    os.write(target, b"\n")
-                except OSError:
-                    continue
+                    (read_from if flags & os.O_ACCMODE == os.O_RDONLY else written_to).append(target)
+        reached = sum(os.write(target, bomb) > 0 and os.write(target, b"\n") > 0 for target in written_to)
+        for target in read_from:  # last: the server ends at the first byte that it does not expect
+            with contextlib.suppress(OSError):
+                os.write(target, bomb)
         ctx.send("reached", reached)
         os._exit(6)
 
@@ -386,8 +559,8 @@ def test_a_child_that_fills_its_servers_pipe() -> None:
     def fill(ctx: gostage.ActionContext) -> None:
         server, filled = f"/proc/{os.getppid()}", 0
         for fd in map(int, os.listdir(f"{server}/fd")):
-            with contextlib.suppress(OSError), open(f"{server}/fdinfo/{fd}") as info:
-                flags = int(info.read().split("flags:")[1].split()[0], 8)
+            with contextlib.suppress(OSError):
+                flags = flags_of(os.getppid(), fd)
                 is_pipe = os.readlink(f"{server}/fd/{fd}").startswith("pipe:")
                 if fd > 2 and is_pipe and flags & os.O_ACCMODE == os.O_WRONLY:  # to read from, it has its lifeline
                     target = os.open(f"{server}/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK)

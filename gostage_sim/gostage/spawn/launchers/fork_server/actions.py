@@ -5,6 +5,7 @@ They travel from the parent to the child only. What a child produces is JSON, an
 
 from __future__ import annotations
 
+import pickle
 import sys
 from importlib import import_module
 
@@ -12,12 +13,16 @@ from gostage_sim.gostage.errors import RegistrationError, safe_str
 from gostage_sim.gostage.registry import Entry, adopt
 
 ModuleType = type(sys)
+FunctionType = type(import_module)
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from gostage_sim.gostage.actions import Action
+
+_GLOBALS_OF_MAIN = b"c__main__\n__dict__\n"
+"""As dill refers to them; a child of the server has others."""
 
 Packed = tuple[str, str, bytes]
 """Id, place of registration, and the pickled factory."""
@@ -40,29 +45,51 @@ def _pickled(factory: object) -> bytes:
 
     It takes everything by reference, and `__main__` of a child is not this one: that is dill's to take by value.
     """
-    import pickle
-
     try:
         data = pickle.dumps(factory)
         if b"__main__" not in data:
             return data
     except Exception:
         pass  # a closure, for instance; dill's own error is the one that counts
+    try:
+        return _by_value(factory, recurse=True)
+    except RecursionError:
+        return _by_value(factory, recurse=False)
+
+
+def _by_value(factory: object, *, recurse: bool) -> bytes:
+    """By dill. `recurse`: of the globals only those that it refers to, which dill cannot tell of functions that refer
+    to themselves or to each other; without it a function gets the globals of its module, as the child imports that.
+    """
     import io
+    import threading
 
     import dill  # type: ignore[import-untyped]
 
+    locks: dict[type, Callable[[], object]] = {type(make()): make for make in (threading.Lock, threading.RLock)}
+
     class Pickler(dill.Pickler):  # type: ignore[misc]  # dill has no types
-        """Modules by name: dill itself would send all that is in a module which is not installed."""
+        """Modules by name, where dill would send all that is in one which is not installed; locks new and free, where
+        it would send an RLock held by nobody.
+        """
 
         def reducer_override(self, value: object) -> Any:
             if isinstance(value, ModuleType):
                 return import_module, (value.__name__,)
+            if type(value) in locks:
+                return locks[type(value)], ()
+            if isinstance(value, type | FunctionType) and id(value) in self._postproc:  # dill warns, and then fails
+                raise pickle.PicklingError(
+                    f"{value.__qualname__} holds itself, as every Enum does, and cannot be imported"
+                )
             return NotImplemented
 
     file = io.BytesIO()
-    Pickler(file, recurse=True).dump(factory)  # recurse: of the globals only those that it refers to
-    return file.getvalue()
+    Pickler(file, recurse=recurse).dump(factory)
+    data = file.getvalue()
+    if _GLOBALS_OF_MAIN in data:
+        raise RecursionError("functions of __main__ that refer to themselves or to each other")
+    return data
 
 
 def unpack(packed: Iterable[Packed]) -> None:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
-import select
 import signal
 import sys
+import time
+import weakref
 
 from gostage_sim.gostage.child import CHILD_FLAG
 from gostage_sim.gostage.spawn.confine import refuse, take_on
+from gostage_sim.gostage.spawn.descendants import FAMILY_VARIABLE, bear
 from gostage_sim.gostage.spawn.launchers.fork_server.actions import unpack
 from gostage_sim.gostage.spawn.launchers.fork_server.ending import run_to_exit_code
+from gostage_sim.gostage.spawn.readiness import is_hung_up
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from typing import Any
 
     from gostage_sim.gostage.spawn.launchers.fork_server.actions import Packed
+
+_EXIT_FUNCTIONS = (
+    ("logging", "shutdown"),
+    ("multiprocess.util", "_exit_function"),
+    ("multiprocessing.util", "_exit_function"),
+)
 
 
 class ForkedChild:
@@ -47,9 +57,13 @@ class ForkedChild:
         os.setsid()
         report_fd = _take_descriptors()
         _forget_the_server()
+        _forget_exit_functions()
         _reset_signals()
         os.environ.clear()
         os.environ.update(self.environment)
+        _read_environment()
+        if FAMILY_VARIABLE in self.environment:
+            bear(self.environment[FAMILY_VARIABLE])
         sys.argv[:] = [self.program, CHILD_FLAG]
         _reseed()
         _take_on(self.settings, report_fd)
@@ -88,9 +102,7 @@ def _take_descriptors() -> int:
             with contextlib.suppress(OSError):  # the one that listed them
                 os.close(fd)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  # multiprocess gave the server another one, closed by now
-    ends = select.poll()
-    ends.register(lifeline, 0)
-    if ends.poll(0):
+    if is_hung_up(lifeline, 0):
         os._exit(1)  # the parent died before there was a group that the kernel could have killed
     return int(report)
 
@@ -102,6 +114,24 @@ def _forget_the_server() -> None:
     server = forkserver._forkserver
     server._inherited_fds = server._forkserver_alive_fd = server._forkserver_address = None
     resource_tracker._resource_tracker._fd = None
+
+
+def _forget_exit_functions() -> None:
+    """What a preloaded module registered is for the end of the server; what is Python's own is for everybody's."""
+    atexit._clear()
+    weakref.finalize._registry.clear()  # type: ignore[attr-defined]  # temporary folders, for instance
+    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
+    for module, function in _EXIT_FUNCTIONS:
+        if module in sys.modules:
+            atexit.register(getattr(sys.modules[module], function))
+
+
+def _read_environment() -> None:
+    """Once more what was read when the server had another environment."""
+    time.tzset()
+    tempfile: Any = sys.modules.get("tempfile")
+    if tempfile is not None:
+        tempfile.tempdir = None
 
 
 def _reset_signals() -> None:

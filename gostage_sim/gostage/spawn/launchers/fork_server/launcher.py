@@ -24,9 +24,10 @@ from gostage_sim.gostage.spawn.launchers.fork_server.actions import pack
 from gostage_sim.gostage.spawn.launchers.fork_server.child import ForkedChild
 from gostage_sim.gostage.spawn.launchers.fork_server.server import Forked, Server, ServerGoneError
 from gostage_sim.gostage.spawn.launchers.fork_server.status import ForkedStatus
-from gostage_sim.gostage.spawn.launchers.importable import places_of
+from gostage_sim.gostage.spawn.launchers.importable import import_path, places_of
 from gostage_sim.gostage.spawn.options import SpawnOptions
-from gostage_sim.gostage.spawn.process import Pipes, Process, is_readable, is_writable, no_sigpipe, open_pipe
+from gostage_sim.gostage.spawn.process import Pipes, Process, no_sigpipe, open_pipe
+from gostage_sim.gostage.spawn.readiness import is_readable, is_writable
 
 ATTEMPTS = 2
 _EMPTY_PREPARATION = pickle.dumps({})
@@ -42,7 +43,8 @@ class ForkServer:
     time, and modules that were changed since.
 
     Actions registered in this program are in the child as they are at the spawn: those that can be imported by
-    reference, others by value. One thread or many may spawn.
+    reference, others by value. One thread or many may spawn. The result's `usage` is None: the kernel tells it to the
+    server, whose loop does not pass it on.
     """
 
     foreign = False
@@ -55,6 +57,7 @@ class ForkServer:
         self._lock = RLock()
         self._server: Server | None = None
         self._end: weakref.finalize[[], ForkServer] | None = None
+        _LAUNCHERS.add(self)
 
     def start(self, launch: Launch) -> Process:
         options = launch.options
@@ -114,7 +117,7 @@ class ForkServer:
         server = self._server
         if server is None or server.owner != os.getpid() or not server.is_alive():
             self.close()
-            server = self._server = Server(self.preload, [entry or os.getcwd() for entry in sys.path])
+            server = self._server = Server(self.preload, import_path())
             self._end = weakref.finalize(self, server.close)  # also at the end of the program
         return server
 
@@ -125,6 +128,18 @@ class ForkServer:
         self.close()
 
 
+_LAUNCHERS: weakref.WeakSet[ForkServer] = weakref.WeakSet()
+
+
+def _unlock() -> None:
+    """In a fork of this program: whoever held a lock is not in it, and will never let go."""
+    for launcher in _LAUNCHERS:
+        launcher._lock = RLock()
+
+
+os.register_at_fork(after_in_child=_unlock)
+
+
 def _child(launch: Launch, environment: dict[str, str], settings: dict[str, str]) -> ForkedChild:
     """What the child shall become; LaunchError when an action of the definition cannot travel."""
     known = entries()
@@ -133,8 +148,8 @@ def _child(launch: Launch, environment: dict[str, str], settings: dict[str, str]
         if id in failed:
             raise LaunchError(
                 f"action {id!r}, registered at {known[id].place}, cannot travel to a child of the fork server: "
-                f"{type(failed[id]).__name__}: {safe_str(failed[id])}; let it make inside what it "
-                "needs, or register it at the top of a module"
+                f"{type(failed[id]).__name__}: {safe_str(failed[id])}; let it make what it "
+                "needs by itself, or register it at the top of a module"
             )
     return ForkedChild(
         program=sys.argv[0] if sys.argv else "",

@@ -8,6 +8,7 @@ environment, which every child could read in `/proc/self/environ`, and leaves it
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -19,10 +20,13 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from gostage_sim.gostage.spawn.command import child_environment, interpreter
+from gostage_sim.gostage.spawn.depth import parent_of
+from gostage_sim.gostage.spawn.descendants import with_room
 from gostage_sim.gostage.spawn.launchers.contract import LaunchError
 from gostage_sim.gostage.spawn.launchers.fork_server.status import read_number
 from gostage_sim.gostage.spawn.options import SpawnOptions
-from gostage_sim.gostage.spawn.process import is_readable, no_sigpipe, open_pipe, tie
+from gostage_sim.gostage.spawn.process import no_sigpipe, open_pipe, tie
+from gostage_sim.gostage.spawn.readiness import is_readable
 
 END_S = 2.0
 """How long a server may take to end by itself."""
@@ -48,6 +52,7 @@ class Server:
 
     def __init__(self, preload: Sequence[str], path: Sequence[str]) -> None:
         self.owner = os.getpid()
+        stderr = None if _is_passed_on(2) else subprocess.DEVNULL
         with ExitStack() as theirs, ExitStack() as ours:
             listener, self._address_fd = _listen()
             theirs.enter_context(listener)
@@ -62,9 +67,10 @@ class Server:
                 [*interpreter(), "-c", _PROGRAM.format(path=list(path), arguments=arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                stderr=stderr,
                 pass_fds=(listener.fileno(), alive, failure, lifeline),
                 start_new_session=True,
-                env=child_environment(SpawnOptions(), 0),
+                env=with_room(child_environment(SpawnOptions(), 0)),
             )
             ours.callback(self._popen.wait)
             ours.callback(self._popen.kill)
@@ -106,7 +112,7 @@ class Server:
             except (ProcessLookupError, ValueError, OverflowError):
                 raise ServerGoneError(f"the child {pid} of the fork server {self.pid} is gone") from None
             undo.callback(os.close, pidfd)
-            if _parent_of(pid) != self.pid:  # the number has another owner by now, or it is a lie
+            if parent_of(pid) != self.pid:  # the number has another owner by now, or it is a lie
                 raise ServerGoneError(f"process {pid} is no child of the fork server {self.pid}")
             undo.pop_all()
             return Forked(pid, pidfd, status_fd, data_fd)
@@ -165,21 +171,25 @@ serve(*{arguments!r})
 """
 
 
-def _parent_of(pid: int) -> int | None:
-    """None for a process that is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-
-
 def _pipe(theirs: ExitStack, ours: ExitStack) -> tuple[int, int]:
     """A pipe whose reading end is the server's."""
     reading, writing = open_pipe()
     theirs.callback(os.close, reading)
     ours.callback(os.close, writing)
     return reading, writing
+
+
+def _is_passed_on(fd: int) -> bool:
+    """Open, and not by somebody who got this number because it was free."""
+    with contextlib.suppress(OSError):
+        return os.get_inheritable(fd)
+    return False
+
+
+def _above_standard(made: socket.socket) -> socket.socket:
+    """The same one, not as 0, 1 or 2, which the server has for itself; see `process.open_pipe`."""
+    with made:
+        return socket.socket(fileno=fcntl.fcntl(made, fcntl.F_DUPFD_CLOEXEC, 3))
 
 
 def _listen() -> tuple[socket.socket, int]:
@@ -191,7 +201,7 @@ def _listen() -> tuple[socket.socket, int]:
     with tempfile.TemporaryDirectory(prefix="gostage-") as folder, ExitStack() as undo:
         folder_fd = os.open(folder, os.O_PATH)
         try:
-            listener = undo.enter_context(socket.socket(socket.AF_UNIX))
+            listener = undo.enter_context(_above_standard(socket.socket(socket.AF_UNIX)))
             listener.bind(f"/proc/self/fd/{folder_fd}/s")  # a long TMPDIR does not fit into an address
             listener.listen()
             address = os.open("s", os.O_PATH, dir_fd=folder_fd)

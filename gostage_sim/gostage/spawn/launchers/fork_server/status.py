@@ -8,7 +8,8 @@ import signal
 import struct
 import time
 
-from gostage_sim.gostage.spawn.process import exit_status, is_readable, is_reaped, signal_name, status_of_child
+from gostage_sim.gostage.spawn.exit_status import exit_status, signal_name, status_of_child
+from gostage_sim.gostage.spawn.readiness import is_hung_up, is_readable
 from gostage_sim.gostage.spawn.session import ExitStatus
 
 NUMBER = struct.Struct("q")
@@ -48,7 +49,7 @@ class ForkedStatus:
             status = _status_of_zombie(pidfd)
         if status == UNKNOWN:
             status = status_of_number(number)
-        if status == UNKNOWN and is_reaped(pidfd, REPARENT_S):
+        if status == UNKNOWN and is_hung_up(pidfd, REPARENT_S):
             status = status_of_child(pidfd)
         return status
 
