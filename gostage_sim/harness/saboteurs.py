@@ -137,8 +137,8 @@ def _harms_siblings() -> None:
     running: list[Process] = []
     start = Process.__init__
 
-    def start_and_remember(self: Process, *arguments: Any) -> None:
-        start(self, *arguments)
+    def start_and_remember(self: Process, *arguments: Any, **options: Any) -> None:
+        start(self, *arguments, **options)
         running.append(self)
 
     Process.__init__ = start_and_remember  # type: ignore[method-assign, assignment]
