@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -100,6 +101,8 @@ class Links:
             raise LaunchError(str(error)) from error
 
     def _running(self, settings: Grpc, wanted: TransportDef | None) -> GrpcServer:
+        # Its handlers around a fork stop and start threads; where the user may have no more, that aborts this program.
+        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
         from gostage_sim.gostage.spawn.grpc_server import GrpcServer
 
         with self._lock:
