@@ -67,7 +67,7 @@ def start(*arguments: str, cwd: Path, environ: dict[str, str] | None = None, **o
 
 def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
-    process = start("run", *arguments, cwd=cwd)
+    process = start("run", *arguments, cwd=cwd, environ={"GOSTAGE_IPC_TRANSPORT": "json"})
     out, err = process.communicate(timeout=120)
     return process.returncode, out, err
 

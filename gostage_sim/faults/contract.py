@@ -34,8 +34,9 @@ class Placement:
     * `spawn`: in the parent, around the call that starts the child and waits for it
     * `definition`: before the definition is read from stdin
     * `step`: before step `step` (counted from 1)
-    * `message`: when message `message` (counted from 1, on the channel) has been handed to the kernel
-    * `byte`: when `byte` bytes (at least 1) of message `message` have been written
+    * `message`: when message `message` (counted from 1, on the channel) is handed over: over JSON the kernel has it, by
+      gRPC the parent has acknowledged it, and so everything before it
+    * `byte`: when `byte` bytes (at least 1) of message `message`, of its line on either transport, are handed over
     * `result`: between the result and the exit
     """
 
@@ -50,8 +51,14 @@ class Victim(Protocol):
 
     rng: random.Random
     """Seeded from the scenario's seed, the child and the fault."""
-    channel_fd: int
-    """The private descriptor of the protocol; fd 1 points at stderr."""
+
+    @property
+    def stdout_fd(self) -> int:
+        """The private descriptor of the real stdout; fd 1 points at stderr."""
+
+    @property
+    def channel_fd(self) -> int:
+        """What carries the messages: the same descriptor over JSON, the socket of the connection by gRPC."""
 
     def note(self, **facts: Any) -> None:
         """Record JSON-able facts in this fault's record, in the memory-mapped journal: they survive a SIGKILL."""

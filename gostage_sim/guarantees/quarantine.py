@@ -59,7 +59,7 @@ def _whole_after_all(child: ChildHistory, frame: RawFrame) -> bool:
     It was handled with the payload that the child meant to send, so it was all there.
     """
     position = frame.sent_before
-    if not child.in_kernel <= position < len(child.sent):
+    if not child.handed_over <= position < len(child.sent):
         return False
     kind, crc = child.sent.type_of(position), int(child.sent.rows["crc"][position])
     upto = Messages(child.sent.rows[: position + 1], child.sent.types)
@@ -111,8 +111,8 @@ def _check_report(child: ChildHistory, frames: list[RawFrame], findings: Finding
 
 def _message_cut_off(child: ChildHistory, frames: list[RawFrame]) -> bool:
     """Whether a death from outside may have cut a message that no fault recorded as a frame."""
-    recorded = any(frame.sent_before >= child.in_kernel for frame in frames)
-    return len(child.sent) > child.in_kernel and not recorded
+    recorded = any(frame.sent_before >= child.handed_over for frame in frames)
+    return len(child.sent) > child.handed_over and not recorded
 
 
 def _check_next_messages(child: ChildHistory, frames: list[RawFrame], streams: Streams, findings: Findings) -> None:
@@ -138,8 +138,8 @@ def _between(child: ChildHistory, frame: RawFrame, streams: Streams) -> bool:
     if not len(streams.sent) or streams.sent[0] >= frame.sent_before:
         return False
     following = _after(frame, streams)
-    died_in_it = frame.sent_before >= child.in_kernel and child.exit is not None and child.exit.exit_code != 0
-    return 0 <= following < child.in_kernel or died_in_it
+    died_in_it = frame.sent_before >= child.handed_over and child.exit is not None and child.exit.exit_code != 0
+    return 0 <= following < child.handed_over or died_in_it
 
 
 def _note(frame: RawFrame) -> str:

@@ -56,7 +56,7 @@ class Subject:
         self._problems = 0
         self._striking = threading.Lock()
         self._launcher = _Peeking(self._record)
-        self._runner = gostage.Runner(launcher=self._launcher)
+        self._runner = gostage.Runner(launcher=self._launcher, transport=plan["transport"])
         self._runner.broker.register_default_handler(self._telling(self._handle))
         for type, delay_s in plan["handlers"].items():
             handler = self._slow(delay_s) if delay_s else self._handle
@@ -84,6 +84,7 @@ class Subject:
         for thread in threads:
             thread.join()
         self._spawn(recovery)
+        self._runner.close()
         self._record("finished")
         self._control.ask("done")
 

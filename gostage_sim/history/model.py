@@ -138,13 +138,13 @@ class ChildHistory:
     """Just after it returned; None when it never did."""
     sent: Messages = field(default_factory=Messages)
     """Recorded before each message went to the wire."""
-    in_kernel: int = 0
-    """How many of `sent` were surely handed to the kernel: their write returned."""
+    handed_over: int = 0
+    """How many of `sent` were surely handed over: their write returned."""
     handled: Messages = field(default_factory=Messages)
     """Recorded by the subject's handler."""
     raw: tuple[RawFrame, ...] = ()
     result: Result | None = None
-    """What it said of its own end, None when no whole result was handed to the kernel."""
+    """What it said of its own end, None when no whole result was handed over."""
     faults: tuple[FaultRecord, ...] = ()
     exit: KernelExit | None = None
     stopped_ns: tuple[int, ...] = ()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class LoneVictim:
     def __init__(self, channel_fd: int, events_fd: int) -> None:
         self.rng = random.Random(1)
-        self.channel_fd = channel_fd
+        self.channel_fd = self.stdout_fd = channel_fd
         self._events_fd = events_fd
         self._offset = 0
         self._before: list[Callable[[], None]] = []

@@ -39,7 +39,7 @@ def witness(
     sent: Sequence[tuple[int, str]] = (),
     raw: Sequence[RawFrame] = (),
     stopped: tuple[int, ...] = (),
-    in_kernel: int = 0,
+    handed_over: int = 0,
     pid: int | None = None,
 ) -> str | None:
     fault = fault_kind(kind)(**params)
@@ -55,7 +55,7 @@ def witness(
     report = SpawnReport("signaled", 1, "SIGSEGV", 1, malformed_count=1)
     messages = Messages(rows, types)
     child = ChildHistory("victim", "victim", "victim", 5.0, 1.0, sent=messages, raw=tuple(raw), exit=end, report=report)
-    child = replace(child, stopped_ns=stopped, in_kernel=in_kernel, pid=pid)
+    child = replace(child, stopped_ns=stopped, handed_over=handed_over, pid=pid)
     return fault.witness(record, child)
 
 
@@ -139,7 +139,7 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         "second_result",
         {},
         (),
-        {"sent": [(FIRED - 1, "workflow_result"), (_ms(1), "workflow_result")], "in_kernel": 2},
+        {"sent": [(FIRED - 1, "workflow_result"), (_ms(1), "workflow_result")], "handed_over": 2},
         "sent a second result, of failure",
     ),
     (
@@ -218,13 +218,13 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("went on instead", "close", {}, (CLOSED,), {"exit": "SIGTERM"}),
     ("died of it", "close", {"then": "go_on"}, (CLOSED,), {"over": None, "exit": 1}),
     ("never seen to end", "close", {"then": "go_on"}, (CLOSED,), {}),
-    ("only one", "second_result", {}, (), {"sent": [(_ms(1), "workflow_result")], "in_kernel": 1}),
+    ("only one", "second_result", {}, (), {"sent": [(_ms(1), "workflow_result")], "handed_over": 1}),
     (
         "the second stuck",
         "second_result",
         {},
         (),
-        {"sent": [(FIRED - 1, "workflow_result"), (_ms(1), "workflow_result")], "in_kernel": 1},
+        {"sent": [(FIRED - 1, "workflow_result"), (_ms(1), "workflow_result")], "handed_over": 1},
     ),
     ("it ran after all", "unstartable", {}, ({"by": "parent", "ran": 0},), {}),
     ("a child ran", "unstartable", {}, (REFUSED,), {"exit": 0}),

@@ -136,7 +136,7 @@ def test_the_history_says_what_happened(scenario: MakeScenario, tmp_path: Path) 
     """A crash at message 40: 40 sent, 40 in the kernel, 40 handled; the kernel's word on the end; a window."""
     result, history = _run(scenario(("crash", AT_MESSAGE_40, {}), tags=("smoke",), file="x.yaml"), tmp_path)
     victim = history.children[0]
-    assert (len(victim.sent), victim.in_kernel, len(victim.handled)) == (40, 40, 40)
+    assert (len(victim.sent), victim.handed_over, len(victim.handled)) == (40, 40, 40)
     assert victim.exit is not None
     assert (victim.exit.exit_code, victim.exit.signal) == (None, "SIGSEGV")
     assert victim.expected_messages == 91
@@ -161,7 +161,7 @@ def test_a_cut_message_is_a_raw_frame(scenario: MakeScenario, tmp_path: Path) ->
     victim = history.children[0]
     (frame,) = victim.raw
     assert (frame.length, frame.must_quarantine, frame.sent_before) == (5, True, 39)
-    assert (len(victim.sent), victim.in_kernel) == (40, 39)
+    assert (len(victim.sent), victim.handed_over) == (40, 39)
     assert victim.report is not None
     assert [(line.offset, line.length) for line in victim.report.malformed] == [(frame.offset, 5)]
 

@@ -60,7 +60,7 @@ def test_mistakes_are_collection_errors(suite: Suite) -> None:
     finished = suite.run()
     assert finished.code == 2
     start = next(i for i, line in enumerate(finished.lines) if "ERROR collecting" in line)
-    known = "name, description, tags, transports, timeout, children, handlers, expect, guarantees, imports"
+    known = "name, description, tags, transports, timeout, children, handlers, expect, expect_on, guarantees, imports"
     assert finished.lines[start + 1 : start + 3] == [
         f"scenarios/wrong.yaml:2:1: unknown key 'childern'; did you mean 'children'? known keys: {known}",
         "scenarios/wrong.yaml:3:10: timeout: a duration needs a unit, for example 20s, 1ms; found 3",

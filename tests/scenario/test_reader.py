@@ -16,7 +16,7 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (
             "nmae: x\nchildren: {a: {steps: []}}\n",
             "1:1: unknown key 'nmae'; did you mean 'name'? known keys: name, description, tags, transports, timeout, "
-            "children, handlers, expect, guarantees, imports",
+            "children, handlers, expect, expect_on, guarantees, imports",
         ),
         ("children: {a: {steps: []}}\n", "1:1: scenario has no 'name'; it is required"),
         ("name: x\n", "1:1: scenario has no 'children'; it is required"),
@@ -110,7 +110,7 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (HEAD + "imports: [5]\n", "6:11: imports, item 1, is 5; expected text; put it in quotes"),
         (HEAD + "imports: [null]\n", "6:11: imports, item 1, is nothing; expected text"),
         (HEAD + "imports: {a: 1}\n", "6:10: imports is a mapping; expected a list, each item text"),
-        (HEAD + "transports: 5\n", "6:13: transports is 5; expected a list, each item 'json'"),
+        (HEAD + "transports: 5\n", "6:13: transports is 5; expected a list, each item one of 'json', 'grpc'"),
         (HEAD + "timeout: 700h\n", "6:10: timeout is '700h'; expected a duration from 1ms to 24h"),
         (HEAD + "timeout: 0s\n", "6:10: timeout is '0s'; expected a duration from 1ms to 24h"),
         (HEAD + "    timeout: 25h\n", "6:14: timeout is '25h'; expected a duration from 1ms to 24h"),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from gostage_sim.gostage.broker import Channel
     from gostage_sim.gostage.child.grpc_channel import GrpcChannel
     from gostage_sim.gostage.context import ActionContext
 
@@ -25,6 +26,7 @@ def open_connection(document: dict[str, Any]) -> GrpcChannel | None:
     if told.get("type") != "grpc":
         return None
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its C library writes to stderr what we raise
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # it aborts where no thread can be started after a fork
     from gostage_sim.gostage.child.grpc_channel import GrpcChannel
 
     channel = GrpcChannel(
@@ -45,7 +47,7 @@ def _target(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def acknowledged(channel: GrpcChannel) -> Callable[[ActionContext, Callable[[], None]], None]:
+def acknowledged(channel: Channel) -> Callable[[ActionContext, Callable[[], None]], None]:
     """Middleware: an action has ended when the parent has what it sent, also one that failed."""
 
     def wait(ctx: ActionContext, proceed: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ import contextlib
 import os
 from _thread import RLock
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Condition, Thread
 from typing import Any
 
@@ -42,6 +42,9 @@ class GrpcChannel(JsonChannel):
         self, target: str, token: str, workflow_id: str, *, acknowledge_each: bool = False, window_bytes: int = 0
     ) -> None:
         super().__init__(-1)
+        self.target, self.token = target, token
+        self.on_acknowledged: Callable[[int], object] | None = None
+        """Called with how many bytes of all are acknowledged, before anybody who waits for that goes on."""
         self._owner = os.getpid()
         self._workflow_id = workflow_id
         self._each = acknowledge_each
@@ -64,6 +67,12 @@ class GrpcChannel(JsonChannel):
         """Wait until everything sent so far is acknowledged. ChannelClosedError when that will not be."""
         with self._changed:
             self._wait_for(self._put_bytes)
+
+    def request(self, data: bytes) -> bytes:
+        """The answer to a `SendMessage` with these bytes, for those who test parents; raises as grpc does."""
+        call: Any = self._connection.unary_unary("/gostage.WorkflowIPC/SendMessage")
+        answer: bytes = call(data, metadata=self._metadata)
+        return answer
 
     def close(self) -> None:
         """Send what is left, end the call and the connection. Raises nothing when the parent is gone."""
@@ -136,10 +145,15 @@ class GrpcChannel(JsonChannel):
         acknowledged = 0
         for ack in self._stub.SendLines(self._batches(), metadata=self._metadata):
             with self._changed:
-                for _ in range(min(ack.batches - acknowledged, len(self._in_flight))):
-                    self._acknowledged_bytes += len(self._in_flight.popleft())
+                new = min(ack.batches - acknowledged, len(self._in_flight))
                 acknowledged = ack.batches
-                self._changed.notify_all()
+                self._acknowledge(sum(len(self._in_flight.popleft()) for _ in range(new)))
+
+    def _acknowledge(self, count: int) -> None:
+        self._acknowledged_bytes += count
+        if self.on_acknowledged is not None:
+            self.on_acknowledged(self._acknowledged_bytes)
+        self._changed.notify_all()
 
     def _batches(self) -> Iterator[pb.LineBatch]:
         while batch := self._next_batch():
@@ -173,8 +187,7 @@ class GrpcChannel(JsonChannel):
             message._origin, message._sequence = origin, sequence
             self._stub.SendMessage(to_proto(message), metadata=self._metadata)
             with self._changed:
-                self._acknowledged_bytes += len(line)
-                self._changed.notify_all()
+                self._acknowledge(len(line))
 
     def _lines(self) -> Iterator[bytes]:
         """Whole lines with their newline, as they come; what is in the window always ends with one."""

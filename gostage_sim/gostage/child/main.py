@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
 
-    from gostage_sim.gostage.broker import OutboundMiddleware
+    from gostage_sim.gostage.broker import Channel, OutboundMiddleware
     from gostage_sim.gostage.context import RunContext
     from gostage_sim.gostage.middleware import Middleware
     from gostage_sim.gostage.store import Store
@@ -40,9 +40,9 @@ EXIT_PANICKED = 70
 
 def child_main(
     *,
-    channel_type: Callable[[int], JsonChannel] = JsonChannel,
-    before_definition: Callable[[JsonChannel], None] | None = None,
-    before_exit: Callable[[JsonChannel], None] | None = None,
+    wrap_channel: Callable[[JsonChannel], Channel] | None = None,
+    before_definition: Callable[[Channel], None] | None = None,
+    before_exit: Callable[[Channel], None] | None = None,
     middleware: Iterable[Middleware[RunContext]] = (),
     ipc_middleware: Iterable[OutboundMiddleware] = (),
 ) -> NoReturn:
@@ -51,19 +51,21 @@ def child_main(
     Exit codes: 0 success, 1 the workflow failed, 70 an exception that nobody handled. `SystemExit` out of an action
     ends the child with its own code and without a result. `middleware` goes around the whole workflow, as a runner's.
     `ipc_middleware` sees every message that an action sends, the first nearest to the action; see `Broker.use`.
-    `channel_type`, `before_definition` (nothing is read yet) and `before_exit` (the result is sent) are seams for those
-    who test parents.
+    `wrap_channel` (called for each channel that is opened: stdout, and then gRPC where the definition says so),
+    `before_definition` (nothing is read yet) and `before_exit` (the result is sent) are seams for those who test
+    parents.
     """
     fd = guard_stdout()
     os.register_at_fork(after_in_child=lambda: point_at_nothing(fd))
-    channel = channel_type(fd)
+    wrap = wrap_channel or (lambda channel: channel)
+    channel = wrap(JsonChannel(fd))
     if before_definition is not None:
         before_definition(channel)
     runner = Runner(broker=Broker(channel), middleware=middleware)
     for one in ipc_middleware:
         runner.broker.use(one)
     try:
-        code = _run(channel, runner)
+        code = _run(channel, wrap, runner)
         if before_exit is not None:
             before_exit(channel)
     finally:
@@ -71,7 +73,7 @@ def child_main(
     sys.exit(code)
 
 
-def _run(channel: JsonChannel, runner: Runner) -> int:
+def _run(channel: Channel, wrap: Callable[[JsonChannel], Channel], runner: Runner) -> int:
     from gostage_sim.gostage.child.failure import ThreadWatch, describe
     from gostage_sim.gostage.child.logs import LogForwarding
 
@@ -89,12 +91,12 @@ def _run(channel: JsonChannel, runner: Runner) -> int:
         workflow_id = str(document.get("id") or "")
         connection = open_connection(document)
         if connection is not None:
-            channel = connection
+            channel = wrap(connection)
             runner.broker.send_through(channel)
         _import_extras()
         workflow = Workflow.from_def(document)
         if connection is not None:
-            workflow.action_middleware = (acknowledged(connection), *workflow.action_middleware)
+            workflow.action_middleware = (acknowledged(channel), *workflow.action_middleware)
         try:
             runner.execute(workflow)
             _join_threads()
