@@ -75,6 +75,17 @@ class Victim(Protocol):
         """Bytes straight to the wire, journalled with their offset. `message` says which message a good parent reads
         from them, so that it counts as sent."""
 
+    def request(self, data: bytes, *, must_quarantine: bool, note: str = "") -> str:
+        """By gRPC: these bytes as a `SendMessage` of their own, journalled; the name of the status it ends with."""
+
+    @property
+    def server(self) -> str:
+        """By gRPC: where the parent listens, `127.0.0.1:40112`."""
+
+    @property
+    def token(self) -> str:
+        """By gRPC: what lets this child in."""
+
     def before_each_message(self, action: Callable[[], None]) -> None:
         """Call `action` before every later message of this child."""
 
@@ -108,6 +119,15 @@ class Parent(Protocol):
 
     def before_reaping(self, action: Callable[[], object]) -> None:
         """Call `action` when the engine is about to take the exit status of this child."""
+
+    def after_message(self, number: int, action: Callable[[], object]) -> None:
+        """Call `action` when a handler has seen message `number` (from 1) of this child, in the handler's thread."""
+
+    def close_runner(self) -> None:
+        """`Runner.close()`."""
+
+    def listening(self) -> list[int]:
+        """The TCP ports at which this process listens, as the kernel says."""
 
 
 class Fault(Protocol):
@@ -174,3 +194,11 @@ class LimitsPlacement(Protocol):
 
     def placement_problem(self, at: Placement) -> str | None:
         """Why it cannot be placed there with these parameters, or None."""
+
+
+@runtime_checkable
+class LimitsTransports(Protocol):
+    """Optional power of a fault: it does not exist on every transport, or not everywhere on it."""
+
+    def transport_problem(self, transport: str, at: Placement) -> str | None:
+        """Why it cannot be done on this transport (`json` or `grpc`) there, or None."""

@@ -150,7 +150,7 @@ class JournallingChannel:
                 self._pass_points()
 
     def request(self, data: bytes, facts: dict[str, Any]) -> None:
-        """These bytes as a gRPC request of their own, behind all that was sent; raises as grpc does."""
+        """These bytes as a gRPC request of their own, behind all that was sent, journalled; raises as grpc does."""
         assert self.connection is not None, "only a child by gRPC makes requests"
         with self._order:
             self.flush()

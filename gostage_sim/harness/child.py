@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gostage_sim.faults.contract import StrikesInChild
     from gostage_sim.gostage.broker import Channel
     from gostage_sim.gostage.child.channel import JsonChannel
+    from gostage_sim.gostage.child.grpc_channel import GrpcChannel
 
 
 class Child:
@@ -138,14 +139,13 @@ class _Strike:
 
     @property
     def channel_fd(self) -> int:
-        connection = self._channel.connection
-        if connection is None:
+        if self._channel.connection is None:
             return self.stdout_fd
         from gostage_sim.harness.connection import socket_to
 
-        found = socket_to(connection.target)
+        found = socket_to(self.server)
         if found is None:
-            raise RuntimeError(f"no descriptor of this process is connected to {connection.target}")
+            raise RuntimeError(f"no descriptor of this process is connected to {self.server}")
         return found
 
     def note(self, **facts: Any) -> None:
@@ -162,6 +162,23 @@ class _Strike:
     ) -> None:
         self._channel.write_raw(data, {"must_quarantine": must_quarantine, "note": note}, message)
 
+    def request(self, data: bytes, *, must_quarantine: bool, note: str = "") -> str:
+        from grpc import RpcError
+
+        try:
+            self._channel.request(data, {"must_quarantine": must_quarantine, "note": note})
+        except RpcError as error:
+            return str(error.code().name)
+        return "OK"
+
+    @property
+    def server(self) -> str:
+        return self._connection.target
+
+    @property
+    def token(self) -> str:
+        return self._connection.token
+
     def before_each_message(self, action: Callable[[], None]) -> None:
         self._channel.before_each.append(action)
 
@@ -169,6 +186,12 @@ class _Strike:
         self._child.control.tell("ready", fault=self._id)
         while True:
             self._child.control.wait()
+
+    @property
+    def _connection(self) -> GrpcChannel:
+        connection = self._channel.connection
+        assert connection is not None, "this fault is for children by gRPC"
+        return connection
 
     @property
     def _channel(self) -> JournallingChannel:

@@ -158,7 +158,13 @@ def _raw_frames(own: JournalFile) -> Iterator[RawFrame]:
         facts = event.facts
         if event.name == "raw":
             yield RawFrame(
-                event.t_ns, facts["offset"], facts["length"], facts["must_quarantine"], before, facts["note"]
+                event.t_ns,
+                facts["offset"],
+                facts["length"],
+                facts["must_quarantine"],
+                before,
+                facts["note"],
+                facts.get("request", False),
             )
         elif event.at == last_cut and _handed_over(own) < before:
             # The last message was never written to its end. It is among those sent, but not before its own bytes.

@@ -55,6 +55,8 @@ class RawFrame:
     sent_before: int
     """How many messages of `ChildHistory.sent` precede it."""
     note: str = ""
+    request: bool = False
+    """A gRPC request of its own; its offset counts the bytes of such requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class ChildHistory:
     sent: Messages = field(default_factory=Messages)
     """Recorded before each message went to the wire."""
     handed_over: int = 0
-    """How many of `sent` were surely handed over: their write returned."""
+    """How many of `sent` were surely handed over: over JSON their write returned, by gRPC they were acknowledged."""
     handled: Messages = field(default_factory=Messages)
     """Recorded by the subject's handler."""
     raw: tuple[RawFrame, ...] = ()

@@ -97,6 +97,7 @@ class ChildStarter:
         """ValueError with every mistake, one a line."""
         from gostage_sim.scenario.loader import parse_child
         from gostage_sim.scenario.model import Scenario
+        from gostage_sim.scenario.placement import transport_problems
         from gostage_sim.scenario.problems import ScenarioError
 
         mistakes = [*_number("siblings", siblings, _MOST_SIBLINGS), *_number("seed", seed or 0, _MOST_SEED)]
@@ -105,6 +106,9 @@ class ChildStarter:
             child = parse_child(data, name=_NAME, folder=self._file.parent)
         except ScenarioError as error:
             mistakes += [str(error)]
+        if child is not None:
+            problems = transport_problems(child.faults, [self._transport])
+            mistakes += [f"faults[{number}]: {problem}" for number, problem in problems]
         children = {} if child is None else {_NAME: child}
         if siblings and not mistakes:
             children["sibling"] = parse_child({"steps": _SIBLING_STEPS, "copies": siblings})

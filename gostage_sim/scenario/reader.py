@@ -28,7 +28,7 @@ from gostage_sim.scenario.model import (
     Step,
 )
 from gostage_sim.scenario.payloads import Placeholder, parse_template, strings
-from gostage_sim.scenario.placement import PlacementReader
+from gostage_sim.scenario.placement import PlacementReader, transport_problems
 from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import close_match, quote, unknown, unknown_key
 from gostage_sim.scenario.targets import Target
@@ -84,6 +84,7 @@ class Reader:
         self._imports(data.get("imports"))
         if found.get("transports") == ():
             self._report(("transports",), "transports is an empty list; expected at least one")
+        self._transports_exist(children, found.get("transports") or TRANSPORTS)
         found |= {
             "children": children,
             "handlers": self.handlers(data, children, complete=len(children) == len(names)),
@@ -93,6 +94,13 @@ class Reader:
             "file": self._document.file,
         }
         return None if self._document.problems else Scenario.model_construct(**found)
+
+    def _transports_exist(self, children: Mapping[str, Child], transports: Sequence[str]) -> None:
+        for name, child in children.items():
+            for number, problem in transport_problems(child.faults, transports):
+                kind = child.faults[number].fault.kind
+                meant = "" if len(transports) == 1 else "; say on which transports the scenario runs: transports: [...]"
+                self._report(("children", name, "faults", number, kind), f"{problem}{meant}", key=True)
 
     def child(self, data: Any, path: Path, name: str) -> Child | None:
         """One child."""

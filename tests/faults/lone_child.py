@@ -54,6 +54,17 @@ class LoneVictim:
         self.tell("raw", frame=frame)
         self._write(data)
 
+    def request(self, data: bytes, *, must_quarantine: bool, note: str = "") -> str:
+        raise NotImplementedError("there is no engine here, and no connection")
+
+    @property
+    def server(self) -> str:
+        raise NotImplementedError("there is no engine here, and no server")
+
+    @property
+    def token(self) -> str:
+        raise NotImplementedError("there is no engine here, and no server")
+
     def before_each_message(self, action: Callable[[], None]) -> None:
         self._before.append(action)
 

@@ -71,6 +71,9 @@ AFTER = [(_ms(20), "m"), (_ms(40), "m"), (_ms(60), "n")]
 FLOOD = {"count": 3}
 CLOSED = {"closed": "stdout", "still_open": 0}
 REFUSED = {"by": "parent", "refused": "EACCES"}
+BROKEN = {"broken": "reset", "state": "gone", "port": 40112}
+REQUEST = RawFrame(_ms(1), 0, 64, True, 0, "not_protobuf", request=True)
+MOVED = {"by": "parent", "listened_at": [40112], "listens_at": []}
 
 SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], str]] = [
     ("noop", {}, ({"passed": "x"},), {}, "passed the point and did nothing"),
@@ -165,6 +168,22 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         "SIGCHLD was ignored in the parent while the child exited with 0",
     ),
     ("close_stdio", {}, ({"by": "parent", "closed": [0, 1, 2]},), {}, "0, 1 and 2 were closed in the parent"),
+    (
+        "connection",
+        {"then": "go_on"},
+        (BROKEN,),
+        {"exit": 1},
+        "reset of the connection at port 40112, then gone; it lived on for 2.000 s",
+    ),
+    (
+        "bad_request",
+        {},
+        ({"answer": "OK"},),
+        {"raw": [REQUEST]},
+        "not_protobuf sent: a request of 64 bytes, answered OK",
+    ),
+    ("intruder", {"form": "scan", "count": 2}, ({"answers": {"accepted": 2}},), {}, "scan: accepted 2x"),
+    ("lose_server", {}, (MOVED,), {}, "the parent listened at port 40112, and does no more"),
 ]
 
 UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]]] = [
@@ -235,6 +254,16 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("not to the end", "ignore_sigchld", {}, ({"by": "parent", "ignored_to_the_end": False},), {"exit": 0}),
     ("nobody ended", "ignore_sigchld", {}, ({"by": "parent", "ignored_to_the_end": True},), {}),
     ("only two", "close_stdio", {}, ({"by": "parent", "closed": [0, 1]},), {}),
+    ("still there", "connection", {"then": "go_on"}, (BROKEN | {"state": "ESTABLISHED"},), {"exit": 1}),
+    ("not there any more", "connection", {"form": "blackhole", "then": "go_on"}, (BROKEN,), {"exit": 1}),
+    ("did not stay", "connection", {}, (BROKEN,), {"exit": 1}),
+    ("did not go on", "connection", {"then": "go_on"}, (BROKEN,), {"exit": 1, "over": None}),
+    ("not answered", "bad_request", {}, ({"answer": "UNAVAILABLE"},), {"raw": [REQUEST]}),
+    ("not too large", "bad_request", {"form": "huge"}, ({"answer": "OK"},), {"raw": [REQUEST]}),
+    ("a line", "bad_request", {}, ({"answer": "OK"},), {"raw": [replace(REQUEST, request=False)]}),
+    ("once too few", "intruder", {"form": "scan", "count": 3}, ({"answers": {"accepted": 2}},), {}),
+    ("no server", "lose_server", {}, ({"by": "parent", "listened_at": [], "listens_at": []},), {}),
+    ("still listens", "lose_server", {}, ({"by": "parent", "listened_at": [1], "listens_at": [1]},), {}),
     ("grandchild died at once", "stray", {"form": "grandchild"}, ({"written": 0, "grandchild": 77},), {}),
 ]
 

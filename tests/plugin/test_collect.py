@@ -36,7 +36,8 @@ def mixed(suite: Suite) -> Suite:
         ([], ["app/any.chaos.yaml::Chaos[json]", "scenarios/flow.yaml::Flow[json]", "scenarios/right.yaml::Right[json]",
               "scenarios/deep/also.yml::Also[json]"]),
         (["app/../app/scenarios", "scenarios/_fragment.yaml", "scenarios/right.yaml::Right[json]"],
-         ["app/scenarios/inner.yaml::Inner[json]", "scenarios/_fragment.yaml::Fragment[json]", "scenarios/right.yaml::Right[json]"]),
+         ["app/scenarios/inner.yaml::Inner[json]", "scenarios/_fragment.yaml::Fragment[json]",
+          "scenarios/right.yaml::Right[json]"]),
     ],
 )  # fmt: skip
 def test_which_files_are_collected(mixed: Suite, arguments: list[str], expected: list[str]) -> None:
