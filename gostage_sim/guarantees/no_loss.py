@@ -13,9 +13,10 @@ JUST_BEFORE_NS = 1_000_000_000
 
 
 class NoLoss:
-    """Every message whose write had returned when its child ended was seen by a handler.
+    """Every message that was handed over when its child ended was seen by a handler.
 
-    The message being written at that moment may be handled or not. A child whose `spawn()` never returned is not
+    Over JSON that is one whose write had returned, by gRPC one that the parent had acknowledged. What was on its way at
+    that moment may be handled or not. A child whose `spawn()` never returned is not
     judged: its messages may still be on their way.
     """
 
