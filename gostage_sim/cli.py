@@ -74,7 +74,10 @@ def _options(
 @app.command(epilog=_EXIT_CODES, short_help="Run scenarios and write the reports.")
 def run(
     paths: Paths,
-    transport: Annotated[Literal["json"], typer.Option(help="How child and parent talk.")] = "json",
+    transport: Annotated[
+        Literal["json", "grpc", "all"],
+        typer.Option(envvar="GOSTAGE_IPC_TRANSPORT", help="How child and parent talk; all compares the results."),
+    ] = "all",
     workers: Annotated[str, typer.Option(metavar="N|auto", help="How many scenarios run side by side.")] = "auto",
     seed: Annotated[
         int | None,

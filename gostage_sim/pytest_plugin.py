@@ -26,6 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write report.json, junit.xml and summary.md of the session's scenario files into this folder",
     )
     group.addoption(
+        "--gostage-transport",
+        choices=["json", "grpc", "all"],
+        help="of scenario files, gostage_transport and gostage_child; by default GOSTAGE_IPC_TRANSPORT, or all",
+    )
+    group.addoption(
         "--gostage-seed",
         metavar="N",
         type=_seed,
@@ -69,6 +74,25 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker("gostage")
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with `gostage_transport` runs once on each transport that was chosen."""
+    if "gostage_transport" in metafunc.fixturenames:
+        from gostage_sim.plugin.runner import choice_of
+
+        choice = choice_of(metafunc.config)
+        metafunc.parametrize("gostage_transport", ["json", "grpc"] if choice == "all" else [choice], indirect=True)
+
+
+@pytest.fixture
+def gostage_transport(request: pytest.FixtureRequest) -> str:
+    """`json` or `grpc`: the test runs once on each, or on the one that `--gostage-transport` names.
+
+    A `gostage_child` beside it uses it; `gostage.Runner(transport=gostage_transport)` is for runners of the test's own.
+    """
+    transport: str = request.param
+    return transport
+
+
 @pytest.fixture
 def gostage_child(request: pytest.FixtureRequest) -> ChildStarter:
     """Run one real child process, break it on purpose, and see what became of it and of its parent.
@@ -78,7 +102,8 @@ def gostage_child(request: pytest.FixtureRequest) -> ChildStarter:
     `malformed`, `error`, `stderr_tail` of the child, `verdict`, `guarantees` by name, and `result` with everything.
 
     `timeout`, `grace`: of its spawn, "2s" or seconds; `siblings=2`: as many innocent children beside it;
-    `handlers={"message": {"delay": "1ms"}}`: slow handlers; `seed`: of this run instead of `--gostage-seed`.
+    `handlers={"message": {"delay": "1ms"}}`: slow handlers; `seed`: of this run instead of `--gostage-seed`. On JSON,
+    unless `--gostage-transport` or the fixture `gostage_transport` says otherwise.
 
     The call raises AssertionError, with reasons, when a guarantee of the parent is `fail`, and also when one is
     `unknown`: a fault that did not fire, evidence that is missing. Two may stay `unknown`, because only the test's own

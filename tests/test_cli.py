@@ -84,7 +84,8 @@ def test_help_is_quick(tmp_path: Path) -> None:
         (["run"], "Missing argument 'PATH"),
         (
             ["run", "x", "--transport", "pigeon"],
-            "Error: Invalid value for '--transport': 'pigeon' is not one of 'json'.\n",
+            "Error: Invalid value for '--transport' (env var: 'GOSTAGE_IPC_TRANSPORT'): "
+            "'pigeon' is not one of 'json', 'grpc', 'all'.\n",
         ),
         (
             ["run", "scenarios", "--report", ""],

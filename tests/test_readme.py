@@ -48,9 +48,9 @@ def test_the_program_is_its_own_child(tmp_path: Path) -> None:
 def test_the_scenario_passes(tmp_path: Path) -> None:
     """The scenario file shown is valid and passes."""
     (tmp_path / "scenario.yaml").write_text(block("snippet", "scenario.yaml"))
-    done = python("-m", "gostage_sim", "run", "scenario.yaml", cwd=tmp_path)
+    done = python("-m", "gostage_sim", "run", "scenario.yaml", "--transport", "all", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 pass" in done.stdout
+    assert "2 pass" in done.stdout
 
 
 def test_the_pytest_example_passes(tmp_path: Path) -> None:

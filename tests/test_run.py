@@ -62,7 +62,7 @@ def start(
         [*before, sys.executable, "-m", "gostage_sim", *arguments],
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": search, **(environ or {})},
+        env={**os.environ, "PYTHONPATH": search, "GOSTAGE_IPC_TRANSPORT": "json", **(environ or {})},
         stdin=subprocess.DEVNULL,
         text=True,
     )
@@ -110,6 +110,30 @@ def test_the_whole_way(folder: Path) -> None:
     root = ElementTree.parse(reports / "junit.xml").getroot()
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("2", "1", "0")
     assert (reports / "summary.md").read_text().startswith("# gostage-sim: fail\n")
+
+
+def test_both_transports_are_run_and_compared(folder: Path) -> None:
+    """Without the environment's word all transports are run; a scenario that does not have the chosen one is named."""
+    text = (folder / "scenarios" / "right.yaml").read_text()
+    (folder / "scenarios" / "wrong.yaml").write_text(text.replace("A bad pointer", "Lines") + "transports: [json]\n")
+    process = start("run", "scenarios", cwd=folder, environ={"GOSTAGE_IPC_TRANSPORT": ""})
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    results = report_in(folder / "reports" / "latest")["results"]
+    assert [(each["scenario"], each["transport"], each["guarantees"][-1]["name"]) for each in results] == [
+        ("A bad pointer", "grpc", "transports-agree"),
+        ("A bad pointer", "json", "as-expected"),
+        ("Lines", "json", "as-expected"),
+    ]
+    code, out, err = run("scenarios", "--transport", "grpc", cwd=folder)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[1] == "left out: Lines (scenarios/wrong.yaml) does not run on grpc"
+    assert lines[-2] == "1 scenario left out, not made for transport grpc"
+    root = ElementTree.parse(folder / "reports" / "latest" / "junit.xml").getroot()
+    assert [each.get("message") for each in root.iter("skipped")] == ["does not run on grpc"]
+    code, _, err = run("scenarios/wrong.yaml", "--transport", "grpc", cwd=folder)
+    assert (code, err) == (2, "--transport grpc: no scenario that is selected runs on it; they run on json\n")
 
 
 def test_two_workers_give_the_verdicts_of_one(folder: Path) -> None:

@@ -12,9 +12,11 @@ Map of the room:
 * `slow` `flood`                too slow, too much
 * `malformed` `stray`           bytes that are no message, bytes from somewhere else
 * `close` `second_result`       ends of pipes closed early, the last word said twice
+* `connection` `bad_request` `intruder`   gRPC alone: the connection breaks, requests are no messages, strangers knock
 * `unstartable` `exhaust`       the parent cannot start the child
-* `steal_status` `ignore_sigchld` `close_stdio`   the parent's own program stands in the engine's way
+* `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
+* `tcp`        the kernel's word on a connection
 
 A package adds its own by an entry point in the group `gostage_sim.faults` whose name is the kind. Children import this
 module and the one fault they need, so it imports nothing until asked.
@@ -35,15 +37,19 @@ __all__ = ["ENTRY_POINT_GROUP", "FaultNotLoaded", "UnknownFault", "fault_kind", 
 ENTRY_POINT_GROUP = "gostage_sim.faults"
 
 _BUILT_IN = {
+    "bad_request": "gostage_sim.faults.bad_request:BadRequest",
     "close": "gostage_sim.faults.close:Close",
     "close_stdio": "gostage_sim.faults.close_stdio:CloseStdio",
+    "connection": "gostage_sim.faults.connection:Connection",
     "crash": "gostage_sim.faults.crash:Crash",
     "exhaust": "gostage_sim.faults.exhaust:Exhaust",
     "exit": "gostage_sim.faults.exit:Exit",
     "flood": "gostage_sim.faults.flood:Flood",
     "freeze": "gostage_sim.faults.freeze:Freeze",
     "ignore_sigchld": "gostage_sim.faults.ignore_sigchld:IgnoreSigchld",
+    "intruder": "gostage_sim.faults.intruder:Intruder",
     "kill": "gostage_sim.faults.kill:Kill",
+    "lose_server": "gostage_sim.faults.lose_server:LoseServer",
     "malformed": "gostage_sim.faults.malformed:Malformed",
     "noop": "gostage_sim.faults.noop:Noop",
     "panic": "gostage_sim.faults.panic:Panic",

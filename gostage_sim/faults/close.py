@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Close:
     """Closes one end of a pipe between child and parent. No descriptor of the child refers to the pipe any more.
 
-    * `what: stdout`: the channel of its messages; those it sends after that fail
+    * `what: stdout`: over JSON the channel of its messages; those it sends after that fail. By gRPC it carries none
     * `what: stderr`: all it has of its standard error, and the standard output that points there
     * `what: stdin`: where the definition comes from, before it is read
 
@@ -45,7 +45,7 @@ class Close:
         return None
 
     def inject(self, victim: Victim) -> None:
-        first = {"stdout": victim.channel_fd, "stderr": 2, "stdin": 0}[self.what]
+        first = {"stdout": victim.stdout_fd, "stderr": 2, "stdin": 0}[self.what]
         stream = _status(first)
         for fd in _those_that_are(stream):
             nothing = os.open(os.devnull, os.O_RDONLY)

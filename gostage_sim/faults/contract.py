@@ -34,8 +34,9 @@ class Placement:
     * `spawn`: in the parent, around the call that starts the child and waits for it
     * `definition`: before the definition is read from stdin
     * `step`: before step `step` (counted from 1)
-    * `message`: when message `message` (counted from 1, on the channel) has been handed to the kernel
-    * `byte`: when `byte` bytes (at least 1) of message `message` have been written
+    * `message`: when message `message` (counted from 1, on the channel) is handed over: over JSON the kernel has it, by
+      gRPC the parent has acknowledged it, and so everything before it
+    * `byte`: when `byte` bytes (at least 1) of message `message`, of its line on either transport, are handed over
     * `result`: between the result and the exit
     """
 
@@ -50,8 +51,14 @@ class Victim(Protocol):
 
     rng: random.Random
     """Seeded from the scenario's seed, the child and the fault."""
-    channel_fd: int
-    """The private descriptor of the protocol; fd 1 points at stderr."""
+
+    @property
+    def stdout_fd(self) -> int:
+        """The private descriptor of the real stdout; fd 1 points at stderr."""
+
+    @property
+    def channel_fd(self) -> int:
+        """What carries the messages: the same descriptor over JSON, the socket of the connection by gRPC."""
 
     def note(self, **facts: Any) -> None:
         """Record JSON-able facts in this fault's record, in the memory-mapped journal: they survive a SIGKILL."""
@@ -67,6 +74,17 @@ class Victim(Protocol):
     ) -> None:
         """Bytes straight to the wire, journalled with their offset. `message` says which message a good parent reads
         from them, so that it counts as sent."""
+
+    def request(self, data: bytes, *, must_quarantine: bool, note: str = "") -> str:
+        """By gRPC: these bytes as a `SendMessage` of their own, journalled; the name of the status it ends with."""
+
+    @property
+    def server(self) -> str:
+        """By gRPC: where the parent listens, `127.0.0.1:40112`."""
+
+    @property
+    def token(self) -> str:
+        """By gRPC: what lets this child in."""
 
     def before_each_message(self, action: Callable[[], None]) -> None:
         """Call `action` before every later message of this child."""
@@ -101,6 +119,15 @@ class Parent(Protocol):
 
     def before_reaping(self, action: Callable[[], object]) -> None:
         """Call `action` when the engine is about to take the exit status of this child."""
+
+    def after_message(self, number: int, action: Callable[[], object]) -> None:
+        """Call `action` when a handler has seen message `number` (from 1) of this child, in the handler's thread."""
+
+    def close_runner(self) -> None:
+        """`Runner.close()`."""
+
+    def listening(self) -> list[int]:
+        """The TCP ports at which this process listens, as the kernel says."""
 
 
 class Fault(Protocol):
@@ -167,3 +194,11 @@ class LimitsPlacement(Protocol):
 
     def placement_problem(self, at: Placement) -> str | None:
         """Why it cannot be placed there with these parameters, or None."""
+
+
+@runtime_checkable
+class LimitsTransports(Protocol):
+    """Optional power of a fault: it does not exist on every transport, or not everywhere on it."""
+
+    def transport_problem(self, transport: str, at: Placement) -> str | None:
+        """Why it cannot be done on this transport (`json` or `grpc`) there, or None."""

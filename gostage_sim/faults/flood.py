@@ -56,6 +56,11 @@ class Flood:
             return "nobody else may send while a child stands behind a message; with threads use {step: n} or result"
         return None
 
+    def transport_problem(self, transport: str, at: Placement) -> str | None:
+        if transport == "grpc" and at.point == "definition":
+            return "by gRPC a child has no channel before it has read its definition"
+        return None
+
     def inject(self, victim: Victim) -> None:
         if self.threads == 1:
             self._send(victim, range(self.count))

@@ -96,6 +96,11 @@ class Malformed:
         name = message_type(self.form)
         return {} if name is None else {name: 1}
 
+    def transport_problem(self, transport: str, at: Placement) -> str | None:
+        if transport == "grpc" and at.point == "definition":
+            return "by gRPC a child has no channel before it has read its definition"
+        return None
+
     def inject(self, victim: Victim) -> None:
         from gostage_sim.faults.odd_frames import odd_frame
 

@@ -41,8 +41,8 @@ class SecondResult:
         victim.send("workflow_result", result)
 
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
-        """Two results in the child's journal, of which one was sent while the fault struck and handed to the kernel."""
-        if fault.fired_ns is None or fault.over_ns is None or child.in_kernel < len(child.sent):
+        """Two results in the child's journal, of which one was sent while the fault struck and handed over."""
+        if fault.fired_ns is None or fault.over_ns is None or child.handed_over < len(child.sent):
             return None
 
         def is_result(name: str) -> bool:

@@ -13,8 +13,9 @@ The map:
 * `delivery`, `local`, `outgoing`            the way of a message: to handlers, within this process, through middleware
 * `runner`, `execution`, `run_options`       runs workflows here, and spawns sub-workflows there
 * `middleware`                               what goes around workflows, stages and actions; ten are shipped
+* `transports`                               how children send to their parent: JSON lines or gRPC
 * `errors`                                   every exception, as one tree
-* `wire`                                     JSON lines: encoding, framing, messages
+* `wire`                                     JSON lines and protobuf: encoding, framing, messages
 * `child`                                    all that runs in a child; imports next to nothing
 * `spawn`                                    the parent's side: session core, driver loop, processes, launchers
 
@@ -42,6 +43,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # what mypy takes for typing.TYPE_CHECKING; importing typing would cost a child 10 ms
 if TYPE_CHECKING:
     from gostage_sim.gostage import middleware as middleware
+    from gostage_sim.gostage import transports as transports
     from gostage_sim.gostage.actions import Action as Action
     from gostage_sim.gostage.actions import FunctionAction as FunctionAction
     from gostage_sim.gostage.broker import Broker as Broker
@@ -151,13 +153,14 @@ __all__ = [
     "middleware",
     "new_action",
     "register_action",
+    "transports",
 ]
 
 
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    if name in ("errors", "middleware"):
+    if name in ("errors", "middleware", "transports"):
         return import_module(f"{__name__}.{name}")
     room = _HOME.get(name)
     if room is None:

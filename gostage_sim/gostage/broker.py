@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
         def send(self, type: str, payload: Any, context: ActionContext | None = None) -> None: ...
         def send_many(self, type: str, payloads: Iterable[Any], context: ActionContext | None = None) -> None: ...
+        def flush(self) -> None: ...
+        def close(self) -> None: ...
 
 
 ACTION, STAGE, WORKFLOW, GLOBAL = range(4)
@@ -287,6 +289,20 @@ class Broker:
                 self.send(type, payload, context)
         else:
             (self._channel or self._here()).send_many(type, payloads, context)
+
+    def flush(self) -> None:
+        """Return when the parent has everything that was sent; where it stays here, its handlers have returned."""
+        if self._channel is not None:
+            self._channel.flush()
+
+    def close(self) -> None:
+        """Let a child's channel send what is left, and end it."""
+        if self._channel is not None:
+            self._channel.close()
+
+    def send_through(self, channel: Channel) -> None:
+        """Send to another channel from now on."""
+        self._channel = channel
 
     def end_session(self, workflow: Workflow) -> None:
         """Let the next message of `workflow` here begin a new session; a run that sends none costs nothing."""

@@ -80,7 +80,8 @@ class RunContext(Switches):
         """Send one message to the handlers: the parent's in a child, this runner's otherwise.
 
         Over JSON it returns when the bytes are in the kernel: what was sent is handled even if this process is killed
-        now. Blocks while the parent's handlers are behind. Raises MessageError for a payload that is not JSON,
+        now. Over gRPC it returns when there is room in a bounded window, see `flush`. Blocks while the parent's
+        handlers are behind. Raises MessageError for a payload that is not JSON,
         ChannelClosedError when the parent no longer reads.
         """
         self._run.broker.send(type, payload, self._sender())
@@ -93,13 +94,12 @@ class RunContext(Switches):
         self._run.broker.send_many(type, payloads, self._sender())
 
     def flush(self) -> None:
-        """Return when everything sent so far is out of this process, on a transport that holds messages back.
+        """Return when everything sent so far will be handled even if this process is killed now.
 
-        Over JSON and in process that is so whenever `send` returns.
+        Over JSON and in process that is so whenever `send` returns; over gRPC the parent acknowledges it. That is
+        waited for at the end of every action as well.
         """
-        flush = getattr(self._run.broker, "flush", None)
-        if flush is not None:
-            flush()
+        self._run.broker.flush()
 
     def _sender(self) -> ActionContext:
         """Where its messages come from: no action, and no stage."""

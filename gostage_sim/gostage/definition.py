@@ -38,7 +38,13 @@ class TransportDef(
     msgspec.Struct,
     kw_only=True,
     omit_defaults=True,
-    rename={"type": "Type", "grpc_address": "GRPCAddress", "grpc_port": "GRPCPort"},
+    rename={
+        "type": "Type",
+        "grpc_address": "GRPCAddress",
+        "grpc_port": "GRPCPort",
+        "acknowledge": "Acknowledge",
+        "window_bytes": "WindowBytes",
+    },
 ):
     """How child and parent talk, as the original writes it: `{"Type": "grpc", "GRPCAddress": …, "GRPCPort": …}`.
 
@@ -50,6 +56,10 @@ class TransportDef(
     """Host name or address, without the port."""
     grpc_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     """0 lets the parent choose one."""
+    acknowledge: Literal["window", "each"] = "window"
+    """What the parent tells a child of ours beside; see `transports.Grpc`. The original does not read it."""
+    window_bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """The same; 0 for what the child thinks right."""
 
 
 class SubWorkflowDef(msgspec.Struct, kw_only=True, omit_defaults=True, rename="camel"):
@@ -127,7 +137,7 @@ def _normal(document: Any) -> Any:
     """The document as our types read it, whatever of it a program in Go wrote in its own way."""
     document = _without_nulls(document)
     if isinstance(document, dict) and isinstance(document.get("transport"), dict):
-        names = {"type": "Type", "grpcaddress": "GRPCAddress", "grpcport": "GRPCPort"}
+        names = {name.lower(): name for name in TransportDef.__struct_encode_fields__}
         transport = {names.get(key.lower(), key): value for key, value in document["transport"].items()}
         document["transport"] = {**transport, "Type": transport.get("Type") or "json"}
     return document

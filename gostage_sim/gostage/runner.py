@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from time import monotonic
 
 from gostage_sim.gostage.broker import Broker
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from gostage_sim.gostage.run_options import RunOptions, RunResult
     from gostage_sim.gostage.spawn.handle import ChildHandle
     from gostage_sim.gostage.spawn.launchers import Launcher
+    from gostage_sim.gostage.spawn.links import Links
     from gostage_sim.gostage.spawn.middleware import SpawnMiddleware
     from gostage_sim.gostage.spawn.options import SpawnOptions
     from gostage_sim.gostage.spawn.result import SpawnResult
+    from gostage_sim.gostage.transports import Transport
 
 
 class Runner:
@@ -32,9 +35,11 @@ class Runner:
     `logging.Logger` will do, and without one log lines go to the handlers as `log` messages. `options` are those of
     runs that have none of their own. `clock` gives the seconds that timeouts and deadlines are measured in. `launcher`
     says how children are started; by default this program again, with `--gostage-child`. `spawn_middleware` sees every
-    child, see `use_for_spawns`.
+    child, see `use_for_spawns`. `transport` is how children send: "json", "grpc" or one of `gostage.transports`; by
+    default as the environment says (GOSTAGE_IPC_TRANSPORT), which is JSON where it says nothing.
 
-    One runner may run and spawn from several threads at once.
+    One runner may run and spawn from several threads at once. `close()`, or the end of a `with` block, stops the server
+    that a runner with children by gRPC has.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class Runner:
         options: RunOptions | None = None,
         clock: Callable[[], float] = monotonic,
         spawn_middleware: Iterable[SpawnMiddleware] = (),
+        transport: Transport | str | None = None,
     ) -> None:
         if launcher is not None and (isinstance(launcher, type) or not callable(getattr(launcher, "start", None))):
             raise TypeError(f"launcher is an object with a method start(launch); found {launcher!r}")
@@ -56,8 +62,38 @@ class Runner:
         self.options = options
         self._launcher = launcher
         self._clock = clock
+        self._transport = transport
+        self._links: Links | None = None
+        self._lock = allocate_lock()
         self.spawn_middleware: tuple[SpawnMiddleware, ...] = ()
         self.use_for_spawns(*spawn_middleware)
+
+    def close(self) -> None:
+        """Stop what was started for children by gRPC; one that still runs can send nothing more. Spawning goes on."""
+        if self._links is not None:
+            self._links.close()
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def refused_calls(self) -> int:
+        """How many gRPC calls were refused, because they came from no child, or not by its only connection."""
+        return 0 if self._links is None else self._links.refused
+
+    def _opened_links(self) -> Links:
+        links = self._links
+        if links is None:
+            from gostage_sim.gostage.spawn.links import Links
+            from gostage_sim.gostage.transports import named
+
+            made = Links(named(self._transport))
+            with self._lock:  # two threads may start their first child at once
+                links = self._links = self._links or made
+        return links
 
     def use(self, *middleware: Middleware[RunContext]) -> None:
         """Put middleware around each whole workflow; what was added first is outermost."""
@@ -171,6 +207,7 @@ class Runner:
             options=options,
             broker=self.broker,
             launcher=self._launcher,
+            links=self._opened_links(),
             middleware=self.spawn_middleware,
         )
 

@@ -1,4 +1,4 @@
-"""Guarantee `no-loss`: everything a child handed to the kernel is handled, however the child ended."""
+"""Guarantee `no-loss`: everything a child handed over is handled, however the child ended."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ JUST_BEFORE_NS = 1_000_000_000
 
 
 class NoLoss:
-    """Every message whose write had returned when its child ended was seen by a handler.
+    """Every message that was handed over when its child ended was seen by a handler.
 
-    The message being written at that moment may be handled or not. A child whose `spawn()` never returned is not
+    Over JSON that is one whose write had returned, by gRPC one that the parent had acknowledged. What was on its way at
+    that moment may be handled or not. A child whose `spawn()` never returned is not
     judged: its messages may still be on their way.
     """
 
     name = "no-loss"
-    holds_when = "every message that a child had handed to the kernel was handled"
+    holds_when = "every message that a child had handed over was handled"
     counts_only_if = "some child sent a message within 1 s before its exit, as the kernel dated it"
 
     def applies(self, history: History) -> bool:
@@ -39,7 +40,7 @@ class NoLoss:
                 )
                 continue
             missing = compare(child).missing
-            judged += child.in_kernel
+            judged += child.handed_over
             if len(missing):
                 more = f"; {len(missing)} messages missing in all" if len(missing) > 1 else ""
                 findings.violations.append(
@@ -50,7 +51,7 @@ class NoLoss:
                 last_moment[child.name] = span / 1e9
         if not last_moment:
             findings.missing.append("no child was seen to send a message within 1 s before its exit")
-        seen = f"{count(judged, 'message')} handed to the kernel and handled"
+        seen = f"{count(judged, 'message')} handed over and handled"
         if last_moment:
             nearest = min(last_moment, key=lambda child: last_moment[child])
             seen += f", the last of {nearest} {seconds(int(last_moment[nearest] * 1e9))} before its exit"
@@ -58,7 +59,7 @@ class NoLoss:
 
 
 def _before_exit(child: ChildHistory) -> int | None:
-    """From the last message handed to the kernel to the child's exit, when both were seen."""
-    if child.exit is None or not child.in_kernel:
+    """From the last message handed over to the child's exit, when both were seen."""
+    if child.exit is None or not child.handed_over:
         return None
-    return max(0, child.exit.t_ns - int(child.sent.rows["t_ns"][child.in_kernel - 1]))
+    return max(0, child.exit.t_ns - int(child.sent.rows["t_ns"][child.handed_over - 1]))

@@ -8,7 +8,7 @@ from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
 from gostage_sim.guarantees.streams import Streams, compare, name, times
 from gostage_sim.guarantees.wording import count, quoted
-from gostage_sim.history.model import ChildHistory, History, Messages, RawFrame
+from gostage_sim.history.model import ChildHistory, History, Messages, Quarantined, RawFrame
 
 
 class Quarantine:
@@ -59,7 +59,7 @@ def _whole_after_all(child: ChildHistory, frame: RawFrame) -> bool:
     It was handled with the payload that the child meant to send, so it was all there.
     """
     position = frame.sent_before
-    if not child.in_kernel <= position < len(child.sent):
+    if not child.handed_over <= position < len(child.sent):
         return False
     kind, crc = child.sent.type_of(position), int(child.sent.rows["crc"][position])
     upto = Messages(child.sent.rows[: position + 1], child.sent.types)
@@ -77,28 +77,34 @@ def _check_report(child: ChildHistory, frames: list[RawFrame], findings: Finding
     if child.report is None:
         findings.missing.append(f"spawn() of {child.name} never returned, so it reported no bad lines")
         return
-    expected = {frame.offset: frame for frame in frames}
+    left: dict[int, list[RawFrame]] = {}  # two at one offset: a line, and a request of its own
+    for frame in frames:
+        left.setdefault(frame.offset, []).append(frame)
     samples = child.report.malformed
     cut_off = _message_cut_off(child, frames)
     last = max((sample.offset for sample in samples), default=-1)
     seen: set[int] = set()
     for sample in sorted(samples, key=lambda sample: sample.offset):
-        if sample.offset in seen:
+        there = left.get(sample.offset, [])
+        found = _like(sample, there)
+        if sample.offset in seen and found is None:
             findings.violations.append(f"the bad line of {child.name} at offset {sample.offset} was reported twice")
-        elif sample.offset not in expected and not (cut_off and sample.offset == last):
+        elif found is None and not (cut_off and sample.offset == last):
             findings.violations.append(
                 f"a bad line of {child.name} was reported at offset {sample.offset} ({quoted(sample.reason)}), "
                 "where none was written"
             )
-        elif (frame := expected.get(sample.offset)) and sample.length not in (frame.length - 1, frame.length):
+        elif found is not None and sample.length not in (found.length - 1, found.length):
             findings.violations.append(
                 f"the bad line of {child.name} at offset {sample.offset} was reported with "
-                f"{count(sample.length, 'byte')}, where {frame.length:,} were written, its newline included"
+                f"{count(sample.length, 'byte')}, where {found.length:,} were written, its newline included"
             )
         seen.add(sample.offset)
+        if found is not None:
+            there.remove(found)
     complete = len(samples) == child.report.malformed_count
     for frame in frames:
-        if complete and frame.offset not in seen:
+        if complete and frame in left[frame.offset]:
             findings.violations.append(
                 f"the bad line of {child.name} at offset {frame.offset} ({_note(frame)}) was not reported"
             )
@@ -109,10 +115,16 @@ def _check_report(child: ChildHistory, frames: list[RawFrame], findings: Finding
         )
 
 
+def _like(sample: Quarantined, frames: list[RawFrame]) -> RawFrame | None:
+    """The one of the frames at its offset that was reported: of its length, if there is one."""
+    alike = [frame for frame in frames if sample.length in (frame.length - 1, frame.length)]
+    return next(iter(alike or frames), None)
+
+
 def _message_cut_off(child: ChildHistory, frames: list[RawFrame]) -> bool:
     """Whether a death from outside may have cut a message that no fault recorded as a frame."""
-    recorded = any(frame.sent_before >= child.in_kernel for frame in frames)
-    return len(child.sent) > child.in_kernel and not recorded
+    recorded = any(frame.sent_before >= child.handed_over for frame in frames)
+    return len(child.sent) > child.handed_over and not recorded
 
 
 def _check_next_messages(child: ChildHistory, frames: list[RawFrame], streams: Streams, findings: Findings) -> None:
@@ -138,8 +150,8 @@ def _between(child: ChildHistory, frame: RawFrame, streams: Streams) -> bool:
     if not len(streams.sent) or streams.sent[0] >= frame.sent_before:
         return False
     following = _after(frame, streams)
-    died_in_it = frame.sent_before >= child.in_kernel and child.exit is not None and child.exit.exit_code != 0
-    return 0 <= following < child.in_kernel or died_in_it
+    died_in_it = frame.sent_before >= child.handed_over and child.exit is not None and child.exit.exit_code != 0
+    return 0 <= following < child.handed_over or died_in_it
 
 
 def _note(frame: RawFrame) -> str:

@@ -48,7 +48,7 @@ class Streams:
     """The application's messages among `ChildHistory.sent`."""
     handled: Positions
     missing: Positions
-    """Sent, handed to the kernel, and not handled."""
+    """Sent, handed over, and not handled."""
     doubled: Positions
     """Handled events that repeat a message more often than it was sent."""
     invented: Positions
@@ -58,7 +58,7 @@ class Streams:
 def compare(child: ChildHistory) -> Streams:
     """Compare what `child` sent with what handlers saw of it, order left aside."""
     sent, sent_keys, handled, handled_keys = _keys(child, by_engine=False)
-    required = int(np.searchsorted(sent, child.in_kernel))
+    required = int(np.searchsorted(sent, child.handed_over))
     left_sent, left_handled = _unmatched(sent_keys, handled_keys)
     left = _Counts(sent_keys[left_sent], handled_keys[left_handled])
     lost = left_sent[left.lost(int(np.searchsorted(left_sent, required)))]

@@ -13,8 +13,10 @@ Map of the room:
 * `subject`    the parent under test: `python -m gostage_sim.harness.subject`
 * `child`      a child: `python -m gostage_sim.harness.child`
 * `steps`      the steps of a scenario as registered actions
-* `channel`    the child's journalling channel, where faults strike
+* `channel`    what stands around the child's channel and journals, where faults strike
+* `connection` the sockets of gRPC in a process
 * `verdict`    a history, judged, as a result
+* `agreement`  results of one scenario on several transports, compared
 * `result`     the shape of that result
 * `saboteurs`  the engine broken on purpose, one way for each guarantee
 * `selftest`   sees that every saboteur is caught

@@ -1,4 +1,4 @@
-"""The child's channel to the engine, which journals every message before the wire and stops at the points of faults.
+"""What stands around a child's channel: it journals every message before the wire and stops at the points of faults.
 
 A stop is a place in the stream of messages where something has to happen: a gate or a fault. Everything is done under
 one lock, so that a point means the same however many threads send.
@@ -7,17 +7,20 @@ one lock, so that a point means the same however many threads send.
 from __future__ import annotations
 
 from _thread import RLock
+from collections import deque
 from functools import lru_cache
 from zlib import crc32
 
-from gostage_sim.gostage.child.channel import BLOCK_BYTES, JsonChannel
-from gostage_sim.gostage.wire.encode import encode_frame, encode_start, encode_value, unsendable
+from gostage_sim.gostage.child.channel import BLOCK_BYTES
+from gostage_sim.gostage.wire.encode import encode_frame, encode_place, encode_start, encode_value, unsendable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from gostage_sim.gostage.child.channel import JsonChannel
+    from gostage_sim.gostage.child.grpc_channel import GrpcChannel
     from gostage_sim.gostage.context import ActionContext
     from gostage_sim.history.journal import Journal
 
@@ -37,6 +40,14 @@ def message_crc(type: str, payload: Any) -> int:
 @lru_cache(maxsize=1024)
 def _crc_of_start(type: str) -> int:
     return crc32(encode_start(type))
+
+
+def _suffix(context: ActionContext | None) -> bytes:
+    """The end of a line sent by this action."""
+    return b"}\n" if context is None else _place(context.stage.id, context.action.name)
+
+
+_place = lru_cache(maxsize=64)(encode_place)
 
 
 def _what_it_says(result: dict[str, Any]) -> str:
@@ -63,24 +74,46 @@ class Stop:
         return (self.message, float("inf") if self.byte is None else self.byte)
 
 
-class JournallingChannel(JsonChannel):
-    """A `JsonChannel` that writes the same bytes and leaves a record of each message."""
+class JournallingChannel:
+    """Writes to a channel the bytes that the channel itself would write, and leaves a record of each message.
 
-    def __init__(self, fd: int, journal: Journal, journal_lock: Any, stops: list[Stop]) -> None:
-        super().__init__(fd)
+    It stands around stdout first, and goes on around the gRPC connection of a child that has one. A message is handed
+    over when nothing that happens to this process can lose it any more: over JSON when its bytes are in the kernel, by
+    gRPC when the parent has acknowledged them. At a stop all that was sent so far is handed over.
+
+    With `by_grpc` nothing is handed over before there is a connection: the parent does not read stdout for messages.
+    """
+
+    def __init__(
+        self, inner: JsonChannel, journal: Journal, journal_lock: Any, stops: list[Stop], *, by_grpc: bool = False
+    ) -> None:
         self.count = 0
         """Messages written so far."""
         self.offset = 0
         """Bytes written so far."""
         self.before_each: list[Callable[[], None]] = []
+        self.stdout_fd = inner.fd
+        """The private descriptor of the real stdout."""
+        self.connection: GrpcChannel | None = None
+        """Once the child sends by gRPC."""
+        self._inner = inner
+        self._by_grpc = by_grpc
         self._journal = journal
         self._journal_lock = journal_lock
         self._stops = sorted(stops, key=Stop.order)
         self._order = RLock()
+        self._unacknowledged: deque[tuple[int, int]] = deque()  # after so many bytes there were so many messages
+        self._requested = 0  # bytes in requests of their own
+
+    def go_on_with(self, connection: GrpcChannel) -> None:
+        """Send by gRPC from here on; offsets count the bytes of the connection."""
+        self.offset = 0
+        connection.on_acknowledged = self._acknowledged
+        self._inner = self.connection = connection
 
     def send(self, type: str, payload: Any, context: ActionContext | None = None) -> None:
-        """One message; when it returns, the bytes are in the kernel and the points behind it are passed."""
-        suffix = self._suffix(context)
+        """One message; when it returns, the points behind it are passed."""
+        suffix = _suffix(context)
         body = encode_frame(type, payload, b"")
         if type == "workflow_result" and isinstance(payload, dict):
             with self._journal_lock:
@@ -89,7 +122,7 @@ class JournallingChannel(JsonChannel):
 
     def send_many(self, type: str, payloads: Iterable[Any], context: ActionContext | None = None) -> None:
         """Many messages of one type, in blocks that end where something has to happen."""
-        suffix = self._suffix(context)
+        suffix = _suffix(context)
         prefix, start = encode_start(type), _crc_of_start(type)
         frames: list[bytes] = []
         sums: list[int] = []
@@ -115,19 +148,33 @@ class JournallingChannel(JsonChannel):
                 self._journal.event("raw", offset=self.offset, length=len(data), **facts)
                 if message is not None:
                     self._journal.sending(message[0], message_crc(*message))
-            self._write(data)
-            self.offset += len(data)
+            self._write(data, messages=message is not None)
             if message is not None:
-                self.count += 1
-                with self._journal_lock:
-                    self._journal.written(self.count)
                 self._pass_points()
+
+    def request(self, data: bytes, facts: dict[str, Any]) -> None:
+        """These bytes as a gRPC request of their own, behind all that was sent, journalled; raises as grpc does."""
+        assert self.connection is not None, "only a child by gRPC makes requests"
+        with self._order:
+            self.flush()
+            with self._journal_lock:
+                self._journal.event("raw", offset=self._requested, length=len(data), request=True, **facts)
+            self._requested += len(data)
+            self.connection.request(data)
+
+    def flush(self) -> None:
+        """Wait until all that was sent is handed over."""
+        self._inner.flush()
+
+    def close(self) -> None:
+        """End the channel."""
+        self._inner.close()
 
     def pass_all_points(self) -> None:
         """Stop at all points that are left, in their order, although their messages were never sent."""
         with self._order:
             while self._stops:
-                self._stops.pop(0).action()
+                self._strike()
 
     def _emit(self, type: str, frames: list[bytes], sums: list[int]) -> None:
         with self._order:
@@ -157,11 +204,7 @@ class JournallingChannel(JsonChannel):
         with self._journal_lock:
             for crc in sums:
                 sending(type, crc)
-        self._write(data)
-        self.offset += len(data)
-        self.count += len(frames)
-        with self._journal_lock:
-            self._journal.written(self.count)
+        self._write(data, messages=len(frames))
 
     def _write_in_pieces(self, type: str, frame: bytes, crc: int) -> None:
         with self._journal_lock:
@@ -170,25 +213,47 @@ class JournallingChannel(JsonChannel):
         while (stop := self._next_stop()) is not None and stop.message == self.count + 1 and stop.byte is not None:
             if stop.byte > len(frame):
                 break  # no message is so long: it cannot strike, and is passed with the message
-            del self._stops[0]
-            self._write(frame[done : stop.byte])
+            self._write(frame[done : stop.byte], messages=0)
             done = stop.byte
-            self.offset = start + done
             with self._journal_lock:
                 self._journal.event("cut", offset=start, length=done)
-            stop.action()
-        self._write(frame[done:])
-        self.offset = start + len(frame)
-        self.count += 1
-        with self._journal_lock:
-            self._journal.written(self.count)
+            self._strike()
+        self._write(frame[done:], messages=1)
+
+    def _write(self, data: bytes, messages: int) -> None:
+        """Bytes that complete so many messages."""
+        if self.connection is None:
+            self._inner.write(data)
+        else:
+            self._unacknowledged.append((self.offset + len(data), self.count + messages))
+            self.connection.write(data)  # its acknowledgement may be here before this returns
+        self.offset += len(data)
+        self.count += messages
+        if messages and not self._by_grpc:
+            with self._journal_lock:
+                self._journal.handed_over(self.count)
+
+    def _acknowledged(self, size: int) -> None:
+        """In the connection's thread: the parent has so many bytes of all."""
+        count = 0
+        while self._unacknowledged and self._unacknowledged[0][0] <= size:
+            _, count = self._unacknowledged.popleft()
+        if count:
+            with self._journal_lock:
+                self._journal.handed_over(count)
 
     def _next_stop(self) -> Stop | None:
         return self._stops[0] if self._stops else None
 
     def _pass_points(self) -> None:
         while (stop := self._next_stop()) is not None and stop.message <= self.count:
-            del self._stops[0]
             # Else its message was shorter, or one that a fault wrote in one piece: it cannot strike any more.
             if stop.byte is None:
-                stop.action()
+                self._strike()
+            else:
+                del self._stops[0]
+
+    def _strike(self) -> None:
+        """The next stop, with all that was sent handed over."""
+        self.flush()
+        self._stops.pop(0).action()

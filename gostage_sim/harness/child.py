@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from gostage_sim.faults.contract import StrikesInChild
+    from gostage_sim.gostage.broker import Channel
     from gostage_sim.gostage.child.channel import JsonChannel
+    from gostage_sim.gostage.child.grpc_channel import GrpcChannel
 
 
 class Child:
@@ -46,8 +48,12 @@ class Child:
         with self.lock:
             self.journal.event(event, **facts)
 
-    def make_channel(self, fd: int) -> JournallingChannel:
-        """The channel, with every gate and every fault that strikes in the stream as a stop."""
+    def wrap(self, inner: JsonChannel) -> JournallingChannel:
+        """Stand around a channel that was opened, with every gate and every fault in the stream as a stop."""
+        if self.channel is not None:
+            connection: Any = inner  # the second one is the gRPC connection
+            self.channel.go_on_with(connection)
+            return self.channel
         stops = [
             Stop(strike.at["message"], strike, strike.at.get("byte"))
             for strike in self.faults
@@ -55,7 +61,9 @@ class Child:
         ]
         gates = self.plan["gates"] or {}
         stops += [Stop(message, self._gate(gate)) for gate, message in gates.items()]
-        self.channel = JournallingChannel(fd, self.journal, self.lock, stops)
+        self.channel = JournallingChannel(
+            inner, self.journal, self.lock, stops, by_grpc=self.plan["transport"] == "grpc"
+        )
         return self.channel
 
     def strike_at(self, point: str, step: int | None = None) -> None:
@@ -64,7 +72,7 @@ class Child:
             if strike.at["point"] == point and strike.at.get("step") == step:
                 strike()
 
-    def before_definition(self, channel: JsonChannel) -> None:
+    def before_definition(self, channel: Channel) -> None:
         self.strike_at("definition")
         sys.path[:0] = self.plan["search"]
         for module in self.plan["imports"]:
@@ -81,7 +89,7 @@ class Child:
         self.control.ask("hello", child=self.plan["name"])
         register_steps(self.plan["pools"], lambda number: self.strike_at("step", number), self.pass_gates)
         child_main(
-            channel_type=self.make_channel,
+            wrap_channel=self.wrap,
             before_definition=self.before_definition,
             before_exit=lambda channel: self.strike_at("result"),
         )
@@ -112,7 +120,6 @@ class _Strike:
         fault: Any = fault_kind(planned["kind"])(**planned["params"])
         self._fault: StrikesInChild = fault
         self.rng: random.Random
-        self.channel_fd: int
 
     def __call__(self) -> None:
         """The point is reached: say so, wait for the go-ahead, strike."""
@@ -122,10 +129,24 @@ class _Strike:
         from random import Random
 
         self.rng = Random(f"{self._child.plan['seed']}:{self._id}")
-        self.channel_fd = self._channel.fd
         self._fault.inject(self)
         self._child.record("over", fault=self._id)
         self._child.control.tell("over", fault=self._id)
+
+    @property
+    def stdout_fd(self) -> int:
+        return self._channel.stdout_fd
+
+    @property
+    def channel_fd(self) -> int:
+        if self._channel.connection is None:
+            return self.stdout_fd
+        from gostage_sim.harness.connection import socket_to
+
+        found = socket_to(self.server)
+        if found is None:
+            raise RuntimeError(f"no descriptor of this process is connected to {self.server}")
+        return found
 
     def note(self, **facts: Any) -> None:
         self._child.record("note", fault=self._id, facts=facts)
@@ -141,6 +162,23 @@ class _Strike:
     ) -> None:
         self._channel.write_raw(data, {"must_quarantine": must_quarantine, "note": note}, message)
 
+    def request(self, data: bytes, *, must_quarantine: bool, note: str = "") -> str:
+        from grpc import RpcError
+
+        try:
+            self._channel.request(data, {"must_quarantine": must_quarantine, "note": note})
+        except RpcError as error:
+            return str(error.code().name)
+        return "OK"
+
+    @property
+    def server(self) -> str:
+        return self._connection.target
+
+    @property
+    def token(self) -> str:
+        return self._connection.token
+
     def before_each_message(self, action: Callable[[], None]) -> None:
         self._channel.before_each.append(action)
 
@@ -148,6 +186,12 @@ class _Strike:
         self._child.control.tell("ready", fault=self._id)
         while True:
             self._child.control.wait()
+
+    @property
+    def _connection(self) -> GrpcChannel:
+        connection = self._channel.connection
+        assert connection is not None, "this fault is for children by gRPC"
+        return connection
 
     @property
     def _channel(self) -> JournallingChannel:

@@ -27,7 +27,7 @@ from gostage_sim.harness.verdict import judged, unjudged
 from gostage_sim.harness.watch import Watch
 from gostage_sim.history.collect import OBSERVER_NAME, STDERR_NAME, collect
 from gostage_sim.history.journal import Journal
-from gostage_sim.scenario.model import Scenario
+from gostage_sim.scenario.model import Scenario, Transport
 
 SUBJECT_MODULE = "gostage_sim.harness.subject"
 
@@ -37,7 +37,7 @@ _POLL_S = 0.002
 
 
 def run_scenario(
-    scenario: Scenario, *, seed: int, transport: str = "json", histories: Path | None = None
+    scenario: Scenario, *, seed: int, transport: Transport = "json", histories: Path | None = None
 ) -> ScenarioResult:
     """Run one scenario here. With `histories` the run folder, journals included, is kept in there."""
     return run_plan(make_plan(scenario, seed=seed, transport=transport), histories=histories)

@@ -15,7 +15,7 @@ from typing import Any
 from gostage_sim.faults.contract import AT_SPAWN
 from gostage_sim.history.collect import PLAN_NAME
 from gostage_sim.scenario.fakes import render_pools
-from gostage_sim.scenario.model import Call, Child, Log, PlacedFault, Put, Scenario, Send, Step
+from gostage_sim.scenario.model import Call, Child, Expectation, Log, PlacedFault, Put, Scenario, Send, Step, Transport
 from gostage_sim.scenario.traffic import of_steps
 
 RECOVERY = "recovery"
@@ -24,13 +24,14 @@ _RECOVERY_MESSAGES = 3
 Plan = dict[str, Any]
 
 
-def make_plan(scenario: Scenario, *, seed: int, transport: str) -> Plan:
+def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
     """Everything a run needs, as JSON has it."""
     children: list[Plan] = []
     for group, child in scenario.children.items():
         for copy in range(1, child.copies + 1):
             name = group if child.copies == 1 else f"{group}[{copy}]"
-            children.append(_child(scenario, group, name, child, seed, index=len(children)))
+            expected = scenario.expected_of(group, transport)
+            children.append(_child(scenario, group, name, child, seed, index=len(children), expected=expected))
     recovery = Child(steps=(Send(count=_RECOVERY_MESSAGES, type="recovery"),))
     children.append(_child(scenario, RECOVERY, RECOVERY, recovery, seed, index=len(children), recovery=True))
     guarantees = scenario.guarantees if isinstance(scenario.guarantees, str) else list(scenario.guarantees)
@@ -53,6 +54,7 @@ def write_plan(plan: Plan, folder: Path) -> Path:
     """Write the plan, and the plan of each child; returns the path of the first."""
     for child in plan["children"]:
         own = {key: child[key] for key in ("name", "seed", "gates", "pools", "imports", "search", "journal")}
+        own["transport"] = plan["transport"]
         own["faults"] = [fault for fault in child["faults"] if fault["at"]["point"] not in AT_SPAWN]
         (folder / child["plan"]).write_text(json.dumps(own), "utf-8")
     path = folder / PLAN_NAME
@@ -61,11 +63,18 @@ def write_plan(plan: Plan, folder: Path) -> Path:
 
 
 def _child(
-    scenario: Scenario, group: str, name: str, child: Child, seed: int, *, index: int, recovery: bool = False
+    scenario: Scenario,
+    group: str,
+    name: str,
+    child: Child,
+    seed: int,
+    *,
+    index: int,
+    expected: Expectation | None = None,
+    recovery: bool = False,
 ) -> Plan:
     role = RECOVERY if recovery else "victim" if child.faults else "sibling"
     sent = of_steps(child.steps)
-    expectation = None if recovery else scenario.expect.get(group)
     sends = [step for step in child.steps if isinstance(step, Send)]
     # A step is sent in a third before the faults, a third during and a third after them. A user's own action may send
     # any number; its child stops before and after it.
@@ -87,7 +96,7 @@ def _child(
         "imports": list(scenario.imports),
         # Where the loader looked for the user's actions; the child must find the same ones.
         "search": [str(Path(scenario.file).resolve().parent), os.getcwd()],
-        "expect": {} if expectation is None else expectation.model_dump(mode="json", exclude_none=True),
+        "expect": {} if expected is None else expected.model_dump(mode="json", exclude_none=True),
         "expected_messages": None if sent is None else sent.total(),
         "plan": f"child-{index:03}.json",
         "journal": f"child-{index:03}.journal",

@@ -32,7 +32,7 @@ from gostage_sim.harness.observer import run_plan
 from gostage_sim.harness.plan import Plan, make_plan
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.harness.verdict import unjudged
-from gostage_sim.scenario.model import Scenario
+from gostage_sim.scenario.transports import Case
 
 HISTORIES = "histories"
 
@@ -92,20 +92,19 @@ class ObserverPool:
 
     def run(
         self,
-        scenarios: Iterable[Scenario],
+        cases: Iterable[Case],
         *,
         seed: int,
-        transport: str = "json",
-        on_started: Callable[[Scenario], None] | None = None,
+        on_started: Callable[[Case], None] | None = None,
     ) -> Iterator[ScenarioResult]:
         """Run them all; results come in the order in which they are done."""
-        plans = ((scenario, make_plan(scenario, seed=seed, transport=transport)) for scenario in scenarios)
+        plans = ((case, make_plan(case.scenario, seed=seed, transport=case.transport)) for case in cases)
         yield from self.run_plans(plans, on_started)
 
     def run_plans(
         self,
-        plans: Iterable[tuple[Scenario, Plan]],
-        on_started: Callable[[Scenario], None] | None = None,
+        plans: Iterable[tuple[Case, Plan]],
+        on_started: Callable[[Case], None] | None = None,
     ) -> Iterator[ScenarioResult]:
         """As `run`, for plans made by the caller; each is taken when an observer is free for it."""
         waiting = iter(plans)
@@ -114,10 +113,10 @@ class ObserverPool:
         idle = list(self._observers)
         while following is not None or busy:
             while following is not None and len(busy) < self._workers:
-                scenario, plan = following
+                case, plan = following
                 observer = idle.pop() if idle else self._new_observer()
                 if on_started is not None:
-                    on_started(scenario)
+                    on_started(case)
                 observer.give(plan)
                 busy[observer.connection] = (observer, plan, time.monotonic())
                 following = next(waiting, None)

@@ -35,6 +35,8 @@ class ChildResult:
     malformed: int
     stderr_tail: str
     error: str | None = None
+    handled_digest: str = ""
+    """Of the messages that handlers saw, in any order: alike where two runs saw the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from gostage_sim.gostage.definition import SubWorkflowDef
 from gostage_sim.gostage.runner import Runner
 from gostage_sim.gostage.spawn.handle import ChildHandle
 from gostage_sim.gostage.spawn.process import Process
-from gostage_sim.gostage.spawn.result import MalformedLine, Outcome
+from gostage_sim.gostage.spawn.result import Outcome
 from gostage_sim.gostage.spawn.session import ExitStatus, Session
 from gostage_sim.gostage.wire.messages import Message
 
@@ -45,18 +45,18 @@ def saboteur(name: str) -> Saboteur:
 
 def _tamper(change: Callable[[Message, list[Message]], list[Message]]) -> None:
     """Let `change(message, held)` say what becomes of the chosen message and the one after it, in every session."""
-    decode = Session._decode
+    number = Session._number
     of_session: dict[Session, list[Message]] = {}
 
-    def tampered(self: Session, lines: Sequence[bytes | bytearray], offset: int) -> Iterator[Message]:
+    def tampered(self: Session, messages: list[Message]) -> Iterator[Message]:
         held = of_session.setdefault(self, [])
-        for message in decode(self, lines, offset):
+        for message in number(self, messages):
             if message._sequence in (_CHOSEN, _CHOSEN + 1):
                 yield from change(message, held)
             else:
                 yield message
 
-    Session._decode = tampered  # type: ignore[method-assign]
+    Session._number = tampered  # type: ignore[method-assign]
 
 
 def _reorders() -> None:
@@ -137,8 +137,8 @@ def _harms_siblings() -> None:
     running: list[Process] = []
     start = Process.__init__
 
-    def start_and_remember(self: Process, *arguments: Any) -> None:
-        start(self, *arguments)
+    def start_and_remember(self: Process, *arguments: Any, **options: Any) -> None:
+        start(self, *arguments, **options)
         running.append(self)
 
     Process.__init__ = start_and_remember  # type: ignore[method-assign, assignment]
@@ -154,7 +154,7 @@ def _harms_siblings() -> None:
 
 
 def _swallows_bad_lines() -> None:
-    def forget(self: Session, line: MalformedLine) -> None:
+    def forget(self: Session, offset: int, length: int, reason: str, excerpt: bytes, before: int = 0) -> None:
         return
 
     Session._put_away = forget  # type: ignore[method-assign]

@@ -16,7 +16,8 @@ from gostage_sim.harness.plan import make_plan
 from gostage_sim.harness.pool import ObserverPool
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.harness.saboteurs import SABOTEURS, Saboteur
-from gostage_sim.scenario.model import Child, Expectation, Log, PlacedFault, Scenario, Send
+from gostage_sim.scenario.model import TRANSPORTS, Child, Expectation, Log, PlacedFault, Scenario, Send
+from gostage_sim.scenario.transports import Case
 
 _STEPS = (Log(message="begin"), Send(count=90, payload={"i": "{i}", "name": "{faker.name}"}))
 
@@ -39,22 +40,25 @@ _SCENARIO = Scenario(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of one saboteur; of the honest engine where `saboteur` is None."""
+    """What became of one saboteur on one transport; of the honest engine where `saboteur` is None."""
 
     saboteur: Saboteur | None
+    transport: str
     ok: bool
     reason: str
     """Of the guarantee that had to notice, or why it did not."""
 
 
 def run_selftest(workers: int) -> Iterator[Finding]:
-    """Run the scenario on the honest engine and on each broken one; findings come as they are done."""
+    """Run the scenario over every transport on the honest engine and on each broken one; findings come as done."""
     by_name = {f"self-test {one.name}": one for one in SABOTEURS}
     plans = []
     for name in (_SCENARIO.name, *by_name):
         scenario = _SCENARIO.model_copy(update={"name": name})
-        plan = make_plan(scenario, seed=1, transport="json")
-        plans.append((scenario, {**plan, "saboteur": by_name[name].name if name in by_name else None}))
+        for transport in TRANSPORTS:
+            plan = make_plan(scenario, seed=1, transport=transport)
+            saboteur = by_name[name].name if name in by_name else None
+            plans.append((Case(scenario, transport), {**plan, "saboteur": saboteur}))
     with ObserverPool(workers=workers) as pool:
         for result in pool.run_plans(plans):
             yield _finding(by_name.get(result.scenario), result)
@@ -75,25 +79,25 @@ def main(arguments: Sequence[str]) -> int:
         bad += not finding.ok
         print(_line(finding), flush=True)
     summary = f"{bad} of the lines above are not as they should be" if bad else "all caught"
-    print(f"{len(SABOTEURS)} saboteurs, {summary}")
+    print(f"{len(SABOTEURS)} saboteurs on {len(TRANSPORTS)} transports, {summary}")
     return 1 if bad else 0
 
 
 def _finding(saboteur: Saboteur | None, result: ScenarioResult) -> Finding:
     if saboteur is None:
-        return Finding(None, result.verdict is Verdict.PASS, result.reason or "every guarantee holds")
+        return Finding(None, result.transport, result.verdict is Verdict.PASS, result.reason or "every guarantee holds")
     judgement = next((found for found in result.guarantees if found.name == saboteur.guarantee), None)
     if judgement is None:
-        return Finding(saboteur, False, f"{saboteur.guarantee} was not judged")
+        return Finding(saboteur, result.transport, False, f"{saboteur.guarantee} was not judged")
     # A fault that did not happen is unknown by design; everything else must be recognised for what it is.
     wanted = Verdict.UNKNOWN if saboteur.guarantee == "fault-fired" else Verdict.FAIL
-    return Finding(saboteur, judgement.verdict is wanted, f"{judgement.verdict}: {judgement.reason}")
+    return Finding(saboteur, result.transport, judgement.verdict is wanted, f"{judgement.verdict}: {judgement.reason}")
 
 
 def _line(finding: Finding) -> str:
     if finding.saboteur is None:
         mark = "ok      " if finding.ok else "NOT OK  "
-        return f"{mark} the engine as it is: {finding.reason}"
+        return f"{mark} {finding.transport}: the engine as it is: {finding.reason}"
     mark = "caught  " if finding.ok else "MISSED  "
     one = finding.saboteur
-    return f"{mark} {one.name} ({one.does}) by {one.guarantee}: {finding.reason}"
+    return f"{mark} {finding.transport}: {one.name} ({one.does}) by {one.guarantee}: {finding.reason}"

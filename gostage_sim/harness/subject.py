@@ -29,6 +29,7 @@ from gostage_sim.gostage.spawn.launchers import Launch
 from gostage_sim.gostage.spawn.process import Process
 from gostage_sim.gostage.wire.encode import encode_value
 from gostage_sim.harness.channel import message_crc
+from gostage_sim.harness.connection import listening_ports
 from gostage_sim.harness.control import EXIT_ORPHANED, PLAN_VARIABLE, Client
 from gostage_sim.harness.limits import allow_many_files
 from gostage_sim.harness.steps import definition_of
@@ -54,9 +55,10 @@ class Subject:
         self._control = Client(str(folder))
         self._stopping = threading.Event()
         self._problems = 0
+        self._after_message: dict[str, tuple[int, Callable[[], object]]] = {}
         self._striking = threading.Lock()
         self._launcher = _Peeking(self._record)
-        self._runner = gostage.Runner(launcher=self._launcher)
+        self._runner = gostage.Runner(launcher=self._launcher, transport=plan["transport"])
         self._runner.broker.register_default_handler(self._telling(self._handle))
         for type, delay_s in plan["handlers"].items():
             handler = self._slow(delay_s) if delay_s else self._handle
@@ -84,6 +86,7 @@ class Subject:
         for thread in threads:
             thread.join()
         self._spawn(recovery)
+        self._runner.close()
         self._record("finished")
         self._control.ask("done")
 
@@ -143,7 +146,7 @@ class Subject:
                 struck: Any = fault_kind(planned["kind"])(**planned["params"])
                 fault: StrikesInParent = struck
                 self._record("fired", fault=id)
-                undo.enter_context(fault.around(_Parent(self._launcher, child, id, self._record)))
+                undo.enter_context(fault.around(_Parent(self, self._launcher, child, id, self._record)))
             except Exception as error:  # the harness's own failure, which nothing may take for one of the engine
                 self._record("problem", text=f"fault {id} could not be done: {type(error).__name__}: {error}")
             yield
@@ -155,6 +158,19 @@ class Subject:
         child = self._index.get(message.origin.workflow_id, STRANGER)
         with self._lock:
             self._journal.handled(child, message.type, crc)
+        if message.origin.workflow_id in self._after_message:
+            number, action = self._after_message[message.origin.workflow_id]
+            if message.context.sequence >= number:
+                del self._after_message[message.origin.workflow_id]
+                action()
+
+    def call_after_message(self, child: str, number: int, action: Callable[[], object]) -> None:
+        """Once, when a handler has seen that message of the child."""
+        self._after_message[child] = (number, action)
+
+    def close_runner(self) -> None:
+        """As a user's program may, at any time."""
+        self._runner.close()
 
     def _slow(self, delay_s: float) -> Callable[[gostage.Message], None]:
         def handle(message: gostage.Message) -> None:
@@ -241,7 +257,10 @@ class _Peeking:
 class _Parent:
     """What a fault may do in this process: the `Parent` of its contract."""
 
-    def __init__(self, launcher: _Peeking, child: str, fault_id: str, record: Callable[..., None]) -> None:
+    def __init__(
+        self, subject: Subject, launcher: _Peeking, child: str, fault_id: str, record: Callable[..., None]
+    ) -> None:
+        self._subject = subject
         self.command = launcher.commands.setdefault(child, list(CHILD_COMMAND))
         self._launcher = launcher
         self._child = child
@@ -253,6 +272,15 @@ class _Parent:
 
     def before_reaping(self, action: Callable[[], object]) -> None:
         self._launcher.before_reaping[self._child] = action
+
+    def after_message(self, number: int, action: Callable[[], object]) -> None:
+        self._subject.call_after_message(self._child, number, action)
+
+    def close_runner(self) -> None:
+        self._subject.close_runner()
+
+    def listening(self) -> list[int]:
+        return listening_ports()
 
 
 def _report(result: gostage.SpawnResult) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from gostage_sim.guarantees.contract import Judgement, Verdict
 from gostage_sim.guarantees.judge import judge
 from gostage_sim.harness.plan import Plan
 from gostage_sim.harness.result import ChildResult, FaultResult, ParentResult, ScenarioResult
-from gostage_sim.history.model import ChildHistory, FaultRecord, History, ParentHistory
+from gostage_sim.history.model import ENGINE_TYPES, ChildHistory, FaultRecord, History, Messages, ParentHistory
 
 
 def judged(history: History, plan: Plan, *, duration_s: float, extra: dict[str, Any] | None = None) -> ScenarioResult:
@@ -96,7 +97,18 @@ def _child(child: ChildHistory) -> ChildResult:
         malformed=report.malformed_count if report else 0,
         stderr_tail=report.stderr_tail if report else "",
         error=child.spawn_error or (report.error_message if report else None),
+        handled_digest=_digest(child.handled),
     )
+
+
+def _digest(handled: Messages) -> str:
+    """Of the application's messages by type and content, their order left out."""
+    found = blake2b(digest_size=8)
+    for name in sorted({*handled.types} - ENGINE_TYPES):
+        crcs = np.sort(handled.rows["crc"][handled.rows["type"] == handled.types.index(name)])
+        if len(crcs):
+            found.update(f"{len(name)}:{name}{len(crcs)}:".encode("utf-8", "surrogatepass") + crcs.tobytes())
+    return found.hexdigest()
 
 
 def _parent(parent: ParentHistory) -> ParentResult:

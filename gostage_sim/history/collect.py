@@ -122,7 +122,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         spawned_ns=_time(_first(sources.subject, "spawned", child=name)),
         returned_ns=_time(_first(sources.subject, "returned", child=name)),
         sent=own.messages(journal.SENDING),
-        in_kernel=_in_kernel(own),
+        handed_over=_handed_over(own),
         handled=sources.subject.messages(journal.HANDLED, index),
         raw=tuple(_raw_frames(own)),
         result=_result(own),
@@ -136,8 +136,8 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
     )
 
 
-def _in_kernel(own: JournalFile) -> int:
-    counts = own.rows["number"][own.rows["kind"] == journal.WRITTEN]
+def _handed_over(own: JournalFile) -> int:
+    counts = own.rows["number"][own.rows["kind"] == journal.HANDED_OVER]
     return int(counts[-1]) if len(counts) else 0
 
 
@@ -147,7 +147,7 @@ def _sent_before(own: JournalFile, event: Event) -> int:
 
 def _result(own: JournalFile) -> Result | None:
     """What the last one said. It is recorded before its message, so it counts once that message was written too."""
-    written = [event for event in _named(own, "result") if _sent_before(own, event) < _in_kernel(own)]
+    written = [event for event in _named(own, "result") if _sent_before(own, event) < _handed_over(own)]
     return written[-1].facts["says"] if written else None
 
 
@@ -158,9 +158,15 @@ def _raw_frames(own: JournalFile) -> Iterator[RawFrame]:
         facts = event.facts
         if event.name == "raw":
             yield RawFrame(
-                event.t_ns, facts["offset"], facts["length"], facts["must_quarantine"], before, facts["note"]
+                event.t_ns,
+                facts["offset"],
+                facts["length"],
+                facts["must_quarantine"],
+                before,
+                facts["note"],
+                facts.get("request", False),
             )
-        elif event.at == last_cut and _in_kernel(own) < before:
+        elif event.at == last_cut and _handed_over(own) < before:
             # The last message was never written to its end. It is among those sent, but not before its own bytes.
             yield RawFrame(event.t_ns, facts["offset"], facts["length"], True, before - 1, "cut off inside a message")
 

@@ -55,6 +55,8 @@ class RawFrame:
     sent_before: int
     """How many messages of `ChildHistory.sent` precede it."""
     note: str = ""
+    request: bool = False
+    """A gRPC request of its own; its offset counts the bytes of such requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +140,13 @@ class ChildHistory:
     """Just after it returned; None when it never did."""
     sent: Messages = field(default_factory=Messages)
     """Recorded before each message went to the wire."""
-    in_kernel: int = 0
-    """How many of `sent` were surely handed to the kernel: their write returned."""
+    handed_over: int = 0
+    """How many of `sent` were surely handed over: over JSON their write returned, by gRPC they were acknowledged."""
     handled: Messages = field(default_factory=Messages)
     """Recorded by the subject's handler."""
     raw: tuple[RawFrame, ...] = ()
     result: Result | None = None
-    """What it said of its own end, None when no whole result was handed to the kernel."""
+    """What it said of its own end, None when no whole result was handed over."""
     faults: tuple[FaultRecord, ...] = ()
     exit: KernelExit | None = None
     stopped_ns: tuple[int, ...] = ()

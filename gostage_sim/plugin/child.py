@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gostage_sim.plugin.runner import runner_of
+from gostage_sim.plugin.runner import choice_of, runner_of
 
 if TYPE_CHECKING:
     from gostage_sim.guarantees.contract import Judgement, Verdict
     from gostage_sim.harness.result import ScenarioResult
-    from gostage_sim.scenario.model import Child, Handler, Scenario
+    from gostage_sim.scenario.model import Child, Handler, Scenario, Transport
 
 _NAME = "child"
 _MOST_SIBLINGS = 500
@@ -61,6 +61,7 @@ class ChildStarter:
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         self._config = request.config
+        self._transport = _transport(request)
         self._test: str = request.node.name
         self._file = request.path
         self._inside = str(request.node.nodeid).partition("::")[2]
@@ -84,7 +85,7 @@ class ChildStarter:
             scenario = self._scenario(data, siblings, handlers or {}, seed)
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
-        result = runner_of(self._config).run(scenario, seed=seed)
+        result = runner_of(self._config).run(scenario, self._transport, seed=seed)
         result = dataclasses.replace(result, reproduce=self._reproduce(result, given=seed is not None))
         if check:
             _raise_unless_kept(result)
@@ -96,6 +97,7 @@ class ChildStarter:
         """ValueError with every mistake, one a line."""
         from gostage_sim.scenario.loader import parse_child
         from gostage_sim.scenario.model import Scenario
+        from gostage_sim.scenario.placement import transport_problems
         from gostage_sim.scenario.problems import ScenarioError
 
         mistakes = [*_number("siblings", siblings, _MOST_SIBLINGS), *_number("seed", seed or 0, _MOST_SEED)]
@@ -104,6 +106,9 @@ class ChildStarter:
             child = parse_child(data, name=_NAME, folder=self._file.parent)
         except ScenarioError as error:
             mistakes += [str(error)]
+        if child is not None:
+            problems = transport_problems(child.faults, [self._transport])
+            mistakes += [f"faults[{number}]: {problem}" for number, problem in problems]
         children = {} if child is None else {_NAME: child}
         if siblings and not mistakes:
             children["sibling"] = parse_child({"steps": _SIBLING_STEPS, "copies": siblings})
@@ -123,6 +128,14 @@ class ChildStarter:
         file = self._file.relative_to(here) if self._file.is_relative_to(here) else self._file
         command = ["pytest", f"{file}::{self._inside}"]
         return shlex.join(command if given else [*command, "--gostage-seed", str(result.seed)])
+
+
+def _transport(request: pytest.FixtureRequest) -> Transport:
+    if "gostage_transport" in request.fixturenames:
+        chosen: Transport = request.getfixturevalue("gostage_transport")
+        return chosen
+    choice = choice_of(request.config)
+    return "json" if choice == "all" else choice
 
 
 def _durations(**given: float | str | None) -> dict[str, str]:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gostage_sim.plugin.runner import runner_of
+from gostage_sim.plugin.runner import choice_of, runner_of
 
 if TYPE_CHECKING:
+    from gostage_sim.harness.agreement import Agreement
     from gostage_sim.harness.result import ScenarioResult
-    from gostage_sim.scenario.model import Scenario
+    from gostage_sim.scenario.transports import Case
 
 _OURS = ".chaos.yaml"
 _FOLDER = "scenarios"
@@ -78,12 +79,14 @@ class NotPassed(Exception):  # noqa: N818 - the verdict of a scenario, not an er
 
 
 class ScenarioFile(pytest.File):
-    """One file, one scenario; its mistakes are a collection error with all their positions."""
+    """One file, one scenario, an item for each transport; its mistakes are a collection error with their positions."""
 
     def collect(self) -> Iterable[ScenarioItem]:
+        from gostage_sim.harness.agreement import Agreement
         from gostage_sim.report.escape import visible_line
         from gostage_sim.scenario.loader import load_file
         from gostage_sim.scenario.problems import ScenarioError
+        from gostage_sim.scenario.transports import cases_of
 
         try:
             scenario = load_file(self.shown())
@@ -91,7 +94,15 @@ class ScenarioFile(pytest.File):
             raise self.CollectError(str(error)) from None
         # In a node id `::` separates.
         name = visible_line(scenario.name).replace("::", ":")
-        yield ScenarioItem.from_parent(self, name=name, scenario=scenario, line=_line_of_name(self.path))
+        line = _line_of_name(self.path)
+        cases, left_out = cases_of([scenario], choice_of(self.config))
+        agreement = Agreement(cases)
+        for case in (*cases, *left_out):
+            named = f"{name}[{case.transport}]"
+            item: ScenarioItem = ScenarioItem.from_parent(self, name=named, case=case, line=line, agreement=agreement)
+            if case in left_out:
+                item.add_marker(pytest.mark.skip(reason=f"the scenario does not run on {case.transport}"))
+            yield item
 
     def shown(self) -> str:
         """As a user in the folder of the call would name it."""
@@ -100,18 +111,22 @@ class ScenarioFile(pytest.File):
 
 
 class ScenarioItem(pytest.Item):
-    """One scenario, run with real processes."""
+    """One scenario on one transport, run with real processes."""
 
-    def __init__(self, *, scenario: Scenario, line: int, **of_item: Any) -> None:
+    def __init__(self, *, case: Case, line: int, agreement: Agreement, **of_item: Any) -> None:
         super().__init__(**of_item)
-        self.scenario = scenario
+        self.scenario, self.transport = case
+        self._agreement = agreement
         self.result: ScenarioResult | None = None
         self._line = line
         self.add_marker("gostage")
-        self.extra_keyword_matches.update(scenario.tags)
+        self.extra_keyword_matches.update(self.scenario.tags)
 
     def runtest(self) -> None:
-        self.result = runner_of(self.config).run(self.scenario)
+        self.result = runner_of(self.config).run(self.scenario, self.transport)
+        for result in self._agreement.take(self.result):
+            if result.transport == self.transport:
+                self.result = result
         if self.result.verdict != "pass":
             raise NotPassed(self.result)
 

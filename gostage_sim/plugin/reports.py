@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gostage_sim.plugin.collect import ScenarioFile, ScenarioItem
-from gostage_sim.plugin.runner import seed_of
+from gostage_sim.plugin.runner import choice_of, seed_of
 
 if TYPE_CHECKING:
     from gostage_sim.harness.result import ScenarioResult
@@ -48,7 +48,7 @@ class SendsResults:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
-            output[_COLLECTED] = [(item.scenario.name, item.scenario.file) for item in _items(session)]
+            output[_COLLECTED] = [(item.scenario.name, item.scenario.file, item.transport) for item in _items(session)]
 
 
 class WritesReports:
@@ -57,7 +57,7 @@ class WritesReports:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._results: list[ScenarioResult] = []
-        self._collected: dict[tuple[str, str], None] = {}
+        self._collected: dict[tuple[str, str, str], None] = {}
         self._run: Run | None = None
         self._began = time.monotonic()
 
@@ -67,7 +67,7 @@ class WritesReports:
         from gostage_sim.report.bad_input import BadInput
 
         workers = session.config.getoption("numprocesses", None) or 1
-        run = run_report.begin(seed=seed_of(session.config), workers=int(workers), transport="json")
+        run = run_report.begin(seed=seed_of(session.config), workers=int(workers), transport=choice_of(session.config))
         try:
             folder.prepare(self._directory, dataclasses.replace(run, interrupted=True))
         except BadInput as error:
@@ -75,13 +75,13 @@ class WritesReports:
         self._run = run
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._expect((item.scenario.name, item.scenario.file) for item in _items(session))
+        self._expect((item.scenario.name, item.scenario.file, item.transport) for item in _items(session))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A file with mistakes is a scenario that did not run, and no report is green without it."""
         file = getattr(report, _BROKEN, None)
         if file is not None:
-            self._expect([(Path(file).name, file)])
+            self._expect([(Path(file).name, file, self._run.transport if self._run else "all")])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -96,7 +96,7 @@ class WritesReports:
 
             self._results.append(msgspec.json.decode(sent, type=ScenarioResult))
 
-    def _expect(self, scenarios: Iterable[tuple[str, str]]) -> None:
+    def _expect(self, scenarios: Iterable[tuple[str, str, str]]) -> None:
         self._collected.update(dict.fromkeys(scenarios))
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
@@ -105,11 +105,11 @@ class WritesReports:
         from gostage_sim.report import folder, run_report
 
         interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
-        have = {(result.scenario, result.file) for result in self._results}
+        have = {(result.scenario, result.file, result.transport) for result in self._results}
         self._run = dataclasses.replace(
             self._run,
             results=run_report.in_order(self._results),
-            not_run=tuple(run_report.NotRun(*each, "json") for each in self._collected if each not in have),
+            not_run=tuple(run_report.NotRun(*each) for each in self._collected if each not in have),
             interrupted=interrupted,
             duration_s=time.monotonic() - self._began,
         )
@@ -128,7 +128,9 @@ class WritesReports:
 
 
 def _items(session: pytest.Session) -> list[ScenarioItem]:
-    return [item for item in session.items if isinstance(item, ScenarioItem)]
+    """Those that are to run: not the ones for a transport that their scenario does not have."""
+    items = (item for item in session.items if isinstance(item, ScenarioItem))
+    return [item for item in items if item.transport in item.scenario.transports]
 
 
 def _of_our_option(message: str) -> str:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import signal
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from gostage_sim.harness.pool import ObserverPool
     from gostage_sim.harness.result import ScenarioResult
-    from gostage_sim.scenario.model import Scenario
+    from gostage_sim.scenario.model import Scenario, Transport
+    from gostage_sim.scenario.transports import Choice
 
 _SEED = pytest.StashKey[int]()
 _RUNNER = pytest.StashKey["ScenarioRunner"]()
 
 #: How the controller of pytest-xdist tells its workers, so that all draw from one seed.
 WORKER_SEED = "gostage_seed"
+TRANSPORT_VARIABLE = "GOSTAGE_IPC_TRANSPORT"
 
 
 def seed_of(config: pytest.Config) -> int:
@@ -31,6 +34,15 @@ def seed_of(config: pytest.Config) -> int:
             given = getattr(config, "workerinput", {}).get(WORKER_SEED)
         config.stash[_SEED] = secrets.randbits(32) if given is None else given
     return config.stash[_SEED]
+
+
+def choice_of(config: pytest.Config) -> Choice:
+    """`--gostage-transport`, or what the environment says, or all."""
+    choice: Any = config.getoption("gostage_transport") or os.environ.get(TRANSPORT_VARIABLE) or "all"
+    if choice not in ("json", "grpc", "all"):
+        raise pytest.UsageError(f"{TRANSPORT_VARIABLE}: found {choice!r}; expected json, grpc or all")
+    chosen: Choice = choice
+    return chosen
 
 
 def runner_of(config: pytest.Config) -> ScenarioRunner:
@@ -49,15 +61,16 @@ class ScenarioRunner:
         self._pool: ObserverPool | None = None
         self._lock = threading.Lock()
 
-    def run(self, scenario: Scenario, *, seed: int | None = None) -> ScenarioResult:
+    def run(self, scenario: Scenario, transport: Transport, *, seed: int | None = None) -> ScenarioResult:
         """The result of this scenario, by default with the seed of the session."""
         from gostage_sim.harness.pool import ObserverPool
+        from gostage_sim.scenario.transports import Case
 
         with self._lock:
             if self._pool is None:
                 self._pool = ObserverPool(workers=1).__enter__()
             try:
-                (result,) = self._pool.run([scenario], seed=self._seed if seed is None else seed)
+                (result,) = self._pool.run([Case(scenario, transport)], seed=self._seed if seed is None else seed)
             except BaseException:
                 # Interrupted, for example by pytest-timeout: what this observer still says belongs to no later test.
                 self.close()

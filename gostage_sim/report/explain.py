@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Iterable
 
 from gostage_sim.faults import FaultNotLoaded, fault_kinds
-from gostage_sim.faults.contract import Fault, Point
+from gostage_sim.faults.contract import Fault, LimitsTransports, Placement, Point
 from gostage_sim.faults.describe import Parameter, parameters_of
 from gostage_sim.guarantees import guarantee, guarantee_names
 from gostage_sim.guarantees.contract import Guarantee
 from gostage_sim.guarantees.describe import describe
 from gostage_sim.report.bad_input import BadInput
 from gostage_sim.report.escape import visible, visible_line
+from gostage_sim.scenario.model import TRANSPORTS
 from gostage_sim.scenario.problems import close_match
 
 #: What `at:` may say, in the order of a child's life.
@@ -20,8 +21,8 @@ _POINTS: dict[Point, str] = {
     "spawn": "in the parent, around the spawn of the child",
     "definition": "before the definition is read",
     "step": "before a step, counted from 1",
-    "message": "when a message, counted from 1, is in the kernel",
-    "byte": "after so many bytes of a message",
+    "message": "when a message, counted from 1, cannot be lost any more",
+    "byte": "after so many bytes of the line of a message",
     "result": "between the result and the exit",
 }
 _AT: dict[Point, str] = {
@@ -74,6 +75,11 @@ def _fault(name: str, kind: type[Fault]) -> Iterable[str]:
     for point in _POINTS:
         if point in kind.points:
             yield f"  {_AT[point]:28}  {_POINTS[point]}"
+    problems = dict(_transports(kind))
+    if problems:
+        yield ""
+        yield "Transports:"
+        yield from (f"  not {transport}: {problem}" for transport, problem in problems.items())
     witness = kind.witness.__doc__
     if witness:
         yield ""
@@ -82,6 +88,16 @@ def _fault(name: str, kind: type[Fault]) -> Iterable[str]:
     yield ""
     yield "Example:"
     yield from (f"  {line}" for line in kind.example.rstrip().splitlines())
+
+
+def _transports(kind: type[Fault]) -> Iterable[tuple[str, str]]:
+    """Those on which the fault does not exist at all, and why."""
+    fault: object = kind()
+    if isinstance(fault, LimitsTransports):
+        for transport in TRANSPORTS:
+            problems = {fault.transport_problem(transport, Placement(point)) for point in kind.points}
+            if None not in problems:
+                yield transport, "; ".join(sorted(map(str, problems)))
 
 
 def _parameter(parameter: Parameter) -> Iterable[str]:

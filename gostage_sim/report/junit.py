@@ -9,7 +9,7 @@ suite, a scenario on a transport a test case. `fail` is a failure; `unknown` is 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
 from gostage_sim.guarantees.contract import Verdict
@@ -23,11 +23,12 @@ _ELEMENT = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}
 def render(run: Run) -> str:
     """The document with its declaration."""
     suites: dict[str, list[ScenarioResult | NotRun]] = defaultdict(list)
-    cases: list[ScenarioResult | NotRun] = [*run.results, *run.not_run]
+    cases: list[ScenarioResult | NotRun] = [*run.results, *run.not_run, *run.left_out]
     for case in cases:
         suites[case.file].append(case)
     root = ElementTree.Element(
-        "testsuites", {"name": "gostage-sim", **_counts(run.results, run.not_run), "time": f"{run.duration_s:.3f}"}
+        "testsuites",
+        {"name": "gostage-sim", **_counts(run.results, run.not_run, run.left_out), "time": f"{run.duration_s:.3f}"},
     )
     for file in sorted(suites):
         _add_suite(root, run, file, suites[file])
@@ -37,14 +38,15 @@ def render(run: Run) -> str:
 
 def _add_suite(root: ElementTree.Element, run: Run, file: str, cases: list[ScenarioResult | NotRun]) -> None:
     results = [case for case in cases if isinstance(case, ScenarioResult)]
-    missing = [case for case in cases if isinstance(case, NotRun)]
+    left_out = [case for case in run.left_out if case in cases]
+    missing = [case for case in cases if isinstance(case, NotRun) and case not in left_out]
     suite = ElementTree.SubElement(
         root,
         "testsuite",
         {
             "name": visible_line(file) or "scenarios",
-            **_counts(results, missing),
-            "skipped": "0",
+            **_counts(results, missing, left_out),
+            "skipped": str(len(left_out)),
             "time": f"{sum(result.duration_s for result in results):.3f}",
             "timestamp": run.started_at.removesuffix("+00:00"),  # the dialect has no time zones
             "hostname": visible_line(run.platform.hostname),
@@ -60,6 +62,9 @@ def _add_suite(root: ElementTree.Element, run: Run, file: str, cases: list[Scena
         element = _add_case(suite, case, 0.0)
         why = "the run was interrupted" if run.interrupted else "its observer was lost"
         ElementTree.SubElement(element, "error", {"type": "unknown", "message": f"no result: {why}"})
+    for case in left_out:
+        element = _add_case(suite, case, 0.0)
+        ElementTree.SubElement(element, "skipped", {"message": f"does not run on {case.transport}"})
 
 
 def _add_result(suite: ElementTree.Element, result: ScenarioResult) -> None:
@@ -100,10 +105,10 @@ def _seen(result: ScenarioResult) -> Iterable[str]:
         yield f"{judgement.name}: {judgement.verdict}: {judgement.reason}"
 
 
-def _counts(results: Iterable[ScenarioResult], missing: Iterable[NotRun]) -> dict[str, str]:
+def _counts(results: Iterable[ScenarioResult], missing: Iterable[NotRun], left_out: Sequence[NotRun]) -> dict[str, str]:
     verdicts = [result.verdict for result in results] + [Verdict.UNKNOWN for _ in missing]
     return {
-        "tests": str(len(verdicts)),
+        "tests": str(len(verdicts) + len(left_out)),
         "failures": str(verdicts.count(Verdict.FAIL)),
         "errors": str(verdicts.count(Verdict.UNKNOWN)),
     }

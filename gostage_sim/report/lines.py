@@ -25,10 +25,13 @@ def text(line: Line) -> str:
     return "".join(piece for _, piece in line)
 
 
-def opening(run: Run, total: int) -> Line:
-    """What is about to happen, with the seed that repeats it."""
+def opening(run: Run, total: int) -> Iterable[Line]:
+    """What is about to happen, with the seed that repeats it, and what will not."""
     workers = "1 worker" if run.workers == 1 else f"{run.workers} workers"
-    return [("", f"{_scenarios(total)}, transport {run.transport}, {workers}, seed {run.seed}")]
+    yield [("", f"{_scenarios(total)}, transport {run.transport}, {workers}, seed {run.seed}")]
+    for case in run.left_out:
+        where = f"{visible_line(case.scenario)} ({visible_line(case.file)})"
+        yield [("dim", f"left out: {where} does not run on {case.transport}")]
 
 
 def row(result: ScenarioResult) -> tuple[str, str, str, str, str]:
@@ -84,6 +87,8 @@ def closing(run: Run, directory: Path) -> Iterable[Line]:
     if run.not_run:
         why = "the run was interrupted" if run.interrupted else "their observer was lost"
         yield [(STYLES[Verdict.UNKNOWN], f"{_scenarios(len(run.not_run))} without a result: {why}")]
+    if run.left_out:
+        yield [("", f"{_scenarios(len(run.left_out))} left out, not made for transport {run.transport}")]
     yield [("", f"reports: {visible_line(str(directory / 'report.json'))}")]
 
 

@@ -11,14 +11,15 @@ from gostage_sim.report.escape import visible_line
 
 
 def scenarios(paths: Sequence[Path]) -> Iterable[str]:
-    """File, name and tags of every scenario; BadInput as for a run."""
+    """File, name and tags of every scenario, and its transports where it does not run on all; BadInput as for a run."""
     from gostage_sim.report.choice import load_all
+    from gostage_sim.scenario.model import TRANSPORTS
 
     found = sorted(load_all(paths), key=lambda scenario: (scenario.file, scenario.name))
-    rows = [(visible_line(scenario.file), visible_line(scenario.name), scenario.tags) for scenario in found]
-    for file, name, tags in rows:
-        tagged = f"  [{', '.join(visible_line(tag) for tag in tags)}]" if tags else ""
-        yield f"{file}  {name}{tagged}"
+    for scenario in found:
+        tagged = f"  [{', '.join(map(visible_line, scenario.tags))}]" if scenario.tags else ""
+        only = "" if set(scenario.transports) == set(TRANSPORTS) else f"  {', '.join(scenario.transports)} only"
+        yield f"{visible_line(scenario.file)}  {visible_line(scenario.name)}{tagged}{only}"
 
 
 def faults() -> Iterable[str]:

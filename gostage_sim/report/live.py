@@ -18,7 +18,7 @@ from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report import lines
 from gostage_sim.report.escape import visible_line
 from gostage_sim.report.run_report import Run
-from gostage_sim.scenario.model import Scenario
+from gostage_sim.scenario.transports import Case
 
 _NAMES_SHOWN = 8
 
@@ -43,14 +43,15 @@ class LiveTerminal:
         self._live.stop()
 
     def opening(self, run: Run, total: int) -> None:
-        self._print(lines.opening(run, total))
+        for line in lines.opening(run, total):
+            self._print(line)
 
-    def started(self, scenario: Scenario) -> None:
+    def started(self, case: Case) -> None:
         with self._lock:
-            self._running.append(visible_line(scenario.name))
+            self._running.append(_running(case.scenario.name, case.transport))
 
     def finished(self, result: ScenarioResult) -> None:
-        name = visible_line(result.scenario)
+        name = _running(result.scenario, result.transport)
         with self._lock:
             self._done += 1
             if name in self._running:
@@ -88,6 +89,10 @@ class LiveTerminal:
         if len(running) > _NAMES_SHOWN:
             shown.append(Text(f"  and {len(running) - _NAMES_SHOWN} more", style="dim"))
         return Group(head, *shown)
+
+
+def _running(scenario: str, transport: str) -> str:
+    return f"{visible_line(scenario)} ({visible_line(transport)})"
 
 
 def _styled(line: lines.Line) -> Text:

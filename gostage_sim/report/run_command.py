@@ -15,12 +15,13 @@ from types import FrameType
 from typing import Any, Self
 
 from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.harness.agreement import Agreement
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report import choice, folder
 from gostage_sim.report.bad_input import BadInput
 from gostage_sim.report.run_report import NotRun, Run, begin, in_order, write_all
 from gostage_sim.report.terminal import Terminal, terminal_for
-from gostage_sim.scenario.model import Scenario, Transport
+from gostage_sim.scenario.transports import Case, Choice, cases_of
 
 EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 3}
 
@@ -28,7 +29,7 @@ EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 3}
 def run(
     paths: Sequence[Path],
     *,
-    transport: Transport,
+    transport: Choice,
     workers: str,
     seed: int | None,
     tags: Sequence[str],
@@ -39,29 +40,36 @@ def run(
     """Run the selected scenarios, write the reports, return the exit code; BadInput before anything is started."""
     count = worker_count(workers)
     scenarios = choice.choose(choice.load_all(paths), keyword, tags)
+    cases, left_out = cases_of(scenarios, transport)
+    if not cases:
+        have = ", ".join(sorted({name for scenario in scenarios for name in scenario.transports}))
+        raise BadInput([f"--transport {transport}: no scenario that is selected runs on it; they run on {have}"])
     seed = secrets.randbits(32) if seed is None else seed
-    empty = begin(seed=seed, workers=min(count, len(scenarios)), transport=transport)
-    folder.prepare(report, without_results(empty, scenarios, (), interrupted=True))
+    empty = begin(seed=seed, workers=min(count, len(cases)), transport=transport)
+    empty = dataclasses.replace(empty, left_out=tuple(map(_named, left_out)))
+    folder.prepare(report, without_results(empty, cases, (), interrupted=True))
     # Not before here: bad input is answered without waiting for what only a run needs.
     from gostage_sim.harness.pool import ObserverPool
 
-    terminal = terminal_for(sys.stdout, os.environ, len(scenarios), quiet=quiet)
-    terminal.opening(empty, len(scenarios))
+    terminal = terminal_for(sys.stdout, os.environ, len(cases), quiet=quiet)
+    terminal.opening(empty, len(cases))
+    agreement = Agreement(cases)
     results: list[ScenarioResult] = []
     began = time.monotonic()
     with Interruption() as interruption:
         try:
             with terminal, ObserverPool(workers=empty.workers, directory=report) as pool:
-                for result in pool.run(scenarios, seed=seed, transport=transport, on_started=terminal.started):
-                    results.append(result)
-                    terminal.finished(result)
+                for ready in pool.run(cases, seed=seed, on_started=terminal.started):
+                    for result in agreement.take(ready):
+                        results.append(result)
+                        terminal.finished(result)
             interruption.shut_out()
         except KeyboardInterrupt:
             interruption.shut_out()
         finally:
             # Also when the pool itself failed: what was found out so far is kept.
             interrupted = interruption.signal_number is not None
-            finished = without_results(empty, scenarios, results, interrupted=interrupted)
+            finished = without_results(empty, cases, [*results, *agreement.left()], interrupted=interrupted)
             finished = dataclasses.replace(finished, duration_s=time.monotonic() - began)
             _write_and_show(finished, report, terminal)
     if interruption.signal_number is not None:
@@ -79,19 +87,21 @@ def _write_and_show(run: Run, report: Path, terminal: Terminal) -> None:
     terminal.show(run, report)
 
 
-def without_results(
-    empty: Run, scenarios: Sequence[Scenario], results: Sequence[ScenarioResult], *, interrupted: bool
-) -> Run:
-    """The run with these results, and every scenario that has none named as such."""
-    have = Counter((result.file, result.scenario) for result in results)
+def without_results(empty: Run, cases: Sequence[Case], results: Sequence[ScenarioResult], *, interrupted: bool) -> Run:
+    """The run with these results, and every case that has none named as such."""
+    have = Counter((result.file, result.scenario, result.transport) for result in results)
     missing = []
-    for scenario in scenarios:
-        key = (scenario.file, scenario.name)
+    for case in cases:
+        key = (case.scenario.file, case.scenario.name, case.transport)
         if have[key]:
             have[key] -= 1
         else:
-            missing.append(NotRun(scenario.name, scenario.file, empty.transport))
+            missing.append(_named(case))
     return dataclasses.replace(empty, results=in_order(results), not_run=tuple(missing), interrupted=interrupted)
+
+
+def _named(case: Case) -> NotRun:
+    return NotRun(case.scenario.name, case.scenario.file, case.transport)
 
 
 def worker_count(text: str) -> int:

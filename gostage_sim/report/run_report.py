@@ -60,6 +60,8 @@ class Run:
     results: tuple[ScenarioResult, ...]
     """Sorted by file, then name."""
     not_run: tuple[NotRun, ...] = field(default=())
+    left_out: tuple[NotRun, ...] = field(default=())
+    """Scenarios that do not have the transport that was chosen."""
     interrupted: bool = False
 
     @property

@@ -26,6 +26,10 @@ def _lines(run: Run) -> Iterable[str]:
     yield f"{count(len(run.results), 'scenario')}: {counts}, in {format_duration(run.duration_s)}."
     if run.not_run:
         yield f"{len(run.not_run)} more {'has' if len(run.not_run) == 1 else 'have'} no result."
+    if run.left_out:
+        yield f"{len(run.left_out)} left out, not made for this transport: " + ", ".join(
+            markdown(case.scenario) for case in run.left_out
+        )
     yield ""
     commit = f"{run.git_head}{' with changes' if run.git_dirty else ''}" if run.git_head else "no commit"
     where = f"{run.platform.system} {run.platform.release}, {run.platform.python}"

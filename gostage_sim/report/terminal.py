@@ -15,7 +15,7 @@ from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report import lines
 from gostage_sim.report.output import say
 from gostage_sim.report.run_report import Run
-from gostage_sim.scenario.model import Scenario
+from gostage_sim.scenario.transports import Case
 
 
 class Terminal(Protocol):
@@ -28,7 +28,7 @@ class Terminal(Protocol):
     def opening(self, run: Run, total: int) -> None:
         """The run begins."""
 
-    def started(self, scenario: Scenario) -> None:
+    def started(self, case: Case) -> None:
         """A worker took it."""
 
     def finished(self, result: ScenarioResult) -> None:
@@ -55,9 +55,10 @@ class PlainTerminal:
 
     def opening(self, run: Run, total: int) -> None:
         if not self._quiet:
-            say(lines.text(lines.opening(run, total)), self._stream)
+            for line in lines.opening(run, total):
+                say(lines.text(line), self._stream)
 
-    def started(self, scenario: Scenario) -> None:
+    def started(self, case: Case) -> None:
         pass
 
     def finished(self, result: ScenarioResult) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from gostage_sim.faults.contract import Fault, Placement
 from gostage_sim.units import Bytes, Seconds
 
-Transport = Literal["json"]
+Transport = Literal["json", "grpc"]
+TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 
 
 #: With an upper bound, as nothing that waits can wait for ever: the system's own calls refuse long times.
@@ -133,15 +134,21 @@ class Scenario(_Part):
     name: NotBlank
     description: str = ""
     tags: tuple[str, ...] = ()
-    transports: tuple[Transport, ...] = ("json",)
+    transports: tuple[Transport, ...] = TRANSPORTS
     timeout: Timeout = 20.0
     """For the whole scenario; the observer ends a subject that takes longer."""
     children: dict[str, Child]
     handlers: dict[str, Handler] = {}
     """By message type."""
     expect: dict[str, Expectation] = {}
+    expect_on: dict[Transport, dict[str, Expectation]] = {}
+    """In place of `expect` on that transport; what is expected there may differ from the other."""
     guarantees: Literal["all"] | tuple[str, ...] = "all"
     file: str = ""
     """Where it was read from, as the user named it."""
     imports: tuple[str, ...] = ()
     """Modules the user's actions need, imported in the child before the definition is rebuilt."""
+
+    def expected_of(self, child: str, transport: Transport) -> Expectation | None:
+        """What is expected of this child, and of each of its copies, on this transport."""
+        return self.expect_on.get(transport, {}).get(child) or self.expect.get(child)

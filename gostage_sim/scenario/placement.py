@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from gostage_sim.faults.contract import Fault, LimitsPlacement, Placement
+from gostage_sim.faults.contract import Fault, LimitsPlacement, LimitsTransports, Placement
 from gostage_sim.scenario.expected import fields_of
 from gostage_sim.scenario.model import PlacedFault
 from gostage_sim.scenario.positions import Document, Path
@@ -28,6 +28,16 @@ class FieldReader(Protocol):
     def __call__(
         self, cls: type, data: dict[str, Any], path: Path, noun: str, *, bare: bool, parameters_of: str | None
     ) -> dict[str, Any]: ...
+
+
+def transport_problems(faults: Sequence[PlacedFault], transports: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Each of these faults that cannot be done on one of the transports, by its number from 0, and why."""
+    for number, placed in enumerate(faults):
+        fault: object = placed.fault
+        for transport in transports:
+            problem = fault.transport_problem(transport, placed.at) if isinstance(fault, LimitsTransports) else None
+            if problem is not None:
+                yield number, f"fault '{placed.fault.kind}' cannot be done on {transport}: {problem}"
 
 
 class PlacementReader:

@@ -14,6 +14,7 @@ from gostage_sim.faults.contract import Fault
 from gostage_sim.scenario.expected import fields_of, model_within, read
 from gostage_sim.scenario.fakes import provider_problem
 from gostage_sim.scenario.model import (
+    TRANSPORTS,
     Call,
     Child,
     Count,
@@ -27,7 +28,7 @@ from gostage_sim.scenario.model import (
     Step,
 )
 from gostage_sim.scenario.payloads import Placeholder, parse_template, strings
-from gostage_sim.scenario.placement import PlacementReader
+from gostage_sim.scenario.placement import PlacementReader, transport_problems
 from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import close_match, quote, unknown, unknown_key
 from gostage_sim.scenario.targets import Target
@@ -75,20 +76,31 @@ class Reader:
         if not isinstance(data, dict):
             self._report((), f"found {quote(data)}; expected a mapping with name and children")
             return None
-        found = self._fields(Scenario, data, (), "scenario", by_hand=("children", "handlers", "expect", "guarantees"))
+        found = self._fields(
+            Scenario, data, (), "scenario", by_hand=("children", "handlers", "expect", "expect_on", "guarantees")
+        )
         children = self._children(data.get("children"))
         names = list(self._mapping(data.get("children"), ("children",), quiet=True))
         self._imports(data.get("imports"))
         if found.get("transports") == ():
             self._report(("transports",), "transports is an empty list; expected at least one")
+        self._transports_exist(children, found.get("transports") or TRANSPORTS)
         found |= {
             "children": children,
             "handlers": self.handlers(data, children, complete=len(children) == len(names)),
-            "expect": self._expectations(data, names),
+            "expect": self._expectations(data.get("expect", {}), ("expect",), names),
+            "expect_on": self._expectations_on(data, names, found.get("transports", TRANSPORTS)),
             "guarantees": self._guarantee_list(data),
             "file": self._document.file,
         }
         return None if self._document.problems else Scenario.model_construct(**found)
+
+    def _transports_exist(self, children: Mapping[str, Child], transports: Sequence[str]) -> None:
+        for name, child in children.items():
+            for number, problem in transport_problems(child.faults, transports):
+                kind = child.faults[number].fault.kind
+                meant = "" if len(transports) == 1 else "; say on which transports the scenario runs: transports: [...]"
+                self._report(("children", name, "faults", number, kind), f"{problem}{meant}", key=True)
 
     def child(self, data: Any, path: Path, name: str) -> Child | None:
         """One child."""
@@ -256,38 +268,53 @@ class Reader:
                     self._report(("handlers", name), unknown("message type", name, types), key=True)
         return self._named(Handler, data, "handlers", "handler")
 
-    def _expectations(self, data: dict[str, Any], children: Sequence[str]) -> dict[str, Expectation]:
-        found = self._named(Expectation, data, "expect", "expect")
-        for name in self._mapping(data.get("expect"), ("expect",), quiet=True):
+    def _expectations_on(
+        self, data: dict[str, Any], children: Sequence[str], transports: Sequence[str] | None
+    ) -> dict[str, dict[str, Expectation]]:
+        path: Path = ("expect_on",)
+        found: dict[str, dict[str, Expectation]] = {}
+        for name, item in self._mapping(data.get("expect_on"), path, quiet="expect_on" not in data).items():
+            if name not in TRANSPORTS:
+                self._report((*path, name), unknown("transport", name, list(TRANSPORTS)), key=True)
+            elif transports and name not in transports:
+                message = f"this scenario does not run on {name}; its transports are {', '.join(transports)}"
+                self._report((*path, name), message, key=True)
+            else:
+                found[name] = self._expectations(item, (*path, name), children)
+        return found
+
+    def _expectations(self, data: Any, path: Path, children: Sequence[str]) -> dict[str, Expectation]:
+        items = self._mapping(data, path, quiet=False)
+        models = {name: self._model(Expectation, item, (*path, name), "expect") for name, item in items.items()}
+        found = {name: model for name, model in models.items() if model is not None}
+        for name in items:
             if name not in children:
-                self._report(("expect", name), unknown("child", name, list(children)), key=True)
+                self._report((*path, name), unknown("child", name, list(children)), key=True)
         for name, expectation in found.items():
             if expectation.signal is not None and expectation.signal not in _SIGNALS:
-                where: Path = ("expect", name, "signal")
+                where: Path = (*path, name, "signal")
                 match = close_match(expectation.signal, _SIGNALS)
                 meant = f"did you mean '{match}'?" if match else "expected a signal name such as SIGSEGV"
                 self._report(where, f"unknown signal '{expectation.signal}'; {meant}")
-            self._contradictions(name, expectation)
+            self._contradictions((*path, name), expectation)
         return found
 
-    def _contradictions(self, name: str, expectation: Expectation) -> None:
+    def _contradictions(self, path: Path, expectation: Expectation) -> None:
         """Expectations that no child can meet."""
         for key in ("handled", "malformed"):
             number = getattr(expectation, key)
             if isinstance(number, Count) and number.at_most is not None and number.at_least > number.at_most:
                 message = f"at_least is {number.at_least}, which is above at_most: {number.at_most}; no number is both"
-                self._report(("expect", name, key, "at_least"), message)
+                self._report((*path, key, "at_least"), message)
         code, killed_by = expectation.exit_code, expectation.signal
         if killed_by is not None and expectation.outcome == "completed":
-            self._report(
-                ("expect", name, "signal"), "a child that completed was not killed; leave out signal or outcome"
-            )
+            self._report((*path, "signal"), "a child that completed was not killed; leave out signal or outcome")
         if code is not None and killed_by is not None:
             message = "a child that was killed by a signal has no exit code; leave out exit_code or signal"
-            self._report(("expect", name, "exit_code"), message)
+            self._report((*path, "exit_code"), message)
         elif code and expectation.outcome == "completed":
             message = f"exit_code is {code}; a child that completed has exit code 0"
-            self._report(("expect", name, "exit_code"), message)
+            self._report((*path, "exit_code"), message)
 
     def _guarantee_list(self, data: dict[str, Any]) -> Any:
         found = data.get("guarantees", "all")

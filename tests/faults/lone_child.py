@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class LoneVictim:
     def __init__(self, channel_fd: int, events_fd: int) -> None:
         self.rng = random.Random(1)
-        self.channel_fd = channel_fd
+        self.channel_fd = self.stdout_fd = channel_fd
         self._events_fd = events_fd
         self._offset = 0
         self._before: list[Callable[[], None]] = []
@@ -53,6 +53,17 @@ class LoneVictim:
         frame = {"offset": self._offset, "length": len(data), "must_quarantine": must_quarantine, "note": note}
         self.tell("raw", frame=frame)
         self._write(data)
+
+    def request(self, data: bytes, *, must_quarantine: bool, note: str = "") -> str:
+        raise NotImplementedError("there is no engine here, and no connection")
+
+    @property
+    def server(self) -> str:
+        raise NotImplementedError("there is no engine here, and no server")
+
+    @property
+    def token(self) -> str:
+        raise NotImplementedError("there is no engine here, and no server")
 
     def before_each_message(self, action: Callable[[], None]) -> None:
         self._before.append(action)

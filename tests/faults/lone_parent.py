@@ -33,6 +33,15 @@ class LoneParent:
     def before_reaping(self, action: Callable[[], object]) -> None:
         self.actions.append(action)
 
+    def after_message(self, number: int, action: Callable[[], object]) -> None:
+        raise NotImplementedError("there is no engine here, and no message")
+
+    def close_runner(self) -> None:
+        raise NotImplementedError("there is no engine here, and no runner")
+
+    def listening(self) -> list[int]:
+        raise NotImplementedError("there is no engine here, and no server")
+
 
 def start_and_wait(parent: LoneParent) -> dict[str, Any]:
     """The errno of a start that failed, or the pid and what was waited for."""

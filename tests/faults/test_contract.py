@@ -141,8 +141,9 @@ def test_kinds_are_named_as_they_call_themselves() -> None:
     """The kind in the table is the kind of the class, and all of them are there."""
     kinds = fault_kinds()
     expected = [
-        "close", "close_stdio", "crash", "exhaust", "exit", "flood", "freeze", "ignore_sigchld", "kill", "malformed",
-        "noop", "panic", "second_result", "slow", "steal_status", "stray", "unstartable",
+        "bad_request", "close", "close_stdio", "connection", "crash", "exhaust", "exit", "flood", "freeze",
+        "ignore_sigchld", "intruder", "kill", "lose_server", "malformed", "noop", "panic", "second_result", "slow",
+        "steal_status", "stray", "unstartable",
     ]  # fmt: skip
     assert list(kinds) == sorted(kinds)
     assert set(expected) <= set(kinds)

@@ -40,7 +40,7 @@ def witness(
     sent: Sequence[tuple[int, str]] = (),
     raw: Sequence[RawFrame] = (),
     stopped: tuple[int, ...] = (),
-    in_kernel: int = 0,
+    handed_over: int = 0,
     pid: int | None = None,
     result: Result | None = None,
 ) -> str | None:
@@ -57,7 +57,7 @@ def witness(
     report = SpawnReport("signaled", 1, "SIGSEGV", 1, malformed_count=1)
     messages = Messages(rows, types)
     child = ChildHistory("victim", "victim", "victim", 5.0, 1.0, sent=messages, raw=tuple(raw), exit=end, report=report)
-    child = replace(child, stopped_ns=stopped, in_kernel=in_kernel, pid=pid, result=result)
+    child = replace(child, stopped_ns=stopped, handed_over=handed_over, pid=pid, result=result)
     return fault.witness(record, child)
 
 
@@ -73,6 +73,9 @@ AFTER = [(_ms(20), "m"), (_ms(40), "m"), (_ms(60), "n")]
 FLOOD = {"count": 3}
 CLOSED = {"closed": "stdout", "still_open": 0}
 REFUSED = {"by": "parent", "refused": "EACCES"}
+BROKEN = {"broken": "reset", "state": "gone", "port": 40112}
+REQUEST = RawFrame(_ms(1), 0, 64, True, 0, "not_protobuf", request=True)
+MOVED = {"by": "parent", "listened_at": [40112], "listens_at": []}
 
 SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], str]] = [
     ("noop", {}, ({"passed": "x"},), {}, "passed the point and did nothing"),
@@ -148,7 +151,7 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         "second_result",
         {},
         (),
-        {"sent": [(FIRED - 1, "workflow_result"), (_ms(1), "workflow_result")], "in_kernel": 2},
+        {"sent": [(FIRED - 1, "workflow_result"), (_ms(1), "workflow_result")], "handed_over": 2},
         "sent a second result, of failure",
     ),
     (
@@ -174,6 +177,22 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         "SIGCHLD was ignored in the parent while the child exited with 0",
     ),
     ("close_stdio", {}, ({"by": "parent", "closed": [0, 1, 2]},), {}, "0, 1 and 2 were closed in the parent"),
+    (
+        "connection",
+        {"then": "go_on"},
+        (BROKEN,),
+        {"exit": 1},
+        "reset of the connection at port 40112, then gone; it lived on for 2.000 s",
+    ),
+    (
+        "bad_request",
+        {},
+        ({"answer": "OK"},),
+        {"raw": [REQUEST]},
+        "not_protobuf sent: a request of 64 bytes, answered OK",
+    ),
+    ("intruder", {"form": "scan", "count": 2}, ({"answers": {"accepted": 2}},), {}, "scan: accepted 2x"),
+    ("lose_server", {}, (MOVED,), {}, "the parent listened at port 40112, and does no more"),
 ]
 
 UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]]] = [
@@ -241,13 +260,13 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("went on instead", "close", {}, (CLOSED,), {"exit": "SIGTERM"}),
     ("died of it", "close", {"then": "go_on"}, (CLOSED,), {"over": None, "exit": 1}),
     ("never seen to end", "close", {"then": "go_on"}, (CLOSED,), {}),
-    ("only one", "second_result", {}, (), {"sent": [(_ms(1), "workflow_result")], "in_kernel": 1}),
+    ("only one", "second_result", {}, (), {"sent": [(_ms(1), "workflow_result")], "handed_over": 1}),
     (
         "the second stuck",
         "second_result",
         {},
         (),
-        {"sent": [(FIRED - 1, "workflow_result"), (_ms(1), "workflow_result")], "in_kernel": 1},
+        {"sent": [(FIRED - 1, "workflow_result"), (_ms(1), "workflow_result")], "handed_over": 1},
     ),
     ("it ran after all", "unstartable", {}, ({"by": "parent", "ran": 0},), {}),
     ("a child ran", "unstartable", {}, (REFUSED,), {"exit": 0}),
@@ -258,6 +277,16 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("not to the end", "ignore_sigchld", {}, ({"by": "parent", "ignored_to_the_end": False},), {"exit": 0}),
     ("nobody ended", "ignore_sigchld", {}, ({"by": "parent", "ignored_to_the_end": True},), {}),
     ("only two", "close_stdio", {}, ({"by": "parent", "closed": [0, 1]},), {}),
+    ("still there", "connection", {"then": "go_on"}, (BROKEN | {"state": "ESTABLISHED"},), {"exit": 1}),
+    ("not there any more", "connection", {"form": "blackhole", "then": "go_on"}, (BROKEN,), {"exit": 1}),
+    ("did not stay", "connection", {}, (BROKEN,), {"exit": 1}),
+    ("did not go on", "connection", {"then": "go_on"}, (BROKEN,), {"exit": 1, "over": None}),
+    ("not answered", "bad_request", {}, ({"answer": "UNAVAILABLE"},), {"raw": [REQUEST]}),
+    ("not too large", "bad_request", {"form": "huge"}, ({"answer": "OK"},), {"raw": [REQUEST]}),
+    ("a line", "bad_request", {}, ({"answer": "OK"},), {"raw": [replace(REQUEST, request=False)]}),
+    ("once too few", "intruder", {"form": "scan", "count": 3}, ({"answers": {"accepted": 2}},), {}),
+    ("no server", "lose_server", {}, ({"by": "parent", "listened_at": [], "listens_at": []},), {}),
+    ("still listens", "lose_server", {}, ({"by": "parent", "listened_at": [1], "listens_at": [1]},), {}),
     ("grandchild died at once", "stray", {"form": "grandchild"}, ({"written": 0, "grandchild": 77},), {}),
 ]
 

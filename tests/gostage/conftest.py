@@ -5,31 +5,41 @@ from __future__ import annotations
 import os
 import select
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from gostage_sim import gostage
 
-Program = Callable[[str], gostage.Runner]
+Program = Callable[..., gostage.Runner]
 
 HEAD = "from gostage_sim import gostage\n"
 TAIL = "\nif __name__ == '__main__':\n    gostage.child_main()\n"
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    """`program(code)` is a runner whose children run that code and then are children."""
+def program(tmp_path: Path) -> Iterator[Program]:
+    """`program(code, transport)` is a runner whose children run that code and then are children; closed at the end."""
+    with ExitStack() as runners:
 
-    def make(code: str) -> gostage.Runner:
-        script = tmp_path / "program.py"
-        script.write_text(HEAD + code + TAIL)
-        return gostage.Runner(
-            launcher=gostage.launchers.Program([sys.executable, str(script), "--gostage-child"], foreign=False)
-        )
+        def make(code: str, transport: gostage.transports.Transport | str | None = None) -> gostage.Runner:
+            script = tmp_path / "program.py"
+            script.write_text(HEAD + code + TAIL)
+            command = [sys.executable, str(script), "--gostage-child"]
+            launcher = gostage.launchers.Program(command, foreign=False)
+            return runners.enter_context(gostage.Runner(launcher=launcher, transport=transport))
 
-    return make
+        yield make
+
+
+@pytest.fixture(params=["json", "grpc"])
+def each_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The test once with every transport, chosen by the environment; its name."""
+    monkeypatch.setenv("GOSTAGE_IPC_TRANSPORT", request.param)
+    return str(request.param)
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +47,9 @@ def nothing_left() -> Iterator[None]:
     """No test of the engine leaves a descriptor or a child behind."""
     before = set(os.listdir("/proc/self/fd"))
     yield
+    until = time.monotonic() + 2.0  # the thread of a gRPC server that has stopped lets go of them when it ends
+    while not set(os.listdir("/proc/self/fd")) <= before and time.monotonic() < until:
+        os.sched_yield()
     assert set(os.listdir("/proc/self/fd")) <= before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)

@@ -63,7 +63,7 @@ def child(name: str, role: Role, sent: Sequence[Message], *, pid: int, times: Se
         spawned_ns=times[0] - SECOND // 2,
         returned_ns=last + 200 * MS,
         sent=messages(with_result, [*times, last, last]),
-        in_kernel=len(with_result),
+        handed_over=len(with_result),
         handled=messages(sent, handled[: len(sent)]),
         result="success",
         exit=KernelExit(last + 100 * MS, 0, None, "pidfd"),
@@ -95,7 +95,7 @@ def victim(sent: int = 20, **changes: Any) -> ChildHistory:
     )
     facts: dict[str, Any] = {
         "sent": messages(content(sent), times),
-        "in_kernel": sent,
+        "handed_over": sent,
         "result": None,
         "faults": (crash,),
         "exit": KernelExit(died, None, "SIGSEGV", "pidfd"),

@@ -98,7 +98,7 @@ def test_a_million_messages(damage: str, expected: set[str]) -> None:
     elif damage == "shuffled":
         rows[["type", "crc"]] = rng.permutation(rows[["type", "crc"]])
     small = child("victim", "victim", [("log", "")], pid=1, times=[SECOND])
-    big = replace(small, sent=sent, in_kernel=len(sent), handled=Messages(rows, sent.types), expected_messages=None)
+    big = replace(small, sent=sent, handed_over=len(sent), handled=Messages(rows, sent.types), expected_messages=None)
     whole = history(big, sibling(1))
     start = time.process_time()
     found = judge(whole)

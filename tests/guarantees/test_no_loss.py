@@ -12,12 +12,10 @@ from .histories import OPENED, SECOND, content, handled_as, history, recovery, s
 
 
 def test_holds() -> None:
-    """Everything handed to the kernel was handled, and some of it was sent just before a death."""
+    """Everything handed over was handled, and some of it was sent just before a death."""
     judgement = NoLoss().judge(history())
     assert judgement.verdict is Verdict.PASS
-    assert judgement.reason == (
-        "89 messages handed to the kernel and handled, the last of sibling[1] 0.100 s before its exit"
-    )
+    assert judgement.reason == ("89 messages handed over and handled, the last of sibling[1] 0.100 s before its exit")
 
 
 def test_lost_in_the_middle() -> None:
@@ -37,7 +35,7 @@ def test_lost_at_the_end() -> None:
 
 def test_message_being_written_may_be_lost_or_handled() -> None:
     """The message whose write had not returned at the death may be handled or not."""
-    cut = victim(in_kernel=19)
+    cut = victim(handed_over=19)
     for seen in (content(19), content(20)):
         assert NoLoss().judge(history(handled_as(cut, seen))).verdict is Verdict.PASS
 

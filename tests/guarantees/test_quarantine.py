@@ -18,8 +18,8 @@ def reported(*offsets: int, count: int | None = None) -> SpawnReport:
     return SpawnReport("signaled", None, "SIGSEGV", 100, malformed_count=number, malformed=sample)
 
 
-def with_frames(report: SpawnReport, *frames: RawFrame, in_kernel: int = 20) -> ChildHistory:
-    return victim(raw=frames, report=report, in_kernel=in_kernel)
+def with_frames(report: SpawnReport, *frames: RawFrame, handed_over: int = 20) -> ChildHistory:
+    return victim(raw=frames, report=report, handed_over=handed_over)
 
 
 def test_holds() -> None:
@@ -84,23 +84,23 @@ def test_next_good_message() -> None:
 
 def test_cut_off_by_death() -> None:
     """A message that the child's death cut off needs no good one after it."""
-    cut = with_frames(reported(800), bad_frame(800, 19, ""), in_kernel=19)
+    cut = with_frames(reported(800), bad_frame(800, 19, ""), handed_over=19)
     found = Quarantine().judge(history(handled_as(cut, content(19))))
     assert found.verdict is Verdict.PASS
 
 
 def test_cut_off_newline() -> None:
     """A last message that lacks its newline alone is a message: handled, it need not be reported."""
-    cut = with_frames(reported(), bad_frame(800, 19, ""), in_kernel=19)
+    cut = with_frames(reported(), bad_frame(800, 19, ""), handed_over=19)
     assert not Quarantine().applies(history(handled_as(cut, content(20))))
     assert Quarantine().applies(history(handled_as(cut, content(19))))
 
 
 def test_cut_off_without_a_fault_of_its_own() -> None:
     """A death from outside may cut a message: one bad line at the end is then no concern."""
-    cut = with_frames(reported(800), in_kernel=19)
+    cut = with_frames(reported(800), handed_over=19)
     assert not Quarantine().applies(history(handled_as(cut, content(19))))
-    assert Quarantine().applies(history(with_frames(reported(800), in_kernel=20)))
+    assert Quarantine().applies(history(with_frames(reported(800), handed_over=20)))
 
 
 def test_nothing_good_around() -> None:

@@ -163,7 +163,7 @@ def test_no_clean_child() -> None:
 def refused(said: SpawnReport | None, **changes: Any) -> ChildHistory:
     """A victim that the kernel refused to start, as the fault around its spawn found out, and the report of it."""
     fault = replace(victim().faults[0], kind="exhaust", notes=({"t_ns": OPENED, "by": "parent", "refused": "EMFILE"},))
-    facts = {"faults": (fault,), "pid": None, "exit": None, "report": said, "in_kernel": 0}
+    facts = {"faults": (fault,), "pid": None, "exit": None, "report": said, "handed_over": 0}
     return victim(**facts | changes)
 
 

@@ -41,7 +41,7 @@ class Wire:
         self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT)
 
     def channel(self, *stops: Stop) -> JournallingChannel:
-        return JournallingChannel(self.fd, self.journal, threading.Lock(), list(stops))
+        return JournallingChannel(JsonChannel(self.fd), self.journal, threading.Lock(), list(stops))
 
     @property
     def data(self) -> bytes:
@@ -91,7 +91,7 @@ def test_a_message_is_recorded_before_the_wire_and_counted_after_it(wire: Wire) 
     wire.fd = os.open(wire.path, os.O_RDWR)
     found = wire.recorded
     assert len(found.messages(journal.SENDING)) == 2
-    assert found.rows["number"][found.rows["kind"] == journal.WRITTEN].tolist() == [1]
+    assert found.rows["number"][found.rows["kind"] == journal.HANDED_OVER].tolist() == [1]
 
 
 @pytest.mark.parametrize("bulk", [False, True])

@@ -20,7 +20,7 @@ from gostage_sim.harness.plan import make_plan
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.history.collect import collect
 from gostage_sim.history.model import History
-from gostage_sim.scenario.model import Call, Child, Put, Scenario, Send
+from gostage_sim.scenario.model import TRANSPORTS, Call, Child, Put, Scenario, Send, Transport
 
 MakeScenario = Callable[..., Scenario]
 
@@ -32,8 +32,8 @@ def _verdicts(result: ScenarioResult) -> dict[str, tuple[Verdict, str]]:
     return {judgement.name: (judgement.verdict, judgement.reason) for judgement in result.guarantees}
 
 
-def _run(scenario: Scenario, tmp_path: Path) -> tuple[ScenarioResult, History]:
-    result = run_scenario(scenario, seed=7, histories=tmp_path)
+def _run(scenario: Scenario, tmp_path: Path, transport: Transport = "json") -> tuple[ScenarioResult, History]:
+    result = run_scenario(scenario, seed=7, transport=transport, histories=tmp_path)
     return result, collect(Path(result.extra["history"]))
 
 
@@ -60,14 +60,21 @@ CASES: list[tuple[str, Placement, dict[str, Any], str | None]] = [
 ]
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize(
     ("kind", "at", "params", "outcome"), CASES, ids=[f"{case[0]}-{case[1].point}" for case in CASES]
 )
 def test_a_fault_strikes_and_the_parent_passes(
-    kind: str, at: Placement, params: dict[str, Any], outcome: str, scenario: MakeScenario, tmp_path: Path
+    kind: str,
+    at: Placement,
+    params: dict[str, Any],
+    outcome: str,
+    transport: Transport,
+    scenario: MakeScenario,
+    tmp_path: Path,
 ) -> None:
-    """Every kind of fault is armed, fires, leaves its witness, and every guarantee holds."""
-    result, history = _run(scenario((kind, at, params), victim_timeout=1.0), tmp_path)
+    """Over each transport every kind of fault is armed, fires, leaves its witness, and every guarantee holds."""
+    result, history = _run(scenario((kind, at, params), victim_timeout=2.5), tmp_path, transport)
     assert (result.verdict, result.reason) == (Verdict.PASS, "")
     (fault,) = result.faults
     assert (fault.armed, fault.fired) == (True, True)
@@ -81,6 +88,27 @@ def test_a_fault_strikes_and_the_parent_passes(
     }
     assert history.problems == ()
     assert history.leftovers == ()
+
+
+def test_by_grpc_a_message_is_handed_over_when_it_is_acknowledged(scenario: MakeScenario, tmp_path: Path) -> None:
+    """At the point of a fault everything before it is; what is sent into a connection that leads nowhere never is."""
+    made = scenario(("connection", AT_MESSAGE_40, {"form": "blackhole", "then": "go_on"}), victim_timeout=2.5)
+    result, history = _run(made, tmp_path, "grpc")
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
+    victim, sibling, *_ = history.children
+    assert (len(victim.sent), victim.handed_over, len(victim.handled)) == (91, 40, 40)
+    assert (len(sibling.sent), sibling.handed_over) == (93, 93)
+
+
+def test_by_grpc_what_a_child_writes_to_stdout_is_handed_over_to_nobody(scenario: MakeScenario, tmp_path: Path) -> None:
+    """A child that never reads where to send has no channel; its result reaches no parent and counts as none."""
+    made = scenario(("close", Placement("definition"), {"what": "stdin", "then": "go_on"}))
+    result, history = _run(made, tmp_path, "grpc")
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
+    victim = history.children[0]
+    assert (len(victim.sent), victim.handed_over, victim.result) == (1, 0, None)
+    assert victim.report is not None
+    assert victim.report.outcome == "exited"
 
 
 def test_a_daemon_is_found_and_ended_by_the_observer(scenario: MakeScenario, tmp_path: Path) -> None:
@@ -136,7 +164,7 @@ def test_the_history_says_what_happened(scenario: MakeScenario, tmp_path: Path) 
     """A crash at message 40: 40 sent, 40 in the kernel, 40 handled; the kernel's word on the end; a window."""
     result, history = _run(scenario(("crash", AT_MESSAGE_40, {}), tags=("smoke",), file="x.yaml"), tmp_path)
     victim = history.children[0]
-    assert (len(victim.sent), victim.in_kernel, len(victim.handled)) == (40, 40, 40)
+    assert (len(victim.sent), victim.handed_over, len(victim.handled)) == (40, 40, 40)
     assert victim.exit is not None
     assert (victim.exit.exit_code, victim.exit.signal) == (None, "SIGSEGV")
     assert victim.expected_messages == 91
@@ -161,7 +189,7 @@ def test_a_cut_message_is_a_raw_frame(scenario: MakeScenario, tmp_path: Path) ->
     victim = history.children[0]
     (frame,) = victim.raw
     assert (frame.length, frame.must_quarantine, frame.sent_before) == (5, True, 39)
-    assert (len(victim.sent), victim.in_kernel) == (40, 39)
+    assert (len(victim.sent), victim.handed_over) == (40, 39)
     assert victim.report is not None
     assert [(line.offset, line.length) for line in victim.report.malformed] == [(frame.offset, 5)]
 

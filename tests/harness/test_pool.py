@@ -22,6 +22,7 @@ from gostage_sim.harness.plan import make_plan
 from gostage_sim.harness.pool import ObserverPool
 from gostage_sim.scenario.loader import load_file
 from gostage_sim.scenario.model import Scenario
+from gostage_sim.scenario.transports import Case
 
 MakeScenario = Callable[..., Scenario]
 
@@ -54,6 +55,10 @@ def _running(names: tuple[str, ...] = ("gostage_sim.harness",)) -> list[int]:
 MARK = f"GOSTAGE_SIM_TEST={os.getpid()}".encode()
 
 
+def over_json(*scenarios: Scenario) -> list[Case]:
+    return [Case(scenario, "json") for scenario in scenarios]
+
+
 @pytest.fixture(autouse=True)
 def _marked(monkeypatch: pytest.MonkeyPatch) -> None:
     name, _, value = MARK.decode().partition("=")
@@ -66,7 +71,7 @@ def test_every_scenario_gets_its_result_and_its_history(scenario: MakeScenario, 
     started: list[str] = []
     (tmp_path / "histories" / "old").mkdir(parents=True)
     with ObserverPool(workers=2, directory=tmp_path) as pool:
-        results = list(pool.run(made, seed=1, on_started=lambda scenario: started.append(scenario.name)))
+        results = list(pool.run(over_json(*made), seed=1, on_started=lambda case: started.append(case.scenario.name)))
     assert sorted(result.scenario for result in results) == sorted(scenario.name for scenario in made)
     assert {result.verdict for result in results} == {Verdict.PASS}
     assert started == ["one", "two", "two", "Größe / 4"]
@@ -77,7 +82,7 @@ def test_every_scenario_gets_its_result_and_its_history(scenario: MakeScenario, 
 def test_a_dead_observer_costs_one_verdict(scenario: MakeScenario) -> None:
     """Killing an observer gives unknown for its scenario, naming how it died; the next one runs all the same."""
     with ObserverPool(workers=1) as pool:
-        results = pool.run([scenario(FOREVER, name="killed"), scenario(name="next")], seed=1)
+        results = pool.run(over_json(scenario(FOREVER, name="killed"), scenario(name="next")), seed=1)
 
         def kill() -> None:
             _wait_for(lambda: len(_running(("harness.child",))) >= 3)
@@ -109,7 +114,7 @@ def test_leaving_the_block_ends_every_process(scenario: MakeScenario) -> None:
         terminal = threading.Thread(target=interrupt)
         terminal.start()
         with pytest.raises(KeyboardInterrupt):
-            list(pool.run([scenario(FOREVER), scenario(FOREVER)], seed=1))
+            list(pool.run(over_json(scenario(FOREVER), scenario(FOREVER)), seed=1))
         terminal.join()
     assert _running() == []
     assert [proc.stat(pid) for pid in observers] == [None, None]
@@ -150,7 +155,7 @@ def test_actions_beside_the_file_are_found(tmp_path: Path, monkeypatch: pytest.M
     )
     monkeypatch.chdir(tmp_path)
     with ObserverPool(workers=1) as pool:
-        (result,) = pool.run([load_file(folder / "s.yaml")], seed=1)
+        (result,) = pool.run(over_json(load_file(folder / "s.yaml")), seed=1)
     assert result.verdict is Verdict.PASS, result.reason
     assert (result.children[0].sent, result.children[0].handled) == (1, 1)
 
@@ -165,7 +170,7 @@ def test_a_process_that_an_action_forks_is_no_evidence(tmp_path: Path) -> None:
         "guarantees: [no-loss, no-phantom, no-duplicate, as-expected]\n"
     )
     with ObserverPool(workers=1) as pool:
-        (result,) = pool.run([load_file(tmp_path / "s.yaml")], seed=1)
+        (result,) = pool.run(over_json(load_file(tmp_path / "s.yaml")), seed=1)
     assert result.verdict is Verdict.PASS, result.reason
 
 
@@ -174,7 +179,7 @@ def test_names_that_are_no_utf_8(scenario: MakeScenario, tmp_path: Path) -> None
     odd = tmp_path / os.fsdecode(b"odd \xff")
     made = scenario(name="one").model_copy(update={"file": str(odd / "one.yaml")})
     with ObserverPool(workers=1, directory=odd) as pool:
-        (result,) = pool.run([made], seed=1)
+        (result,) = pool.run(over_json(made), seed=1)
     assert result.verdict is Verdict.PASS, result.reason
     assert (result.file, result.extra["history"]) == (str(odd / "one.yaml"), str(odd / "histories" / "one"))
 
@@ -197,12 +202,12 @@ def test_an_observer_that_stands_still_is_not_waited_for(
     monkeypatch.setattr(pool_module, "_patience_s", lambda plan: 1.0 if plan["scenario"]["name"] == "stopped" else 60.0)
     with ObserverPool(workers=1) as pool:
 
-        def stop(started: Scenario) -> None:
-            if started.name == "stopped":
+        def stop(started: Case) -> None:
+            if started.scenario.name == "stopped":
                 os.kill(pool._observers[0].process.pid, signal.SIGSTOP)
 
         made = [scenario(name="stopped"), scenario(name="next")]
-        first, second = pool.run(made, seed=1, on_started=stop)
+        first, second = pool.run(over_json(*made), seed=1, on_started=stop)
     assert first.verdict is Verdict.UNKNOWN
     assert first.reason.endswith("ended in the middle of it: killed by SIGKILL, after 1 s without an answer")
     assert (second.scenario, second.verdict) == ("next", Verdict.PASS)

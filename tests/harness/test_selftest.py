@@ -17,10 +17,14 @@ def test_every_guarantee_of_ours_has_a_saboteur() -> None:
 
 
 def test_every_saboteur_is_caught_and_the_honest_engine_passes() -> None:
-    """Each broken engine is noticed by the guarantee that has to; the same scenario passes with the engine as it is."""
+    """Over each transport a broken engine is noticed by its guarantee; the engine as it is passes the same scenario."""
     findings = list(run_selftest(workers=len(os.sched_getaffinity(0))))
-    assert {finding.saboteur for finding in findings} == {None, *SABOTEURS}
+    expected = {(one, transport) for one in (None, *SABOTEURS) for transport in ("json", "grpc")}
+    assert {(finding.saboteur, finding.transport) for finding in findings} == expected
     assert [finding for finding in findings if not finding.ok] == []
+    # Caught for what it does: an engine that merely starts no child fails many a guarantee.
+    harmed = [finding.reason for finding in findings if finding.saboteur and finding.saboteur.name == "harms"]
+    assert all("killed by SIGKILL" in reason for reason in harmed)
 
 
 def test_an_idle_saboteur_is_missed_and_said_so(
@@ -28,12 +32,12 @@ def test_an_idle_saboteur_is_missed_and_said_so(
 ) -> None:
     """A saboteur that nobody catches makes the self-test fail: exit code 1 and a line that says MISSED."""
     (drops,) = [one for one in SABOTEURS if one.name == "drops"]
-    missed = selftest.Finding(drops, ok=False, reason="pass: nothing was lost")
+    missed = selftest.Finding(drops, "json", ok=False, reason="pass: nothing was lost")
     monkeypatch.setattr(selftest, "run_selftest", lambda workers: iter([missed]))
     assert main([]) == 1
     assert capsys.readouterr().out == (
-        "MISSED   drops (delivers message 10 of each child to nobody) by no-loss: pass: nothing was lost\n"
-        "13 saboteurs, 1 of the lines above are not as they should be\n"
+        "MISSED   json: drops (delivers message 10 of each child to nobody) by no-loss: pass: nothing was lost\n"
+        "13 saboteurs on 2 transports, 1 of the lines above are not as they should be\n"
     )
 
 

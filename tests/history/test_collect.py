@@ -113,12 +113,12 @@ def test_a_cut_that_was_completed_is_no_raw_frame(run: Run) -> None:
     """A fault that returned in the middle of a message let it be finished; only an unfinished one is a bad line."""
     run.child.sending("data", 1)
     run.child.event("cut", offset=0, length=5)
-    run.child.written(1)
+    run.child.handed_over(1)
     run.child.sending("data", 2)
     run.child.event("cut", offset=20, length=7)
     child = run.collect().children[0]
     assert [(frame.offset, frame.length, frame.sent_before) for frame in child.raw] == [(20, 7, 1)]
-    assert (len(child.sent), child.in_kernel) == (2, 1)
+    assert (len(child.sent), child.handed_over) == (2, 1)
 
 
 def test_a_message_cut_twice_is_one_raw_frame(run: Run) -> None:
@@ -135,7 +135,7 @@ def test_a_result_counts_when_it_was_handed_to_the_kernel(run: Run, written: int
     run.child.sending("data", 1)
     run.child.event("result", says="panic")
     run.child.sending("workflow_result", 2)
-    run.child.written(written)
+    run.child.handed_over(written)
     assert run.collect().children[0].result == result
 
 

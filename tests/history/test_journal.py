@@ -23,7 +23,7 @@ number = 0
 while True:
     number += 1
     written.sending("data", number)
-    written.written(number)
+    written.handed_over(number)
     if number % 10 == 0:
         written.event("note", number=number, text="x" * (number % 97))
     if number == 5000:
@@ -42,7 +42,7 @@ def test_every_kind_of_record_is_read_back(written: Journal) -> None:
     """What is written is read back in order: messages with type and CRC, counts, beats and events."""
     written.sending("store_put", 7)
     written.sending("größe", 2**32 - 1)
-    written.written(2)
+    written.handed_over(2)
     written.event("armed", fault="victim#1", text="\u2028 ü")
     written.handled(3, "store_put", 8)
     written.beat()
@@ -81,7 +81,7 @@ def test_a_killed_writer_loses_nothing_it_had_recorded(tmp_path: Path) -> None:
     sums = found.messages(journal.SENDING).rows["crc"].tolist()
     assert len(sums) >= 5000
     assert sums == list(range(1, len(sums) + 1))
-    counts = found.rows["number"][found.rows["kind"] == journal.WRITTEN]
+    counts = found.rows["number"][found.rows["kind"] == journal.HANDED_OVER]
     assert len(sums) - 1 <= counts[-1] <= len(sums)
     assert len(found.events) in (len(sums) // 10, len(sums) // 10 - 1)
 

@@ -17,8 +17,8 @@ import pytest
 
 import gostage_sim
 
-#: Other people's plug-ins take a second to load, and a user's own options are not a test's.
-ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+#: Other people's plug-ins take a second to load, and a user's own options are not a test's. One transport is enough.
+ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "GOSTAGE_IPC_TRANSPORT": "json"}
 PLUGIN = ("-p", "gostage_sim.pytest_plugin")
 
 SCENARIO = """\

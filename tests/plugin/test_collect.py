@@ -33,10 +33,11 @@ def mixed(suite: Suite) -> Suite:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], ["app/any.chaos.yaml::Chaos", "scenarios/flow.yaml::Flow", "scenarios/right.yaml::Right",
-              "scenarios/deep/also.yml::Also"]),
-        (["app/../app/scenarios", "scenarios/_fragment.yaml", "scenarios/right.yaml::Right"],
-         ["app/scenarios/inner.yaml::Inner", "scenarios/_fragment.yaml::Fragment", "scenarios/right.yaml::Right"]),
+        ([], ["app/any.chaos.yaml::Chaos[json]", "scenarios/flow.yaml::Flow[json]", "scenarios/right.yaml::Right[json]",
+              "scenarios/deep/also.yml::Also[json]"]),
+        (["app/../app/scenarios", "scenarios/_fragment.yaml", "scenarios/right.yaml::Right[json]"],
+         ["app/scenarios/inner.yaml::Inner[json]", "scenarios/_fragment.yaml::Fragment[json]",
+          "scenarios/right.yaml::Right[json]"]),
     ],
 )  # fmt: skip
 def test_which_files_are_collected(mixed: Suite, arguments: list[str], expected: list[str]) -> None:
@@ -50,8 +51,29 @@ def test_selection(suite: Suite) -> None:
     """Scenario items have the marker `gostage` and are found by their tags."""
     suite.write({"a.chaos.yaml": scenario("Slow", tag="lengthy"), "b.chaos.yaml": scenario("Quick")})
     finished = suite.run("--collect-only", "-q", "--strict-markers", "-k", "lengthy", "-m", "gostage")
-    assert finished.lines[0] == "a.chaos.yaml::Slow"
+    assert finished.lines[0] == "a.chaos.yaml::Slow[json]"
     assert "1/2 tests collected (1 deselected)" in finished.out
+
+
+def test_a_scenario_is_a_test_on_each_transport(suite: Suite) -> None:
+    """The one that was chosen, or all that it has; the second is compared with the first. One that it does not have is
+    skipped with a word."""
+    suite.write({"both.chaos.yaml": scenario("Both"), "lines.chaos.yaml": scenario("Lines") + "transports: [json]\n"})
+    finished = suite.run("-rs", "-v", "--gostage-transport", "all", "--gostage-report", "out")
+    assert finished.code == 0, finished.out
+    assert [line.split()[0] for line in finished.lines if "PASSED" in line] == [
+        "both.chaos.yaml::Both[json]",
+        "both.chaos.yaml::Both[grpc]",
+        "lines.chaos.yaml::Lines[json]",
+    ]
+    document = json.loads((suite.folder / "out" / "report.json").read_text())
+    assert [(each["transport"], each["guarantees"][-1]["name"]) for each in document["results"]] == [
+        ("grpc", "transports-agree"),
+        ("json", "as-expected"),
+        ("json", "as-expected"),
+    ]
+    finished = suite.run("-rs", "--gostage-transport", "grpc", "lines.chaos.yaml")
+    assert any(line.endswith("the scenario does not run on grpc") for line in finished.lines), finished.out
 
 
 def test_mistakes_are_collection_errors(suite: Suite) -> None:
@@ -60,7 +82,7 @@ def test_mistakes_are_collection_errors(suite: Suite) -> None:
     finished = suite.run()
     assert finished.code == 2
     start = next(i for i, line in enumerate(finished.lines) if "ERROR collecting" in line)
-    known = "name, description, tags, transports, timeout, children, handlers, expect, guarantees, imports"
+    known = "name, description, tags, transports, timeout, children, handlers, expect, expect_on, guarantees, imports"
     assert finished.lines[start + 1 : start + 3] == [
         f"scenarios/wrong.yaml:2:1: unknown key 'childern'; did you mean 'children'? known keys: {known}",
         "scenarios/wrong.yaml:3:10: timeout: a duration needs a unit, for example 20s, 1ms; found 3",
@@ -83,12 +105,12 @@ def test_verdicts(suite: Suite) -> None:
     assert [line.partition(" ")[2].split("[")[0].strip() for line in finished.lines if "::" in line[:24]] == [
         "PASSED", "FAILED", "FAILED",
     ]  # fmt: skip
-    assert finished.section("Wrong") == [
+    assert finished.section("Wrong[json]") == [
         "scenarios/b.yaml:2: fail: Wrong (scenarios/b.yaml, json, seed 5)",
         "as-expected fail: outcome of victim is signaled, completed expected",
         "repeat: gostage-sim run scenarios/b.yaml --transport json --seed 5",
     ]
-    never = finished.section("Never")
+    never = finished.section("Never[json]")
     assert never[0] == "scenarios/c.yaml:2: fail: Never (scenarios/c.yaml, json, seed 5)"
     assert any(line.startswith("fault-fired unknown: crash (victim#1) of victim was armed but never") for line in never)
     report = suite.folder / "out" / "report"

@@ -123,3 +123,28 @@ def _living_with(mark: str) -> list[str]:
         except OSError:  # gone meanwhile, or of someone else
             continue
     return found
+
+
+TRANSPORTS = """
+def test_transport(gostage_transport, gostage_child):
+    report = gostage_child(steps=[{"send": 5}, {"log": "done"}], check=False)
+    assert report.result.transport == gostage_transport
+    assert (report.outcome, report.handled) == ("completed", 6)
+"""
+
+
+@pytest.mark.parametrize(("chosen", "ran"), [("all", ["json", "grpc"]), ("grpc", ["grpc"])])
+def test_a_test_with_the_transport_runs_on_each(suite: Suite, chosen: str, ran: list[str]) -> None:
+    """`gostage_transport` is each one that was chosen, and the transport of the child beside it."""
+    suite.write({"test_a.py": TRANSPORTS})
+    finished = suite.run("-v", "--gostage-transport", chosen)
+    assert finished.code == 0, finished.out
+    shown = [line.split()[0] for line in finished.lines if "PASSED" in line]
+    assert shown == [f"test_a.py::test_transport[{name}]" for name in ran]
+
+
+def test_an_unknown_transport_in_the_environment(suite: Suite) -> None:
+    """It is a usage error that says what is known."""
+    suite.write({"test_a.py": "def test_a(gostage_transport): pass"})
+    finished = suite.run(GOSTAGE_IPC_TRANSPORT="pigeon")
+    assert "GOSTAGE_IPC_TRANSPORT: found 'pigeon'; expected json, grpc or all" in finished.out

@@ -34,10 +34,16 @@ Parameters:
 Where it may be placed:
   at: definition                before the definition is read
   at: {step: 2}                 before a step, counted from 1
-  at: {message: 250}            when a message, counted from 1, is in the kernel
-  at: {message: 250, byte: 10}  after so many bytes of a message
+  at: {message: 250}            when a message, counted from 1, cannot be lost any more
+  at: {message: 250, byte: 10}  after so many bytes of the line of a message
   at: result                    between the result and the exit
 """ in explain("crash")
+
+
+def test_a_fault_of_one_transport_says_so() -> None:
+    """Where it does not exist, and why; a fault that exists everywhere says nothing of it."""
+    assert "\nTransports:\n  not json: over JSON nobody listens\n" in explain("intruder")
+    assert "Transports:" not in explain("flood")
 
 
 def test_every_guarantee_is_explained() -> None:
@@ -68,7 +74,7 @@ def test_a_name_like_nothing_gets_all_names() -> None:
     with pytest.raises(BadInput) as refused:
         explain("\x1b[2J???")
     (line,) = refused.value.lines
-    assert line.startswith("unknown fault or guarantee '\\x1b[2J???'; known faults: close, close_stdio, ")
+    assert line.startswith("unknown fault or guarantee '\\x1b[2J???'; known faults: bad_request, close, ")
     assert "; guarantees: parent-alive, fault-fired, order, " in line
 
 

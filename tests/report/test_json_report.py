@@ -44,6 +44,7 @@ def test_the_shape_is_the_documented_one(make_result: MakeResult, make_run: Make
         "started_at": "2025-01-02T03:04:05+00:00",
         "duration_s": 2.5,
         "not_run": [],
+        "left_out": [],
         "interrupted": False,
     }
     assert document["results"][1] == {
@@ -76,6 +77,7 @@ def test_the_shape_is_the_documented_one(make_result: MakeResult, make_run: Make
                 "malformed": 0,
                 "stderr_tail": "out of order",
                 "error": "out of order",
+                "handled_digest": "",
             }
         ],
         "parent": {"alive": True, "peak_rss_growth_bytes": 4096, "max_heartbeat_gap_s": 0.011},

@@ -18,6 +18,7 @@ from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report import run_command
 from gostage_sim.report.bad_input import BadInput
 from gostage_sim.scenario.model import Scenario
+from gostage_sim.scenario.transports import Case
 
 MakeResult = Callable[..., ScenarioResult]
 #: What the pool does with each scenario; it may raise, send signals, or give no result.
@@ -61,12 +62,12 @@ class Stage:
                 at_exit()
 
             def run(
-                self, scenarios: Sequence[Scenario], *, on_started: Callable[[Scenario], None], **asked: Any
+                self, cases: Sequence[Case], *, on_started: Callable[[Case], None], **asked: Any
             ) -> Iterator[ScenarioResult]:
                 stage.asked |= asked
-                for scenario in reversed(scenarios):
-                    on_started(scenario)
-                    result = play(scenario)
+                for case in reversed(cases):
+                    on_started(case)
+                    result = play(case.scenario)
                     if result is not None:
                         yield result
 

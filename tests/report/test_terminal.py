@@ -19,6 +19,7 @@ from gostage_sim.report.live import LiveTerminal
 from gostage_sim.report.run_report import NotRun, Run
 from gostage_sim.report.terminal import PlainTerminal, terminal_for
 from gostage_sim.scenario.model import Child, Scenario, Send
+from gostage_sim.scenario.transports import Case
 
 MakeResult = Callable[..., ScenarioResult]
 MakeRun = Callable[..., Run]
@@ -42,10 +43,10 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     return Screen()
 
 
-def scenario(name: str) -> Scenario:
+def case(name: str) -> Case:
     """Not validated: the display must stand what a file cannot hold, too."""
     children = {"victim": Child(steps=(Send(),))}
-    return Scenario.model_construct(name=name, children=children, file="scenarios/crash/a.yaml")
+    return Case(Scenario.model_construct(name=name, children=children, file="scenarios/crash/a.yaml"), "json")
 
 
 def test_plain_lines(make_result: MakeResult, make_run: MakeRun) -> None:
@@ -56,7 +57,7 @@ def test_plain_lines(make_result: MakeResult, make_run: MakeRun) -> None:
     with PlainTerminal(stream, 3) as terminal:
         terminal.opening(run, 3)
         for result in results:
-            terminal.started(scenario(result.scenario))
+            terminal.started(case(result.scenario))
             terminal.finished(result)
     terminal.show(run, REPORTS)
     assert (
@@ -100,13 +101,13 @@ def test_the_live_display_names_what_runs(screen: Screen, make_run: MakeRun, mak
     terminal = LiveTerminal(screen, 3)
     terminal.opening(make_run(), 3)
     with terminal:
-        terminal.started(scenario("A bad pointer"))
-        terminal.started(scenario("B"))
+        terminal.started(case("A bad pointer"))
+        terminal.started(case("B"))
         terminal.finished(make_result(Verdict.FAIL, "lost", scenario="B"))
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
     assert "3 scenarios, transport json, 2 workers, seed 42" in shown
     assert "[1/3] fail    B (json, 1.25s): lost" in shown
-    assert shown.rstrip().endswith("1/3\n  A bad pointer")
+    assert shown.rstrip().endswith("1/3\n  A bad pointer (json)")
 
 
 def test_verdicts_are_coloured(screen: Screen, make_run: MakeRun, make_result: MakeResult) -> None:
@@ -130,7 +131,7 @@ def test_no_child_reaches_the_terminal(
     plain = io.StringIO()
     for terminal in (PlainTerminal(plain, 1), LiveTerminal(screen, 1)):
         with terminal:
-            terminal.started(scenario(said))
+            terminal.started(case(said))
             terminal.finished(result)
         terminal.show(make_run(result), REPORTS)
     assert not {c for c in plain.getvalue() if not c.isprintable()} - {"\n"}

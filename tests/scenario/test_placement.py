@@ -16,8 +16,8 @@ from gostage_sim.units import Bytes, Seconds
 HEAD = "name: x\nchildren:\n  a:\n    steps: [send: 5]\n    faults:\n      - "
 FORMS = "spawn, definition, result, {step: n}, {message: n} or {message: n, byte: b}"
 KINDS = (
-    "close, close_stdio, crash, exhaust, exit, flood, freeze, ignore_sigchld, kill, malformed, noop, panic, "
-    "second_result, slow, steal_status, stray, unstartable"
+    "bad_request, close, close_stdio, connection, crash, exhaust, exit, flood, freeze, ignore_sigchld, intruder, kill, "
+    "lose_server, malformed, noop, panic, second_result, slow, steal_status, stray, unstartable"
 )
 
 

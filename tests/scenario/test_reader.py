@@ -16,7 +16,7 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (
             "nmae: x\nchildren: {a: {steps: []}}\n",
             "1:1: unknown key 'nmae'; did you mean 'name'? known keys: name, description, tags, transports, timeout, "
-            "children, handlers, expect, guarantees, imports",
+            "children, handlers, expect, expect_on, guarantees, imports",
         ),
         ("children: {a: {steps: []}}\n", "1:1: scenario has no 'name'; it is required"),
         ("name: x\n", "1:1: scenario has no 'children'; it is required"),
@@ -110,7 +110,7 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (HEAD + "imports: [5]\n", "6:11: imports, item 1, is 5; expected text; put it in quotes"),
         (HEAD + "imports: [null]\n", "6:11: imports, item 1, is nothing; expected text"),
         (HEAD + "imports: {a: 1}\n", "6:10: imports is a mapping; expected a list, each item text"),
-        (HEAD + "transports: 5\n", "6:13: transports is 5; expected a list, each item 'json'"),
+        (HEAD + "transports: 5\n", "6:13: transports is 5; expected a list, each item one of 'json', 'grpc'"),
         (HEAD + "timeout: 700h\n", "6:10: timeout is '700h'; expected a duration from 1ms to 24h"),
         (HEAD + "timeout: 0s\n", "6:10: timeout is '0s'; expected a duration from 1ms to 24h"),
         (HEAD + "    timeout: 25h\n", "6:14: timeout is '25h'; expected a duration from 1ms to 24h"),
@@ -171,6 +171,66 @@ def test_a_handler_is_for_a_type_that_somebody_sends(
     """Steps, faults, the engine and the fresh child at the end send types; a user's action may send any."""
     children = f"{HEAD}      - log: x\n    faults: [{{flood: 3, at: result}}]\n{more}"
     assert problems(f"{children}handlers: {{{handlers}}}\n") == [f"x.yaml:{line}" for line in expected]
+
+
+@pytest.mark.parametrize(
+    ("transports", "fault", "expected"),
+    [
+        (
+            "",
+            "connection: {form: reset}, at: {message: 1}",
+            [
+                "6:15: fault 'connection' cannot be done on json: over JSON a child has no connection; "
+                "say on which transports the scenario runs: transports: [...]"
+            ],
+        ),
+        ("[grpc]", "connection: {form: reset}, at: {message: 1}", []),
+        (
+            "[grpc]",
+            "flood: 3, at: definition",
+            [
+                "6:15: fault 'flood' cannot be done on grpc: by gRPC a child has no channel before it has read its "
+                "definition"
+            ],
+        ),
+        ("[json]", "flood: 3, at: definition", []),
+        (
+            "[json]",
+            "lose_server: 3, at: spawn",
+            ["6:15: fault 'lose_server' cannot be done on json: over JSON there is no server"],
+        ),
+    ],
+)
+def test_a_fault_exists_on_the_transports_of_its_scenario(
+    problems: Callable[[str], list[str]], transports: str, fault: str, expected: list[str]
+) -> None:
+    """Found when the file is read, not when nothing happens in its run."""
+    text = f"{HEAD}    faults: [{{{fault}}}]\n" + (f"transports: {transports}\n" if transports else "")
+    assert problems(text) == [f"x.yaml:{line}" for line in expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("expect_on: {grpc: {a: {handled: 3}}}", []),
+        ("expect_on: {gprc: {}}", ["6:13: unknown transport 'gprc'; did you mean 'grpc'?"]),
+        ("expect_on: {grpc: {b: {}}}", ["6:20: unknown child 'b'; expected 'a'"]),
+        (
+            "expect_on: {grpc: {a: {signal: SIGX}}}",
+            ["6:32: unknown signal 'SIGX'; did you mean 'SIGXFSZ'?"],
+        ),
+        (
+            "transports: [json]\nexpect_on: {grpc: {}}",
+            ["7:13: this scenario does not run on grpc; its transports are json"],
+        ),
+        ("expect_on: 5", ["6:12: expect_on is 5; expected a mapping"]),
+    ],
+)
+def test_what_is_expected_on_one_transport(
+    problems: Callable[[str], list[str]], text: str, expected: list[str]
+) -> None:
+    """The children of a transport of this scenario, with the keys and the checks of `expect`."""
+    assert problems(f"{HEAD}{text}\n") == [f"x.yaml:{line}" for line in expected]
 
 
 def test_one_mistake_hides_no_other(problems: Callable[[str], list[str]]) -> None:

@@ -2,6 +2,7 @@
 
 * `main`      the life of a child: guard the channel, read the definition, rebuild, run, report, leave
 * `channel`   messages out, over a descriptor nobody else can touch
+* `grpc_channel`, `connection`   messages out, to the parent's gRPC server, where the definition says so
 * `failure`   exceptions as data, bounded, whatever their `__str__` does
 * `logs`      what is logged with the standard `logging`, as messages
 * `on_import` hooks into modules that a child does not import itself
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 CHILD_FLAG = "--gostage-child"
 IMPORTS_VARIABLE = "GOSTAGE_IMPORTS"
 """Names of modules, divided by commas, that a child imports before it rebuilds its workflow."""
+TOKEN_VARIABLE = "GOSTAGE_GRPC_TOKEN"
+"""What lets a child's gRPC calls in. Not in the definition, which its launcher may write anywhere, nor in its argv."""
+TOKEN_METADATA = "gostage-token"
+"""Under which its calls carry it."""
 
 
 def is_child() -> bool:

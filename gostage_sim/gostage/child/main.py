@@ -9,6 +9,7 @@ import time
 from gostage_sim.gostage.broker import Broker
 from gostage_sim.gostage.child import IMPORTS_VARIABLE
 from gostage_sim.gostage.child.channel import JsonChannel, guard_stdout, point_at_nothing
+from gostage_sim.gostage.child.connection import acknowledged, open_connection
 from gostage_sim.gostage.errors import (
     ActionError,
     ChannelClosedError,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
 
-    from gostage_sim.gostage.broker import OutboundMiddleware
+    from gostage_sim.gostage.broker import Channel, OutboundMiddleware
     from gostage_sim.gostage.context import RunContext
     from gostage_sim.gostage.middleware import Middleware
     from gostage_sim.gostage.store import Store
@@ -40,9 +41,9 @@ EXIT_PANICKED = 70
 
 def child_main(
     *,
-    channel_type: Callable[[int], JsonChannel] = JsonChannel,
-    before_definition: Callable[[JsonChannel], None] | None = None,
-    before_exit: Callable[[JsonChannel], None] | None = None,
+    wrap_channel: Callable[[JsonChannel], Channel] | None = None,
+    before_definition: Callable[[Channel], None] | None = None,
+    before_exit: Callable[[Channel], None] | None = None,
     middleware: Iterable[Middleware[RunContext]] = (),
     ipc_middleware: Iterable[OutboundMiddleware] = (),
 ) -> NoReturn:
@@ -51,24 +52,29 @@ def child_main(
     Exit codes: 0 success, 1 the workflow failed, 70 an exception that nobody handled. `SystemExit` out of an action
     ends the child with its own code, and the result says that it did. `middleware` goes around the whole workflow, as a
     runner's. `ipc_middleware` sees every message that an action sends, the first nearest to the action; see
-    `Broker.use`. `channel_type`, `before_definition` (nothing is read yet) and `before_exit` (the result is sent) are
-    seams for those who test parents.
+    `Broker.use`. `wrap_channel` (called for each channel that is opened: stdout, and then gRPC where the definition says
+    so), `before_definition` (nothing is read yet) and `before_exit` (the result is sent) are seams for those who test
+    parents.
     """
     fd = guard_stdout()
     os.register_at_fork(after_in_child=lambda: point_at_nothing(fd))
-    channel = channel_type(fd)
+    wrap = wrap_channel or (lambda channel: channel)
+    channel = wrap(JsonChannel(fd))
     if before_definition is not None:
         before_definition(channel)
     runner = Runner(broker=Broker(channel), middleware=middleware)
     for one in ipc_middleware:
         runner.broker.use(one)
-    code = _run(channel, runner)
-    if before_exit is not None:
-        before_exit(channel)
+    try:
+        code = _run(channel, wrap, runner)
+        if before_exit is not None:
+            before_exit(channel)
+    finally:
+        runner.broker.close()
     sys.exit(code)
 
 
-def _run(channel: JsonChannel, runner: Runner) -> int | str | None:
+def _run(channel: Channel, wrap: Callable[[JsonChannel], Channel], runner: Runner) -> int | str | None:
     """Everything up to the result; what to leave with, as `sys.exit` takes it."""
     from gostage_sim.gostage.child.failure import ThreadWatch, describe, forget_frames, sendable
     from gostage_sim.gostage.child.logs import LogForwarding
@@ -86,8 +92,14 @@ def _run(channel: JsonChannel, runner: Runner) -> int | str | None:
     try:
         document = decode_document(_read_definition())
         workflow_id = str(document.get("id") or "")
+        connection = open_connection(document)
+        if connection is not None:
+            channel = wrap(connection)
+            runner.broker.send_through(channel)
         _import_extras()
         workflow = Workflow.from_def(document)
+        if connection is not None:
+            workflow.action_middleware = (acknowledged(channel), *workflow.action_middleware)
         try:
             runner.execute(workflow)
             _join_threads()
@@ -134,6 +146,7 @@ def _run(channel: JsonChannel, runner: Runner) -> int | str | None:
         if final_store is not None:
             channel.send("final_store", final_store)
         channel.send("workflow_result", result)
+        channel.flush()
     except ChannelClosedError:
         return code_unheard
     return code

@@ -1,8 +1,11 @@
 """The parent's side of a spawn.
 
 * `session`    what happens when: a state machine without I/O; bytes, exits and time go in, messages and orders come out
+* `readers`, `frames`   what a child sent, made into messages: lines of a pipe, frames of gRPC calls
 * `driver`     the one loop that does the I/O for a session, in the thread that waits for the child
 * `handle`     a started child: wait for it, cancel it, kill it
+* `links`      how a child sends to this program: its stdout, or an inlet of the runner's gRPC server
+* `grpc_server`, `inlet`, `peers`   that server; its queue for one child; who is at the other end of a connection
 * `many`, `asynchronous`   the same for many children at once, and in asyncio's loop
 * `middleware` what sees every child before, during and after its life
 * `process`    a child process with its pipes, pidfd and lifeline, acquired and released as one

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from gostage_sim.gostage.child import IMPORTS_VARIABLE
+from gostage_sim.gostage.child import IMPORTS_VARIABLE, TOKEN_VARIABLE
 from gostage_sim.gostage.spawn.cgroup import Group, delegated_group
 from gostage_sim.gostage.spawn.confinement import confined, login_environment, refusal, settings_of
 from gostage_sim.gostage.spawn.depth import DEPTH_VARIABLE, MAX_DEPTH_VARIABLE, allowed_depth
@@ -19,6 +19,7 @@ from gostage_sim.gostage.spawn.descendants import FAMILY_VARIABLE
 from gostage_sim.gostage.spawn.exit_status import status_of_child
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import Pipes, Process, open_pipe
+from gostage_sim.gostage.transports import PORT_VARIABLE
 
 
 def start_command(argv: Sequence[str], options: SpawnOptions, depth: int, reads: Sequence[str] = ()) -> Process:
@@ -61,7 +62,8 @@ def child_environment(options: SpawnOptions, depth: int) -> dict[str, str]:
     inherited = {
         name: value for name, value in os.environ.items() if name in exact or (prefixes and name.startswith(prefixes))
     }
-    inherited.pop(IMPORTS_VARIABLE, None)  # was meant for this program
+    for name in (IMPORTS_VARIABLE, TOKEN_VARIABLE, PORT_VARIABLE):  # were meant for this program
+        inherited.pop(name, None)
     if FAMILY_VARIABLE in os.environ:  # whatever is inherited: our own parent must find our children
         inherited[FAMILY_VARIABLE] = os.environ[FAMILY_VARIABLE]
     if options.imports:

@@ -2,7 +2,8 @@
 
 One `epoll` holds stdin, stdout, stderr, the pidfd and a wake-up descriptor; the session says until when to wait. There
 are no helper threads: handlers run between two reads, so a slow handler stalls its own child through the pipe and
-nobody else. The epoll has a descriptor itself, so that another loop (asyncio's) can wait for `step()` to have work.
+nobody else. A child that sends by gRPC has an inlet beside these, and its stdout is output like its stderr. The epoll
+has a descriptor itself, so that another loop (asyncio's) can wait for `step()` to have work.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from contextlib import ExitStack
 from fcntl import F_GETPIPE_SZ, fcntl
 
 from gostage_sim.gostage.delivery import Delivery
+from gostage_sim.gostage.spawn.inlet import Inlet
 from gostage_sim.gostage.spawn.process import Process, close_kept, keep_from_forks
 from gostage_sim.gostage.spawn.session import Order, Session
 from gostage_sim.gostage.spawn.stderr import ChildStderr
@@ -45,17 +47,24 @@ class Driver:
         self._lock = threading.RLock()  # of the wake-up descriptor and SIGTERM: cancel() comes from anywhere
         self._owner = os.getpid()
         self._on_ready: dict[int, Callable[[], None]] = {}
-        self._wake_fd = -1
+        self._inlet: Inlet | None = None
+        self._wake_fd = self._inlet_fd = -1
         with ExitStack() as stack:
             self._epoll = stack.enter_context(select.epoll())
             self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             keep_from_forks(self._wake_fd)
             stack.pop_all()
 
-    def take(self, process: Process, session: Session, document: bytes) -> None:
-        """Begin with a process that was just started; `document` goes to its stdin, what fits of it at once."""
-        self.process, self.session = process, session
+    def take(self, process: Process, session: Session, document: bytes, inlet: Inlet | None = None) -> None:
+        """Begin with a process that was just started; `document` goes to its stdin, what fits of it at once.
+
+        Its messages come through the inlet, which is closed at the end, or without one out of its stdout.
+        """
+        self.process, self.session, self._inlet = process, session, inlet
         self._unwritten = memoryview(document)
+        if inlet is not None:
+            self._inlet_fd = inlet.fileno()
+            self._watch(self._inlet_fd, select.EPOLLIN, self._read_inlet)
         self._watch(process.stdin, select.EPOLLOUT, self._write_definition)
         self._watch(process.stdout, select.EPOLLIN, self._read_stdout)
         self._watch(process.stderr, select.EPOLLIN, self._read_stderr)
@@ -118,6 +127,7 @@ class Driver:
         process.signal_group(signal.SIGKILL)
         process.end_descendants()
         self._drain_stdout()
+        self._drain_inlet()
         self._drain_stderr()
         self.session.reaped(process.reap())
         self._on_ready.clear()  # before the descriptors go: an interrupted end is done again, from its beginning
@@ -131,6 +141,8 @@ class Driver:
             if fd >= 0:
                 close_kept(fd)
         self._epoll.close()
+        if self._inlet is not None:
+            self._inlet.close()
 
     def __del__(self) -> None:
         # It has none when there was no descriptor left; in a fork, another thread may have held the lock.
@@ -183,9 +195,30 @@ class Driver:
         except BlockingIOError:
             return
         if chunk:
-            self._deliver(self.session.feed(chunk))
+            self._take_stdout(chunk)
         else:
             self._stdout_ended()
+
+    def _take_stdout(self, chunk: bytes) -> None:
+        if self._inlet is None:
+            self._deliver(self.session.feed(chunk))
+        else:
+            self._forward(self.stderr.feed(chunk))
+
+    def _read_inlet(self) -> None:
+        """One frame, as one chunk of a pipe."""
+        assert self._inlet is not None
+        frame = self._inlet.take()
+        if frame is not None:
+            self._deliver(self.session.feed(frame))
+        else:
+            self._see_idle_inlet()
+
+    def _see_idle_inlet(self) -> None:
+        """A child that is gone makes no more calls: when the last has ended, its messages have too."""
+        if self.process.pidfd not in self._on_ready and self._inlet is not None and self._inlet.is_idle():
+            self._unwatch(self._inlet_fd)
+            self._see_closed_streams()
 
     def _read_stderr(self) -> None:
         try:
@@ -201,11 +234,12 @@ class Driver:
 
     def _stdout_ended(self) -> None:
         self._close(self.process.stdout)
-        self._deliver(self.session.stdout_ended())
+        if self._inlet is None:
+            self._deliver(self.session.stream_ended())
         self._see_closed_streams()
 
     def _see_closed_streams(self) -> None:
-        if self.process.stdout not in self._on_ready and self.process.stderr not in self._on_ready:
+        if self._on_ready.keys().isdisjoint((self.process.stdout, self.process.stderr, self._inlet_fd)):
             self._obey(self.session.streams_closed())
 
     def _see_exit(self) -> None:
@@ -213,6 +247,7 @@ class Driver:
         self._close(self.process.stdin)
         self._see_cancel()  # its signal may be seen to end the child before the wake-up is seen
         self._obey(self.session.exited(time.monotonic()))
+        self._see_idle_inlet()
 
     def _see_wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -235,9 +270,18 @@ class Driver:
             if not chunk:
                 break
             left -= len(chunk)
-            self._deliver(self.session.feed(chunk))
+            self._take_stdout(chunk)
         if fd in self._on_ready:
             self._stdout_ended()
+
+    def _drain_inlet(self) -> None:
+        """What was acknowledged; from here on nothing more is."""
+        if self._inlet is not None:
+            self._unwatch(self._inlet_fd)
+            self._inlet.close()
+            while (frame := self._inlet.take()) is not None:
+                self._deliver(self.session.feed(frame))
+            self._deliver(self.session.stream_ended())
 
     def _drain_stderr(self) -> None:
         for _ in range(16):

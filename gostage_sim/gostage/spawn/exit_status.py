@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import select
 import signal
 import struct
 
@@ -33,17 +34,31 @@ def exit_status(status: int, usage: ResourceUsage | None = None) -> ExitStatus:
 
 _PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(PIDFS_IOCTL_MAGIC, 11, 64 bytes); include/uapi/linux/pidfd.h
 _PIDFD_INFO_EXIT = 1 << 3
+_REAPED_WITHIN_S = 1.0
 
 
 def _status_of_reaped(pidfd: int) -> ExitStatus:
-    """What the pidfd itself remembers of an exit that somebody else took; since Linux 6.15."""
-    info = bytearray(struct.pack("Q56x", _PIDFD_INFO_EXIT))
+    """What the pidfd itself remembers of an exit that somebody else took; since Linux 6.15.
+
+    A process that the kernel reaps itself is seen to be gone a moment before it is reaped, and only then remembered.
+    """
     with contextlib.suppress(OSError):
-        fcntl.ioctl(pidfd, _PIDFD_GET_INFO, info)
-        mask, status = struct.unpack("Q52xi", info)
-        if mask & _PIDFD_INFO_EXIT:
+        status = _remembered(pidfd)
+        if status is None:
+            reaped = select.poll()
+            reaped.register(pidfd, select.POLLHUP)
+            reaped.poll(_REAPED_WITHIN_S * 1000)
+            status = _remembered(pidfd)
+        if status is not None:
             return exit_status(status)
     return ExitStatus(None, None)
+
+
+def _remembered(pidfd: int) -> int | None:
+    info = bytearray(struct.pack("Q56x", _PIDFD_INFO_EXIT))
+    fcntl.ioctl(pidfd, _PIDFD_GET_INFO, info)
+    mask, status = struct.unpack("Q52xi", info)
+    return status if mask & _PIDFD_INFO_EXIT else None
 
 
 def signal_name(number: int) -> str:

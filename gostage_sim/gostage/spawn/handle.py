@@ -22,6 +22,7 @@ from gostage_sim.gostage.delivery import Delivery
 from gostage_sim.gostage.spawn.depth import allowed_depth, own_depth
 from gostage_sim.gostage.spawn.driver import Driver
 from gostage_sim.gostage.spawn.launchers import Launch, Launcher, LaunchError, ThisProgram
+from gostage_sim.gostage.spawn.links import Links
 from gostage_sim.gostage.spawn.middleware import Passage, SpawnMiddleware
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.result import ChildError, Outcome, SpawnResult
@@ -58,6 +59,7 @@ class ChildHandle:
         options: SpawnOptions | None,
         broker: Broker,
         launcher: Launcher | None,
+        links: Links,
         middleware: tuple[SpawnMiddleware, ...] = (),
     ) -> Self:
         """Start the child; a child that cannot be started is a handle whose result is `start_failed`."""
@@ -70,9 +72,8 @@ class ChildHandle:
         try:
             passage.enter()
             handle = cls(passage, broker)
-            document = passage.context.definition.to_json()
             try:
-                handle._open(document, launcher or ThisProgram())
+                handle._open(launcher or ThisProgram(), links)
             except (OSError, LaunchError, ValueError) as error:
                 handle._result = handle._failed_start(error)
         except BaseException as error:
@@ -167,7 +168,7 @@ class ChildHandle:
 
     # --- start ------------------------------------------------------------------------------------------------------
 
-    def _open(self, document: bytes, launcher: Launcher) -> None:
+    def _open(self, launcher: Launcher, links: Links) -> None:
         definition, options = self._passage.context.definition, self._passage.context.options
         depth, allowed = own_depth(), allowed_depth(options.max_depth)
         if allowed == 0:
@@ -181,10 +182,15 @@ class ChildHandle:
             # Its descriptors before the child: at the limit no child is started.
             driver = Driver(self._delivery, ChildStderr(options.forward_stderr, definition.id))
             stack.callback(driver.close)
-            process = launcher.start(Launch(definition, options, depth + 1))
+            link = links.open(definition, options)
+            stack.callback(link.close)
+            document = link.definition.to_json()
+            process = launcher.start(Launch(link.definition, link.options, depth + 1))
+            link.started(process.pid)
             origin = Origin(definition.id, process.pid, uuid.uuid4().hex)
-            session = Session(options, origin, time.monotonic(), foreign=launcher.foreign)
-            driver.take(process, session, document)
+            now, foreign = time.monotonic(), launcher.foreign
+            session = Session(options, origin, now, foreign=foreign, make_reader=link.make_reader)
+            driver.take(process, session, document, link.inlet)
             self._driver = driver
             self._passage.context.pid = process.pid
             stack.pop_all()

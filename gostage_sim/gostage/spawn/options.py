@@ -89,6 +89,9 @@ class SpawnOptions:
     """Modules that a child of ours imports before it rebuilds its workflow, so that their actions are registered."""
     end_daemons: bool = False
     """Also end descendants that left the child's process group, once it is gone; see `spawn.descendants`."""
+    anonymous_child: bool = False
+    """Over gRPC: let in a child that knows no token, as programs written against the original are: by one connection,
+    from a process of the child's group."""
 
     def __post_init__(self) -> None:
         for name, value in (("timeout_s", self.timeout_s), ("grace_s", self.grace_s), ("drain_s", self.drain_s)):
@@ -115,6 +118,7 @@ class SpawnOptions:
                 "True, False or a callable",
             ),
             ("end_daemons", _is_bool(self.end_daemons), "True or False"),
+            ("anonymous_child", _is_bool(self.anonymous_child), "True or False"),
         ):
             _require(good, f"SpawnOptions.{name}", expected, getattr(self, name))
         if not isinstance(self.environment, Mapping):

@@ -3,8 +3,8 @@
 Bytes, end-of-file, the exit status and the time go in; messages and orders come out. Every ugly order of events is a
 unit test that needs no process. The rules:
 
-* Messages come out in the order of their lines. A bad line goes into quarantine and the next line is read.
-* The exit ends a session, not end-of-file: after it the pipes are drained until they end or `drain_s` is over.
+* Messages come out in the order they went in. What is none goes into quarantine, and the next one is read.
+* The exit ends a session, not end-of-file: after it what was sent is drained until it ends or `drain_s` is over.
 * When time is over or the caller cancels, the whole process group gets SIGTERM, after `grace_s` SIGKILL.
 * The outcome is decided once, from what was seen.
 """
@@ -12,20 +12,17 @@ unit test that needs no process. The rules:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
 
 from gostage_sim.gostage.spawn.limits import hit_by_error, hit_by_last_words, hit_by_signal
 from gostage_sim.gostage.spawn.options import SpawnOptions
+from gostage_sim.gostage.spawn.readers import LineReader, PutAway, Reader
 from gostage_sim.gostage.spawn.result import ChildError, Malformed, MalformedLine, Outcome, ResourceUsage
-from gostage_sim.gostage.wire.framing import LineSplitter, Oversize
-from gostage_sim.gostage.wire.messages import DECODE_ERRORS, Message, Origin, decode_line
+from gostage_sim.gostage.wire.messages import Message, Origin
 
-EXCERPT_BYTES = 256
-LONG_LINE_BYTES = 64 * 1024
-"""The messages of longer lines do not keep their line in memory."""
 READ_TYPES = ("final_store", "workflow_result")
 """What the session reads itself, beside handing it on."""
 MAX_TYPES = 1000
@@ -48,7 +45,7 @@ class _State(Enum):
     RUNNING = "running"
     TERMINATING = "SIGTERM sent"
     KILLED = "SIGKILL sent"
-    DRAINING = "exited, pipes still open"
+    DRAINING = "exited, streams still open"
     FINISHED = "finished"
 
 
@@ -72,13 +69,21 @@ class ExitStatus:
 class Session:
     """Feed it what happens; ask it what to do. `now` is seconds of one monotonic clock."""
 
-    def __init__(self, options: SpawnOptions, origin: Origin, now: float, *, foreign: bool = False) -> None:
+    def __init__(
+        self,
+        options: SpawnOptions,
+        origin: Origin,
+        now: float,
+        *,
+        foreign: bool = False,
+        make_reader: Callable[[int, PutAway], Reader] = LineReader,
+    ) -> None:
         self._options = options
         self._origin = origin
         self._foreign = foreign
         self._started = now
         self._state = _State.RUNNING
-        self._splitter = LineSplitter(options.max_message_bytes, EXCERPT_BYTES)
+        self._reader = make_reader(options.max_message_bytes, self._put_away)
         self._streams_open = True
         self._ending: _Ending | None = None
         self._exit: ExitStatus | None = None
@@ -106,60 +111,18 @@ class Session:
 
     # --- bytes ------------------------------------------------------------------------------------------------------
 
-    def feed(self, chunk: bytes) -> Iterator[Message]:
-        """The messages that `chunk` completes, one after another; take all of them before the next call."""
-        oversize, lines, offset = self._splitter.feed(chunk)
-        if oversize is not None:
-            self._quarantine_oversize(oversize)
-        return self._decode(lines, offset)
+    def feed(self, chunk: Any) -> Iterator[Message]:
+        """The messages that `chunk` completes, one after another; take all of them before the next call.
 
-    def stdout_ended(self) -> Iterator[Message]:
-        """The pipe is at its end; what stands after the last newline is a message if it is whole."""
-        rest = self._splitter.finish()
-        if isinstance(rest, Oversize):
-            self._quarantine_oversize(rest)
-        elif rest is not None:
-            return self._decode([rest.data], rest.offset)
-        return iter(())
-
-    def _decode(self, lines: Sequence[bytes | bytearray], offset: int) -> Iterator[Message]:
-        """The messages in these lines; `offset` is where the first line begins. The hot path of every parent.
-
-        The lines of a chunk are decoded together, by one call into C, before the first is handled: they are few enough
-        to be in memory at once. Only where one of them is no message does each get a look of its own.
+        A chunk is what the session's reader takes: bytes of a pipe, or a frame of a gRPC call.
         """
-        if not lines:
-            return iter(())
-        longest = max(map(len, lines))
-        try:
-            if longest > self._options.max_message_bytes:
-                raise ValueError
-            messages = list(map(decode_line, lines))
-        except DECODE_ERRORS:
-            messages = self._decode_each(lines, offset)
-        if longest > LONG_LINE_BYTES:
-            for message in messages:
-                message.let_go_of_line()
-        self._number(messages)
-        return iter(messages)
+        return self._number(self._reader.feed(chunk))
 
-    def _decode_each(self, lines: Sequence[bytes | bytearray], offset: int) -> list[Message]:
-        """The messages among these lines; the others are put into quarantine."""
-        messages: list[Message] = []
-        for line in lines:
-            try:
-                if len(line) > self._options.max_message_bytes:
-                    raise ValueError(self._too_long)
-                messages.append(decode_line(line))
-            except DECODE_ERRORS as error:
-                if line.strip():
-                    reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
-                    after = self.received + len(messages)
-                    self._put_away(MalformedLine(offset, len(line), reason, bytes(line[:EXCERPT_BYTES]), after))
-            offset += len(line) + 1
-        return messages
+    def stream_ended(self) -> Iterator[Message]:
+        """Nothing more comes; what was held back is a message if it is whole."""
+        return self._number(self._reader.finish())
 
-    def _number(self, messages: list[Message]) -> None:
+    def _number(self, messages: list[Message]) -> Iterator[Message]:
         """Count them, and tell each where it comes from."""
         origin, counts = self._origin, self._type_counts
         for sequence, message in enumerate(messages, self.received + 1):
@@ -171,6 +134,7 @@ class Session:
             else:
                 self._take_note(message)
         self.received += len(messages)
+        return iter(messages)
 
     def _take_note(self, message: Message) -> None:
         """A type seen for the first time, or one that the session reads itself."""
@@ -186,15 +150,8 @@ class Session:
                 kind = "(other types)"
             self._type_counts[kind] = self._type_counts.get(kind, 0) + 1
 
-    def _quarantine_oversize(self, line: Oversize) -> None:
-        self._put_away(MalformedLine(line.offset, line.length, self._too_long, line.start, self.received))
-
-    @property
-    def _too_long(self) -> str:
-        return f"longer than max_message_bytes ({self._options.max_message_bytes})"
-
-    def _put_away(self, line: MalformedLine) -> None:
-        self.malformed.add(line)
+    def _put_away(self, offset: int, length: int, reason: str, excerpt: bytes, before: int = 0) -> None:
+        self.malformed.add(MalformedLine(offset, length, reason, excerpt, self.received + before))
         if self._options.malformed == "fail" and self._ending is None:
             self._ending = _Ending.PROTOCOL_ERROR
             if not self.finished:  # else it was among what the pipes still held
@@ -227,7 +184,7 @@ class Session:
         return ()
 
     def streams_closed(self) -> tuple[Order, ...]:
-        """Both pipes are at their end and were drained."""
+        """Everything that the child can speak through is at its end and was drained."""
         self._streams_open = False
         return self._finish() if self._state is _State.DRAINING else ()
 

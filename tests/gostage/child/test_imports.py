@@ -35,7 +35,7 @@ def test_facade_is_complete() -> None:
     """Every public name of the engine can be reached through its facade, and the facade lists them."""
     from gostage_sim import gostage
 
-    assert sorted({*gostage._HOME, "errors", "middleware"}) == gostage.__all__
+    assert sorted({*gostage._HOME, "errors", "middleware", "transports"}) == gostage.__all__
     assert all(getattr(gostage, name) is not None for name in gostage.__all__)
     assert dir(gostage) == gostage.__all__
     with pytest.raises(AttributeError, match=r"module 'gostage_sim\.gostage' has no attribute 'Wrokflow'"):

@@ -300,7 +300,7 @@ def alone(script: dict[str, Any], options: gostage.SpawnOptions) -> tuple[Sessio
     if how == "hang":
         core.cancel(1.0)
     core.exited(2.0)
-    seen += [(message.type, message.payload) for message in core.stdout_ended()]
+    seen += [(message.type, message.payload) for message in core.stream_ended()]
     core.streams_closed()
     signum = {"exit": None, "kill": number, "hang": signal.SIGTERM}[how]
     core.reaped(ExitStatus(number, None) if signum is None else ExitStatus(None, signal.Signals(signum).name))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gostage_sim.gostage.spawn.options import ResourceLimits, SpawnOptions
+from gostage_sim.gostage.spawn.readers import LineReader
 from gostage_sim.gostage.spawn.result import Outcome
 from gostage_sim.gostage.spawn.session import UNKILLABLE_S, ExitStatus, Order, Session
 from gostage_sim.gostage.wire.messages import Message, Origin
@@ -41,7 +42,7 @@ PANIC = line("workflow_result", {"success": False, "error": {"type": "X", "messa
 def end(core: Session, exit_code: int | None = 0, signal: str | None = None) -> Outcome:
     """Exit, close the pipes, reap; the outcome."""
     core.exited(101.0)
-    list(core.stdout_ended())
+    list(core.stream_ended())
     assert core.streams_closed() == (Order.FINISH,)
     assert core.finished
     core.reaped(ExitStatus(exit_code, signal))
@@ -178,7 +179,7 @@ def test_exit_ends_a_session_not_end_of_file() -> None:
 def test_closed_pipes_do_not_end_a_session() -> None:
     """A child that closes its pipes and lives on is waited for, until its time is over."""
     core = session()
-    list(core.stdout_ended())
+    list(core.stream_ended())
     assert core.streams_closed() == ()
     assert not core.finished
     assert core.tick(110.0) == (Order.TERMINATE,)
@@ -204,9 +205,9 @@ def test_cut_off_last_line() -> None:
     """What stands after the last newline is a message when it is whole, and quarantined when it is not."""
     whole, cut = session(), session()
     list(whole.feed(b'{"type":"last"}'))
-    assert [message.type for message in whole.stdout_ended()] == ["last"]
+    assert [message.type for message in whole.stream_ended()] == ["last"]
     list(cut.feed(b'{"type":"la'))
-    assert list(cut.stdout_ended()) == []
+    assert list(cut.stream_ended()) == []
     assert [(bad.offset, bad.length) for bad in cut.malformed.samples] == [(0, 11)]
 
 
@@ -446,7 +447,7 @@ class Life(RuleBasedStateMachine):
     def stdout_ends(self) -> None:
         """Wherever the stream stands: what was never written is not missed."""
         self.unread, self.ended = b"", True
-        self.take(self.core.stdout_ended())
+        self.take(self.core.stream_ended())
 
     @precondition(lambda self: self.ended and not self.closed)
     @rule()
@@ -467,7 +468,8 @@ class Life(RuleBasedStateMachine):
             assert self.core.received == len(self.seen)
             bad = [(line.offset, line.length, line.after_messages) for line in self.core.malformed.samples]
             assert (self.core.malformed.count, bad) == (len(reading.bad), reading.bad)
-            assert self.core._splitter.held_bytes <= MAX_BYTES
+            assert isinstance(self.core._reader, LineReader)
+            assert self.core._reader.held_bytes <= MAX_BYTES
             assert self.orders == [order for order in Order if order in self.orders]
             assert self.core.finished == (Order.FINISH in self.orders)
 

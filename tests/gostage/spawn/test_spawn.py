@@ -18,6 +18,8 @@ from gostage_sim.gostage.spawn.launchers import Program as ProgramLauncher
 
 from ..conftest import Program, gone
 
+pytestmark = pytest.mark.usefixtures("each_transport")
+
 QUICK = gostage.SpawnOptions(timeout_s=0.3, grace_s=0.2)
 
 
@@ -108,11 +110,12 @@ def test_messages_in_order_with_their_context(program: Program) -> None:
     assert result.message_counts == {"a": 1, "b": 3, "log": 1, "final_store": 1, "workflow_result": 1}
 
 
-def test_all_that_was_sent_before_death_is_handled(program: Program) -> None:
-    """A child killed by a signal right after its last send loses nothing of what it sent."""
+def test_all_that_was_sent_before_death_is_handled(program: Program, each_transport: str) -> None:
+    """A child killed by a signal right after its last send loses nothing that it sent; over gRPC, that it flushed."""
+    flush = "ctx.flush()" if each_transport == "grpc" else "pass"
     runner = program(
         "import os\n@gostage.action('act')\ndef act(ctx):\n"
-        "    for i in range(2000): ctx.send('n', i)\n    os.kill(os.getpid(), 9)\n"
+        f"    for i in range(2000): ctx.send('n', i)\n    {flush}\n    os.kill(os.getpid(), 9)\n"
     )
     seen: list[int] = []
     runner.broker.register_handler("n", lambda message: seen.append(message.payload))

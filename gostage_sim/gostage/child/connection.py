@@ -1,0 +1,59 @@
+"""Whether a child sends by gRPC: its definition says so. What that takes is imported then, and only then."""
+
+from __future__ import annotations
+
+import os
+
+from gostage_sim.gostage.child import TOKEN_VARIABLE
+
+TYPE_CHECKING = False  # see gostage/__init__.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from gostage_sim.gostage.broker import Channel
+    from gostage_sim.gostage.child.grpc_channel import GrpcChannel
+    from gostage_sim.gostage.context import ActionContext
+
+
+def open_connection(document: dict[str, Any]) -> GrpcChannel | None:
+    """A channel to the server that the definition names; None when it names none. Does not wait for the server."""
+    token = os.environ.pop(TOKEN_VARIABLE, "")  # not for the children of this child
+    transport = document.get("transport")
+    if not isinstance(transport, dict):
+        return None
+    told = {str(key).lower(): value for key, value in transport.items()}  # in any case, as Go reads them
+    if told.get("type") != "grpc":
+        return None
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its C library writes to stderr what we raise
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # it aborts where no thread can be started after a fork
+    from gostage_sim.gostage.child.grpc_channel import GrpcChannel
+
+    channel = GrpcChannel(
+        _target(str(told.get("grpcaddress") or "127.0.0.1"), told.get("grpcport") or 0),
+        token,
+        str(document.get("id") or ""),
+        acknowledge_each=told.get("acknowledge") == "each",
+        window_bytes=int(told.get("windowbytes") or 0),
+    )
+    os.register_at_fork(after_in_child=channel.abandon)
+    return channel
+
+
+def _target(address: str, port: int) -> str:
+    """As gRPC writes it."""
+    if address.startswith("unix:"):
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def acknowledged(channel: Channel) -> Callable[[ActionContext, Callable[[], None]], None]:
+    """Middleware: an action has ended when the parent has what it sent, also one that failed."""
+
+    def wait(ctx: ActionContext, proceed: Callable[[], None]) -> None:
+        try:
+            proceed()
+        finally:
+            channel.flush()
+
+    return wait

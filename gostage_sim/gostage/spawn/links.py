@@ -1,0 +1,120 @@
+"""How the children of a runner send to it: chosen for each from its definition and the runner's transport."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gostage_sim.gostage.child import TOKEN_VARIABLE
+from gostage_sim.gostage.definition import SubWorkflowDef, TransportDef
+from gostage_sim.gostage.spawn.launchers.contract import LaunchError
+from gostage_sim.gostage.spawn.options import SpawnOptions
+from gostage_sim.gostage.spawn.readers import LineReader, PutAway, Reader
+from gostage_sim.gostage.transports import ADDRESS, Grpc, Json, Transport
+
+if TYPE_CHECKING:
+    from gostage_sim.gostage.spawn.grpc_server import GrpcServer
+    from gostage_sim.gostage.spawn.inlet import Inlet
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The way of one child's messages."""
+
+    definition: SubWorkflowDef
+    """As the child gets it: it says where to send to."""
+    options: SpawnOptions
+    """With what the child has to know besides."""
+    make_reader: Callable[[int, PutAway], Reader] = LineReader
+    inlet: Inlet | None = None
+    """None for a child that writes to its stdout."""
+    started: Callable[[int], object] = lambda pid: None
+    """To be called with the child's pid."""
+
+    def close(self) -> None:
+        """Take nothing more."""
+        if self.inlet is not None:
+            self.inlet.close()
+
+
+class Links:
+    """Opens the links of one runner's children, and keeps the server that those by gRPC need."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._lock = threading.Lock()
+        self._server: GrpcServer | None = None
+        self._end: weakref.finalize[[], Links] | None = None
+
+    @property
+    def refused(self) -> int:
+        """How many calls the server has refused; 0 without one."""
+        with self._lock:
+            return 0 if self._server is None else self._server.refused
+
+    def open(self, definition: SubWorkflowDef, options: SpawnOptions) -> Link:
+        """The link of a child that is about to start; OSError or LaunchError when there can be none."""
+        settings = self._settings(definition.transport)
+        if isinstance(settings, Json):
+            return Link(definition, options)
+        from gostage_sim.gostage.spawn.frames import FrameReader
+
+        server = self._running(settings, definition.transport)
+        inlet, token = server.admit(anonymous=options.anonymous_child)
+        transport = TransportDef(
+            type="grpc",
+            grpc_address=server.address,
+            grpc_port=server.port,
+            acknowledge=settings.acknowledge,
+            window_bytes=settings.window_bytes,
+        )
+        return Link(
+            msgspec.structs.replace(definition, transport=transport),
+            replace(options, environment={**options.environment, TOKEN_VARIABLE: token}),
+            FrameReader,
+            inlet,
+            lambda pid: server.started(inlet, pid),
+        )
+
+    def close(self) -> None:
+        """Stop the server, if there is one. Another child by gRPC starts a new one."""
+        with self._lock:
+            self._server = None
+            if self._end is not None:
+                self._end()
+
+    def _settings(self, wanted: TransportDef | None) -> Transport:
+        """The definition's word is the last; where it leaves something open, the runner's counts."""
+        if wanted is None or (wanted.type == "grpc" and isinstance(self._transport, Grpc)):
+            return self._transport
+        if wanted.type == "json":
+            return Json()
+        try:
+            return Grpc(address=wanted.grpc_address or ADDRESS, port=wanted.grpc_port)
+        except ValueError as error:
+            raise LaunchError(str(error)) from error
+
+    def _running(self, settings: Grpc, wanted: TransportDef | None) -> GrpcServer:
+        # Its handlers around a fork stop and start threads; where the user may have no more, that aborts this program.
+        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+        from gostage_sim.gostage.spawn.grpc_server import GrpcServer
+
+        with self._lock:
+            server = self._server
+            if server is None:
+                server = self._server = GrpcServer(settings)
+                self._end = weakref.finalize(self, server.close)  # also at the end of the program
+        if wanted is not None:
+            address, port = wanted.grpc_address or server.address, wanted.grpc_port or server.port
+            if (address, port) != (server.address, server.port):
+                raise LaunchError(
+                    f"the definition asks for gRPC at {address}, port {port}, and this runner's server listens at "
+                    f"{server.address}, port {server.port}; there is one a runner"
+                )
+        return server
