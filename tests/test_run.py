@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -52,11 +53,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(*arguments: str, cwd: Path, environ: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+def start(
+    *arguments: str, cwd: Path, environ: dict[str, str] | None = None, before: Sequence[str] = (), **options: Any
+) -> subprocess.Popen[str]:
     root = str(Path(gostage_sim.__file__).parent.parent)
     search = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [sys.executable, "-m", "gostage_sim", *arguments],
+        [*before, sys.executable, "-m", "gostage_sim", *arguments],
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": search, **(environ or {})},
@@ -193,3 +196,20 @@ def test_a_person_at_a_terminal_sees_what_runs(folder: Path) -> None:
     assert b"/2" in progress
     assert b"\x1b[32mpass" in table
     assert b"\x1b[1;31mfail" in table
+
+
+def test_signals_that_the_starter_ignores(folder: Path) -> None:
+    """Under `nohup`, or in the background of a script, faults that send SIGHUP or SIGTERM work as in a terminal."""
+    children = "\n".join(
+        f"  {signal_name}: {{steps: [send: {{count: 9}}, send: {{count: 9, type: other}}], "
+        f"faults: [{{kill: {{signal: {signal_name}}}, at: {{message: 4}}}}]}}"
+        for signal_name in ("SIGHUP", "SIGTERM")
+    )
+    sibling = "  sibling: {copies: 2, steps: [send: {count: 9}, send: {count: 9, type: other}]}"
+    (folder / "kill.yaml").write_text(f"name: Killed\nchildren:\n{children}\n{sibling}\n")
+    ignoring = ["sh", "-c", "trap '' HUP INT TERM; exec \"$@\"", "sh"]
+    process = start("run", "kill.yaml", cwd=folder, before=ignoring)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, ""), out
+    (result,) = report_in(folder / "reports" / "latest")["results"]
+    assert [child["signal"] for child in result["children"][:2]] == ["SIGHUP", "SIGTERM"]

@@ -16,6 +16,7 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gostage_sim.bench import INSTALLED_IN
 from gostage_sim.gostage import Action, ActionContext, Runner, Stage, Store, Workflow
 
 MANY = 100_000
@@ -175,6 +176,7 @@ def _best(name: str, rounds: int) -> float:
 def _taken(name: str) -> float:
     done = subprocess.run(
         [sys.executable, "-m", "gostage_sim.bench.engine", name],
+        cwd=INSTALLED_IN,
         stdout=subprocess.PIPE,
         check=True,
         text=True,

@@ -285,11 +285,21 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _MAX_TEXT else f"{text[:half]} … {text[-half:]}"
 
 
+def _reset_signals() -> None:
+    """As in a terminal, also where the tool runs under `nohup` or in the background of a script: what is ignored there
+    would be ignored by every child, and a fault that sends it would have no effect."""
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # Python ignores these two
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def main() -> None:
     """Run the plan in the folder that the observer names."""
     # When the observer dies this process dies too, and with it, by the engine's own lifelines, every child.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     allow_many_files()
+    _reset_signals()
     import json
 
     folder = Path(sys.argv[1])

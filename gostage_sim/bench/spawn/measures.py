@@ -12,9 +12,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-import gostage_sim
+from gostage_sim.bench import INSTALLED_IN
 from gostage_sim.bench.spawn.contenders import NOT_INSTALLED
 
 KIB, MIB = 1024, 1024 * 1024
@@ -136,6 +135,7 @@ def quantity_of(group: Group, contender: str) -> float | None:
     """Run one contender, in a process of its own; None where its library is not installed."""
     done = subprocess.run(
         [sys.executable, "-m", "gostage_sim.bench.spawn.contenders", contender, str(group.count), str(group.size)],
+        cwd=INSTALLED_IN,
         capture_output=True,
         text=True,
         timeout=LONG_TIMEOUT_S if group.long else TIMEOUT_S,
@@ -222,7 +222,7 @@ def main(
         show(f"no measure has {only!r} in its name; there are:\n" + "\n".join(names))
         return 2
     # As an installed package is: without bytecode every start would compile the engine.
-    compileall.compile_dir(Path(gostage_sim.__file__).parent, quiet=2)
+    compileall.compile_dir(INSTALLED_IN / "gostage_sim", quiet=2)
     show(f"{'measure':<58} {'ours':>12} {'against':>12} {'ratio':>7}   to reach")
     kept = True
     for group, measures in chosen:
