@@ -141,7 +141,7 @@ def _harms_siblings() -> None:
         start(self, *arguments, **options)
         running.append(self)
 
-    Process.__init__ = start_and_remember  # type: ignore[method-assign, assignment]
+    Process.__init__ = start_and_remember  # type: ignore[method-assign]
 
     def kill_the_others(process: Process) -> None:
         Process.reap = reap  # type: ignore[method-assign]  # once is enough
