@@ -31,10 +31,10 @@ class _Commands(TyperGroup):
             raise
 
 
-def _folder(text: str | Path) -> Path:
-    """`--report`. An empty text would be the current directory, which nobody asked for who has an empty variable."""
+def _path(text: str | Path) -> Path:
+    """PATH and `--report`. An empty text would be the current folder, which nobody meant whose variable is empty."""
     if not str(text):
-        raise typer.BadParameter("'' is not the name of a folder; write . for the current one")
+        raise typer.BadParameter("'' is not the name of a file or folder; write . for the current folder")
     return Path(text)
 
 
@@ -50,7 +50,8 @@ app = typer.Typer(
 )
 
 Paths = Annotated[
-    list[Path], typer.Argument(metavar="PATH", help="Scenario files, or folders with them.", show_default=False)
+    list[Path],
+    typer.Argument(parser=_path, metavar="PATH", help="Scenario files, or folders with them.", show_default=False),
 ]
 
 
@@ -91,7 +92,7 @@ def run(
     ] = None,
     report: Annotated[
         Path,
-        typer.Option(parser=_folder, metavar="DIR", help="Folder for report.json, junit.xml, summary.md, histories."),
+        typer.Option(parser=_path, metavar="DIR", help="Folder for report.json, junit.xml, summary.md, histories."),
     ] = Path("reports/latest"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only failures and the count.")] = False,
 ) -> None:
@@ -126,7 +127,9 @@ def list_(
     what: Annotated[Literal["scenarios", "faults", "guarantees"], typer.Argument(help="What to list.")],
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH", help="Scenario files or folders; default: scenarios", show_default=False),
+        typer.Argument(
+            parser=_path, metavar="PATH", help="Scenario files or folders; default: scenarios", show_default=False
+        ),
     ] = None,
 ) -> None:
     """List scenarios, faults or guarantees, one a line."""

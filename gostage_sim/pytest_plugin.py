@@ -18,11 +18,21 @@ if TYPE_CHECKING:
 _MARKER = "gostage: starts real child processes; scenario files and tests that use gostage_child have it by themselves"
 
 
+def _folder(text: str) -> str:
+    """An empty text would be the current folder, which nobody meant whose variable is empty."""
+    from argparse import ArgumentTypeError
+
+    if not text:
+        raise ArgumentTypeError("'' is not the name of a folder; write . for the current one")
+    return text
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("gostage", "gostage-sim: real children, broken on purpose")
     group.addoption(
         "--gostage-report",
         metavar="DIR",
+        type=_folder,
         help="write report.json, junit.xml and summary.md of the session's scenario files into this folder",
     )
     group.addoption(

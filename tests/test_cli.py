@@ -89,8 +89,10 @@ def test_help_is_quick(tmp_path: Path) -> None:
         ),
         (
             ["run", "scenarios", "--report", ""],
-            "Error: Invalid value for '--report': '' is not the name of a folder; write . for the current one\n",
+            "'--report': '' is not the name of a file or folder; write . for the current folder\n",
         ),
+        (["check", ""], "'PATH': '' is not the name of a file or folder; write . for the current folder\n"),
+        (["run", "x", "--workers", "9" * 5000], "'auto' or a number of at least 1"),
         (["run", "x", "--seed", "-1"], "Invalid value for '--seed':"),
         (["run", "x", "--fast"], "No such option: --fast"),
         (["run", "x", "--workers", "0"], "--workers '0': expected 'auto' or a number of at least 1"),

@@ -108,17 +108,18 @@ def _subject(folder: Path, journal: Journal) -> Iterator[int]:
 
 def _end_leftovers(journal: Journal, ignored: frozenset[int]) -> None:
     """End every process that outlived the subject, and write down which."""
-    deadline = time.monotonic() + _LEFTOVERS_S
-    while (left := _still_there(ignored)) and time.monotonic() < deadline:
-        time.sleep(_POLL_S)  # nobody tells when a grandchild goes
-    for found in left:
-        journal.event("leftover", pid=found.pid, state=found.state, command=_command(found))
-    while left:
+    try:
+        deadline = time.monotonic() + _LEFTOVERS_S
+        while (left := _still_there(ignored)) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)  # nobody tells when a grandchild goes
         for found in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(found.pid, signal.SIGKILL)
-        time.sleep(_POLL_S)
-        left = _still_there(ignored)
+            journal.event("leftover", pid=found.pid, state=found.state, command=_command(found))
+    finally:  # also when this observer is stopped while it gives them their time
+        while left := _still_there(ignored):
+            for found in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(found.pid, signal.SIGKILL)
+            time.sleep(_POLL_S)
 
 
 def _still_there(ignored: frozenset[int]) -> list[proc.Stat]:

@@ -36,6 +36,9 @@ from gostage_sim.scenario.transports import Case
 
 HISTORIES = "histories"
 
+#: Python's variable for `-P`.
+_SAFE_PATH = "PYTHONSAFEPATH"
+
 #: From SIGTERM to SIGKILL for an observer: it ends its subject, whose children end with it.
 _STOP_S = 5.0
 
@@ -149,6 +152,24 @@ class ObserverPool:
         return f"its observer (pid {observer.process.pid}) ended in the middle of it: {observer.end()}"
 
 
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    """A process that is started meanwhile takes no file in the current directory for a module of the library's."""
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        _set_safe_path(before)
+
+
+def _set_safe_path(value: str | None) -> None:
+    if value is None:
+        os.environ.pop(_SAFE_PATH, None)
+    else:
+        os.environ[_SAFE_PATH] = value
+
+
 def _patience_s(plan: Plan) -> float:
     grace_s = max(child["grace_s"] for child in plan["children"])
     return float(plan["scenario"]["timeout_s"] + grace_s + _PATIENCE_S)
@@ -166,12 +187,20 @@ class _Observer:
         # spawn, not fork: pytest and the terminal's progress have threads, and a forked lock stays locked for ever.
         context = multiprocess.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_observe, args=(theirs, histories, runs), name="gostage-sim observer")
-        # Where its tracker of resources does not run yet, starting a process starts that, which unblocks SIGINT.
-        resource_tracker.ensure_running()
+        # A daemon as this library has it: a program that ends without closing its pool stops it and does not wait.
+        process = context.Process(
+            target=_observe,
+            args=(theirs, histories, runs, os.environ.get(_SAFE_PATH)),
+            name="gostage-sim observer",
+            daemon=True,
+        )
+        with _safe_path():
+            # Where its tracker of resources does not run yet, starting a process starts that, which unblocks SIGINT.
+            resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the observer ignores it
         try:
-            process.start()
+            with _safe_path():
+                process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
@@ -201,8 +230,9 @@ class _Stopped(BaseException):
     """SIGTERM from the pool: unwinds the scenario, whose exit handlers end every process of it."""
 
 
-def _observe(connection: _Pipe, histories: Path | None, runs: Path) -> None:
-    """The life of an observer: plans in, results out, until the pipe ends."""
+def _observe(connection: _Pipe, histories: Path | None, runs: Path, safe_path: str | None) -> None:
+    """The life of an observer: plans in, results out, until the pipe ends. `safe_path` is what its children see."""
+    _set_safe_path(safe_path)
 
     def stop(number: int, frame: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; the way out must not be interrupted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,6 +72,8 @@ def _some(words: Sequence[str]) -> str:
 
 
 def _not_there(path: Path) -> str:
+    if path.is_symlink():
+        return f"{_shown(path)}: a link to {visible_line(os.readlink(path))}, where no file or folder is"
     message = f"{_shown(path)}: no such file or folder"
     parent = path.parent
     if not _exists(parent):

@@ -108,7 +108,7 @@ def worker_count(text: str) -> int:
     """The number in the text; `auto` is one for each CPU this process may use."""
     if text == "auto":
         return len(os.sched_getaffinity(0))
-    if text.isascii() and text.isdigit() and int(text) >= 1:
+    if len(text) < 10 and text.isascii() and text.isdigit() and int(text) >= 1:
         return int(text)
     raise BadInput([f"--workers {text!r}: expected 'auto' or a number of at least 1"])
 

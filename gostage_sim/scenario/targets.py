@@ -11,9 +11,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from gostage_sim.gostage.spawn.process import open_pipe, tie
 from gostage_sim.scenario.lookup import READY
 from gostage_sim.units import format_duration
 
@@ -51,7 +53,10 @@ def _ask(targets: list[Target], folder: Path) -> list[Answer]:
     """The answers of one process, at least one; the last of them may be that the process ended or took too long."""
     request = {"folder": str(folder), "directory": os.getcwd(), "targets": targets}
     # Files instead of pipes: whatever a module forked may hold them open for as long as it likes.
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answered:
+    lifeline, ours = open_pipe()
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answered, ExitStack() as owned:
+        owned.callback(os.close, ours)
+        owned.callback(os.close, lifeline)
         asked.write(json.dumps(request).encode())
         asked.seek(0)
         process = subprocess.Popen(
@@ -61,7 +66,10 @@ def _ask(targets: list[Target], folder: Path) -> list[Answer]:
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,  # Ctrl-C is for us; and what it forked ends with it
+            pass_fds=(lifeline,),
         )
+        with contextlib.suppress(ProcessLookupError):
+            tie(lifeline, process.pid)  # however this process ends, that one does too
         ended = False
         try:
             ended = _wait(process.pid)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,6 +20,7 @@ from gostage_sim.harness.observer import run_plan, run_scenario
 from gostage_sim.harness.plan import make_plan
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.history.collect import collect
+from gostage_sim.history.journal import Journal
 from gostage_sim.history.model import History
 from gostage_sim.scenario.model import TRANSPORTS, Call, Child, Put, Scenario, Send, Transport
 
@@ -316,3 +318,20 @@ def test_nothing_is_left_of_a_run_that_is_not_kept(scenario: MakeScenario, tmp_p
     result = run_plan(plan, runs=tmp_path)
     assert result.verdict is Verdict.PASS
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_observer_that_is_stopped_ends_what_it_gave_its_time() -> None:
+    """A daemon is ended also when the observer is told to stop while it waits for it to go by itself."""
+
+    class StoppedError(BaseException):
+        pass
+
+    class Told:
+        def event(self, name: str, **facts: Any) -> None:
+            raise StoppedError
+
+    with subprocess.Popen(["sleep", "1000"]) as daemon:
+        ignored = frozenset(found.pid for found in proc.descendants(os.getpid()) if found.pid != daemon.pid)
+        with pytest.raises(StoppedError):
+            observer._end_leftovers(cast(Journal, Told()), ignored)
+        assert daemon.poll() is not None

@@ -229,3 +229,34 @@ print([found.state for found in proc.descendants(os.getpid())])
     plan = make_plan(scenario(), seed=1, transport="json")
     done = subprocess.run([sys.executable, "-c", program], input=json.dumps(plan), capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("pass\n[]\n", "")
+
+
+LEFT_OPEN = """
+import os, sys
+from pathlib import Path
+from gostage_sim.harness.pool import ObserverPool
+from gostage_sim.scenario.loader import load
+from gostage_sim.scenario.transports import Case
+if __name__ == "__main__":
+    os.chdir(sys.argv[1])
+    scenarios, _ = load([Path("s.yaml")])
+    pool = ObserverPool(workers=1).__enter__()
+    results = pool.run([Case(scenarios[0], "json")], seed=1)
+    print([result.verdict.value for result in results], "PYTHONSAFEPATH" in os.environ)
+"""
+
+
+def test_a_program_that_leaves_its_pool_open(tmp_path: Path) -> None:
+    """It ends all the same, and its observers with it; and no file in its folder was taken for a module."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("logging", "select", "socket", "typing", "multiprocess"):
+        (folder / f"{name}.py").write_text(f"raise SystemExit('{name} of the current folder')")
+    (folder / "s.yaml").write_text(
+        "name: Quiet\nchildren: {a: {copies: 2, steps: [send: {count: 9}, send: {count: 9, type: other}]}}\n"
+    )
+    (tmp_path / "program.py").write_text(LEFT_OPEN)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "program.py"), str(folder)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "['pass'] False\n", "")

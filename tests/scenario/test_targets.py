@@ -116,8 +116,11 @@ def test_a_module_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: p
     }
 
 
-def test_ctrl_c_of_the_user_ends_a_slow_import(tmp_path: Path) -> None:
-    """The tool stops at once with exit code 130, without a traceback, and the process that imports is gone too."""
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), *((n, -n) for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL))]
+)
+def test_a_signal_to_the_tool_ends_a_slow_import(tmp_path: Path, number: int, code: int) -> None:
+    """The tool stops at once, at Ctrl-C with exit code 130 and without a traceback, and who imports is gone too."""
     (tmp_path / "mod_k.py").write_text(
         "import os, pathlib, signal\npathlib.Path('importing').write_text(str(os.getpid()))\nsignal.pause()"
     )
@@ -129,9 +132,9 @@ def test_ctrl_c_of_the_user_ends_a_slow_import(tmp_path: Path) -> None:
     environ = {**os.environ, "PYTHONPATH": root}
     with subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as tool:
         assert is_readable(importing, 30)
-        tool.send_signal(signal.SIGINT)
+        tool.send_signal(number)
         assert tool.communicate(timeout=30)[0] == b""
-    assert tool.returncode == 130
+    assert tool.returncode == code
     _wait_until_gone(int(os.read(importing, 20)))
     os.close(importing)
 

@@ -52,7 +52,7 @@ def child_main(
     Exit codes: 0 success, 1 the workflow failed, 70 an exception that nobody handled. `SystemExit` out of an action
     ends the child with its own code, and the result says that it did. `middleware` goes around the whole workflow, as a
     runner's. `ipc_middleware` sees every message that an action sends, the first nearest to the action; see
-    `Broker.use`. `wrap_channel` (called for each channel that is opened: stdout, and then gRPC where the definition says
+    `Broker.use`. `wrap_channel` (called for each channel that is opened: stdout, then gRPC where the definition says
     so), `before_definition` (nothing is read yet) and `before_exit` (the result is sent) are seams for those who test
     parents.
     """

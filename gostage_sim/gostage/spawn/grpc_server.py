@@ -144,7 +144,7 @@ class GrpcServer:
         context.abort(code, why)
 
 
-class _Door(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in the stubs alone
+class _Door(grpc.GenericRpcHandler):
     """Decides from a call's metadata who serves it. Every call is served as a stream: on the wire that is the same."""
 
     def __init__(self, server: GrpcServer) -> None:

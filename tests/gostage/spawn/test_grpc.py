@@ -276,7 +276,7 @@ def test_strangers_change_nothing(program: Program, tmp_path: Path) -> None:
             with grpc.insecure_channel(f"127.0.0.1:{address[1]}") as channel:
                 for method in ("SendMessage", "SendLines", "Nothing"):
                     with pytest.raises(grpc.RpcError) as raised:
-                        channel.unary_unary(f"/gostage.WorkflowIPC/{method}", None, None)(
+                        channel.unary_unary(f"/gostage.WorkflowIPC/{method}", bytes, bytes)(
                             b"\xff", metadata=metadata, timeout=10
                         )
                     said.append(f"{raised.value.code().name}: {raised.value.details()}")
