@@ -237,7 +237,8 @@ def test_samples_and_types_are_bounded() -> None:
 
 def test_long_messages_keep_what_they_are() -> None:
     """A handler may keep long messages that follow one another: each has its own payload and place."""
-    core, kept = session(), []
+    core = session()
+    kept: list[Message] = []
     for number in range(3):
         place = {"stage_id": f"stage {number}", "action_name": "a"}
         whole = json.dumps({"type": "t", "context": place, "payload": str(number) * 200_000}).encode() + b"\n"
