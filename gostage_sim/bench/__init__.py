@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from os.path import dirname  # not pathlib: the children whose starts are measured import this
 
-INSTALLED_IN = Path(__file__).parent.parent.parent
+INSTALLED_IN = dirname(dirname(dirname(__file__)))
 """The current folder of every contender: `-m` looks there first, so that it measures this package and no other copy."""

@@ -7,6 +7,7 @@ for a moment slows all of a round, not one side of a result. Figures without a s
 from __future__ import annotations
 
 import compileall
+import os
 import statistics
 import subprocess
 import sys
@@ -222,7 +223,7 @@ def main(
         show(f"no measure has {only!r} in its name; there are:\n" + "\n".join(names))
         return 2
     # As an installed package is: without bytecode every start would compile the engine.
-    compileall.compile_dir(INSTALLED_IN / "gostage_sim", quiet=2)
+    compileall.compile_dir(os.path.join(INSTALLED_IN, "gostage_sim"), quiet=2)
     show(f"{'measure':<58} {'ours':>12} {'against':>12} {'ratio':>7}   to reach")
     kept = True
     for group, measures in chosen:

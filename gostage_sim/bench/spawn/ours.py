@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from gostage_sim import gostage
@@ -20,20 +19,6 @@ def definition(action: str, **params: Any) -> gostage.SubWorkflowDef:
     return gostage.SubWorkflowDef(id="bench", stages=[gostage.StageDef(id="main", actions=[step])])
 
 
-def spawn(
-    action: str,
-    count: int,
-    size: int,
-    item: Callable[[gostage.Message], object],
-    end: Callable[[gostage.Message], object] = handle,
-) -> gostage.SpawnResult:
-    """A child that sends `count` items."""
-    own = runner()
-    own.broker.register_handler("item", item)
-    own.broker.register_handler("workflow_result", end)
-    return own.spawn(definition(action, count=count, size=size), check=True)
-
-
 def send(count: int, size: int) -> float:
     """`ctx.send`: in the kernel when it returns."""
     return _seconds("bench.send", count, size)
@@ -46,16 +31,20 @@ def send_many(count: int, size: int) -> float:
 
 def _seconds(action: str, count: int, size: int) -> float:
     """From the first item to the end."""
-    first = last = 0.0
+    moments: list[float] = []
 
-    def item(message: gostage.Message) -> None:
-        nonlocal first
-        first = first or time.perf_counter()
+    def now(message: gostage.Message) -> None:
+        moments.append(time.perf_counter())
 
-    def end(message: gostage.Message) -> None:
-        nonlocal last
-        last = time.perf_counter()
+    own = runner()
 
-    result = spawn(action, count, size, item, end)
+    def first(message: gostage.Message) -> None:
+        now(message)
+        begun.unregister()
+        own.broker.register_handler("item", handle)
+
+    begun = own.broker.register_handler("item", first)
+    own.broker.register_handler("workflow_result", now)
+    result = own.spawn(definition(action, count=count, size=size), check=True)
     assert result.message_counts["item"] == count
-    return last - first
+    return moments[1] - moments[0]

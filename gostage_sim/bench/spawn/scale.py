@@ -7,7 +7,7 @@ import threading
 import time
 
 from gostage_sim import gostage
-from gostage_sim.bench.spawn.ours import definition, runner, spawn
+from gostage_sim.bench.spawn.ours import definition, runner
 
 
 def rss_anon_bytes() -> int:
@@ -33,7 +33,9 @@ def memory_growth(count: int, size: int) -> float:
         if seen % 5000 == 1:
             peak = max(peak, rss_anon_bytes())
 
-    spawn("bench.send_many", count, size, slow)
+    own = runner()
+    own.broker.register_handler("item", slow)
+    own.spawn(definition("bench.send_many", count=count, size=size), check=True)
     assert seen == count
     return float(max(peak, rss_anon_bytes()) - baseline)
 

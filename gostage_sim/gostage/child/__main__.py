@@ -10,6 +10,10 @@ from gostage_sim.gostage.child.main import child_main
 from gostage_sim.gostage.child.modules import find_modules_as
 from gostage_sim.gostage.wire.encode import decode_document
 
+TYPE_CHECKING = False  # see gostage/__init__.py
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 USAGE = (
     f"usage: python -m gostage_sim.gostage.child {CHILD_FLAG} [--find PLACES] [--import MODULE]… (a runner starts it)"
 )
@@ -30,8 +34,13 @@ def _import(arguments: list[str]) -> None:
             sys.exit(f"{USAGE}\nfound {argument!r} {value!r}".rstrip())
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """What the command line says, and then the life of a child."""
     if sys.argv[1:2] != [CHILD_FLAG]:
         sys.exit(USAGE)
     _import(sys.argv[2:])
     child_main()
+
+
+if __name__ == "__main__":
+    main()

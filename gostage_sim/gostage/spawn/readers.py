@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from gostage_sim.gostage.wire.framing import LineSplitter, Oversize
+from gostage_sim.gostage.wire.framing import LONG_LINE_BYTES, LineSplitter, Oversize
 from gostage_sim.gostage.wire.messages import DECODE_ERRORS, Message, decode_line
 
 EXCERPT_BYTES = 256
-LONG_LINE_BYTES = 64 * 1024
-"""The messages of longer lines do not keep their line in memory."""
 
 
 class PutAway(Protocol):
@@ -53,7 +51,7 @@ class LineReader:
         oversize, lines, offset = self._splitter.feed(chunk)
         if oversize is not None:
             self._put_away_oversize(oversize)
-        return self._decode(lines, offset)
+        return self._decode(lines, offset, len(chunk))
 
     def finish(self) -> list[Message]:
         """What stands after the last newline is a message if it is whole."""
@@ -61,25 +59,27 @@ class LineReader:
         if isinstance(rest, Oversize):
             self._put_away_oversize(rest)
         elif rest is not None:
-            return self._decode([rest.data], rest.offset)
+            return self._decode([rest.data], rest.offset, 0)
         return []
 
-    def _decode(self, lines: Sequence[bytes | bytearray], offset: int) -> list[Message]:
+    def _decode(self, lines: Sequence[bytes | bytearray], offset: int, most: int) -> list[Message]:
         """The messages in these lines; `offset` is where the first line begins. The hot path of every parent.
+
+        `most` bytes have all but the first, which may have begun in an earlier chunk.
 
         The lines of a chunk are decoded together, by one call into C, before the first is handled: they are few enough
         to be in memory at once. Only where one of them is no message does each get a look of its own.
         """
         if not lines:
             return []
-        longest = max(map(len, lines))
+        most = max(most, len(lines[0]))
         try:
-            if longest > self._max:
+            if most > self._max:
                 raise ValueError
             messages = list(map(decode_line, lines))
         except DECODE_ERRORS:
             messages = self._decode_each(lines, offset)
-        if longest > LONG_LINE_BYTES:
+        if most > LONG_LINE_BYTES:
             for message in messages:
                 message.let_go_of_line()
         return messages
@@ -88,14 +88,16 @@ class LineReader:
         """The messages among these lines; the others are put into quarantine."""
         messages: list[Message] = []
         for line in lines:
+            length = len(line) - line.endswith(b"\n")
             try:
-                if len(line) > self._max:
+                if length > self._max:
                     raise ValueError(too_long(self._max))
                 messages.append(decode_line(line))
             except DECODE_ERRORS as error:
                 if line.strip():
-                    self._put_away(offset, len(line), reason(error), bytes(line[:EXCERPT_BYTES]), len(messages))
-            offset += len(line) + 1
+                    excerpt = bytes(line[: min(length, EXCERPT_BYTES)])
+                    self._put_away(offset, length, reason(error), excerpt, len(messages))
+            offset += len(line)
         return messages
 
     def _put_away_oversize(self, line: Oversize) -> None:

@@ -124,17 +124,27 @@ class Session:
 
     def _number(self, messages: list[Message]) -> Iterator[Message]:
         """Count them, and tell each where it comes from."""
-        origin, counts = self._origin, self._type_counts
+        origin = self._origin
         for sequence, message in enumerate(messages, self.received + 1):
             message._origin = origin
             message._sequence = sequence
+        self.received += len(messages)
+        self._count(messages)
+        return iter(messages)
+
+    def _count(self, messages: list[Message]) -> None:
+        """By type. What comes at once is mostly of one, which then takes one addition."""
+        counts = self._type_counts
+        kinds = {message.type for message in messages}
+        if len(kinds) == 1 and counts.keys() >= kinds:
+            counts[kinds.pop()] += len(messages)
+            return
+        for message in messages:
             kind = message.type
             if kind in counts:
                 counts[kind] += 1
             else:
                 self._take_note(message)
-        self.received += len(messages)
-        return iter(messages)
 
     def _take_note(self, message: Message) -> None:
         """A type seen for the first time, or one that the session reads itself."""

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from gostage_sim import gostage
+
 from ..conftest import Program, spawn_one
 
 HEAVY = ("grpc", "pydantic", "ruamel", "yaml", "pytest", "asyncio", "msgspec", "json", "re", "typing", "dataclasses",
@@ -20,6 +22,14 @@ def test_a_json_child_loads_next_to_nothing(program: Program) -> None:
     loaded = spawn_one(runner).final_store["m"]
     assert "gostage_sim.gostage.child.main" in loaded
     assert [name for name in loaded if name.startswith(HEAVY) and not name.startswith("_")] == []
+
+
+def test_a_child_module_loads_no_more() -> None:
+    """Nor does a child of `ChildModule`, which is not run by `-m`; what the bench measures is such a child."""
+    runner = gostage.Runner(launcher=gostage.launchers.ChildModule([f"{__package__}.loaded"]))
+    loaded = runner.spawn(gostage.SubWorkflowDef.of("loaded"), check=True).final_store["m"]
+    assert "gostage_sim.bench.spawn.child" in loaded
+    assert [name for name in loaded if name.startswith(("runpy", *HEAVY)) and not name.startswith("_")] == []
 
 
 @pytest.mark.parametrize("module", ["gostage_sim", "gostage_sim.gostage", "gostage_sim.gostage.child"])

@@ -250,6 +250,29 @@ def test_samples_and_types_are_bounded() -> None:
     assert sum(core.message_counts.values()) == 1500
 
 
+def test_long_messages_keep_what_they_are() -> None:
+    """A handler may keep long messages that follow one another: each has its own payload and place."""
+    core = session()
+    kept: list[Message] = []
+    for number in range(3):
+        place = {"stage_id": f"stage {number}", "action_name": "a"}
+        whole = json.dumps({"type": "t", "context": place, "payload": str(number) * 200_000}).encode() + b"\n"
+        for start in range(0, len(whole), 65536):
+            kept += core.feed(whole[start : start + 65536])
+    assert [(m.payload[:2], len(m.payload), m.context.stage_id) for m in kept] == [
+        (str(number) * 2, 200_000, f"stage {number}") for number in range(3)
+    ]
+
+
+def test_messages_are_counted_by_type() -> None:
+    """Whether what comes at once is of one type or of several, known or new."""
+    core = session()
+    for types in ("a", "aaa", "ab", "bb", "abc"):
+        list(core.feed(b"".join(map(line, types))))
+    assert core.message_counts == {"a": 6, "b": 4, "c": 1}
+    assert core.received == 11
+
+
 def test_a_child_cannot_set_the_context() -> None:
     """Origin and sequence are the parent's, whatever keys the child writes; a strange context is no error."""
     core = session()

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gostage_sim.gostage.wire.framing import Line, LineSplitter, Oversize
+from gostage_sim.gostage.wire.framing import LONG_LINE_BYTES, MAX_KEPT_BYTES, Line, LineSplitter, Oversize
 
 LINES = st.lists(st.binary(max_size=40).filter(lambda line: b"\n" not in line), max_size=20)
 
@@ -27,10 +27,10 @@ def test_cuts_do_not_matter(lines: list[bytes], rest: bytes, cuts: list[int]) ->
         oversize, whole, offset = splitter.feed(chunk)
         assert oversize is None
         for line in whole:
-            assert data[offset : offset + len(line) + 1] == line + b"\n"
+            assert data[offset : offset + len(line)] == line
             seen.append(line)
-            offset += len(line) + 1
-    assert seen == lines
+            offset += len(line)
+    assert seen == [line + b"\n" for line in lines]
     assert splitter.finish() == (Line(rest, len(data) - len(rest)) if rest else None)
 
 
@@ -46,10 +46,10 @@ def test_bounded(limit: int, chunks: list[bytes]) -> None:
 def test_long_line_is_let_go_and_reported() -> None:
     """A line over the limit is reported once with its offset, its length and its first bytes; the next line is read."""
     splitter = LineSplitter(10, excerpt_bytes=4)
-    assert splitter.feed(b"one\nabcdefgh") == (None, [b"one"], 0)
+    assert splitter.feed(b"one\nabcdefgh") == (None, [b"one\n"], 0)
     assert splitter.feed(b"ijklmnop") == (None, [], 4)
     assert splitter.held_bytes == 0
-    assert splitter.feed(b"qr\ntwo\n") == (Oversize(4, 18, b"abcd"), [b"two"], 23)
+    assert splitter.feed(b"qr\ntwo\n") == (Oversize(4, 18, b"abcd"), [b"two\n"], 23)
     assert splitter.finish() is None
 
 
@@ -59,3 +59,35 @@ def test_long_last_line() -> None:
     splitter.feed(b"x" * 11)
     splitter.feed(b"y" * 5)
     assert splitter.finish() == Oversize(0, 16, b"xx")
+
+
+def in_pieces(splitter: LineSplitter, line: bytes, size: int = LONG_LINE_BYTES) -> bytes | bytearray:
+    """What comes out for a line that is fed in chunks of this size."""
+    whole = [one for start in range(0, len(line), size) for one in splitter.feed(line[start : start + size])[1]]
+    assert whole == [line]
+    return whole[0]
+
+
+def test_long_lines_share_a_buffer() -> None:
+    """Long lines that follow one another come in one buffer, each whole; a short one gives it back."""
+    splitter = LineSplitter(16 * MAX_KEPT_BYTES)
+    first = in_pieces(splitter, b"a" * 3 * LONG_LINE_BYTES + b"\n")
+    assert in_pieces(splitter, b"b" * 5 * LONG_LINE_BYTES + b"\n") is first
+    assert in_pieces(splitter, b"c" * 2 * LONG_LINE_BYTES + b"\n") is first
+    splitter.feed(b"short\n")
+    assert in_pieces(splitter, b"d" * 3 * LONG_LINE_BYTES + b"\n") is not first
+    assert first == b"c" * 2 * LONG_LINE_BYTES + b"\n"
+
+
+def test_very_long_lines_are_not_kept() -> None:
+    """The buffer of a line that is longer than may be kept goes with the line."""
+    splitter = LineSplitter(16 * MAX_KEPT_BYTES)
+    first = in_pieces(splitter, b"a" * MAX_KEPT_BYTES + b"\n")
+    assert in_pieces(splitter, b"b" * 3 * LONG_LINE_BYTES + b"\n") is not first
+
+
+def test_lines_in_small_pieces_are_their_own() -> None:
+    """A line that is not long is handed over for good, in however many pieces it came."""
+    splitter = LineSplitter(1000)
+    lines = [in_pieces(splitter, b"%d" % number * 100 + b"\n", 7) for number in range(3)]
+    assert lines == [b"0" * 100 + b"\n", b"1" * 100 + b"\n", b"2" * 100 + b"\n"]
