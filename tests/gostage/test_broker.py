@@ -232,7 +232,11 @@ def test_async_ipc_middleware_is_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("handler", [list, print, partial(print), partial(list), Mock()], ids=repr)
+@pytest.mark.parametrize(
+    "handler",
+    [list, print, partial(print), partial(list), Mock()],
+    ids=["class", "function", "partial", "partial of a class", "mock"],
+)
 def test_whatever_can_be_called_is_a_handler(handler: Any) -> None:
     """A class, a builtin, a partial of one and a mock are plain enough."""
     broker = gostage.Broker()

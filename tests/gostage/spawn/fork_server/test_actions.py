@@ -44,7 +44,10 @@ def assigning() -> None:
     LIMIT = 3
 
 
-@pytest.mark.parametrize("function", [nested, assigning, nested.__code__, lambda: None, len, None], ids=str)
+NAMES = ["nested", "assigning", "a code object", "a lambda", "a built-in function", "no function"]
+
+
+@pytest.mark.parametrize("function", [nested, assigning, nested.__code__, lambda: None, len, None], ids=NAMES)
 def test_the_globals_of_a_function(function: Any) -> None:
     """They are those that dill would find."""
     assert sorted(names_of_globals(function)) == sorted(DILLS_OWN(function))
