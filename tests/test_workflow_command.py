@@ -138,7 +138,12 @@ def test_a_workflow_that_fails(folder: Path, spawn: tuple[str, ...], last: str) 
     ("action", "spawn", "last"),
     [
         ("leave", (), "workflow w: failed: SystemExit: 0"),
-        ("leave", ("--spawn",), "child 'w' exited, exit code 0, pid 0"),
+        (
+            "leave",
+            ("--spawn",),
+            "child 'w' exited, exit code 0, pid 0, SystemExit: sys.exit(0) was called in action 'leave' of stage 's' "
+            "in workflow 'w'",
+        ),
         ("kill", ("--spawn",), "child 'w' signaled, killed by SIGKILL, pid 0"),
     ],
 )

@@ -42,7 +42,7 @@ class ChildStderr:
         if oversize is not None:
             yield self._cut(oversize.start, oversize.length)
         for line in lines:
-            yield self._cut(line, len(line))
+            yield self._cut(line[:-1], len(line) - 1)
 
     def finish(self) -> Iterator[str]:
         """What stands after the last newline, when nothing more comes."""
