@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
+import os
 import select
+import signal
 import subprocess
 import sys
+import termios
+import time
 
 import pytest
 
@@ -74,13 +80,19 @@ def act(ctx):
         {body}
     signal.signal(signal.SIGALRM, alarm)
     ctx.send('armed')
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
     try:
         ctx.send('big', 'x' * 3_000_000)
     except TimeoutError:
         pass
     ctx.send('after')
 """
+
+
+def waiting_in(pipe: int) -> int:
+    """How many bytes can be read."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
 
 
 @pytest.mark.parametrize(
@@ -96,9 +108,14 @@ def test_signal_in_the_middle_of_a_line(program: Program, body: str, types: list
     handle = runner.start(gostage.SubWorkflowDef.of("act"))
 
     def hold(message: gostage.Message) -> None:
-        """Read nothing until the alarm, which says so on stderr, has come: the child is in the middle of its line."""
+        """Read nothing until part of the line is in the pipe, which cannot take all of it; then interrupt the child."""
         assert handle._driver is not None
-        assert select.select([handle._driver.process.stderr], [], [], 20)[0]
+        process, deadline = handle._driver.process, time.monotonic() + 20
+        while waiting_in(process.stdout) < 100_000:
+            assert time.monotonic() < deadline
+            os.sched_yield()
+        os.kill(process.pid, signal.SIGALRM)
+        assert select.select([process.stderr], [], [], 20)[0]
 
     runner.broker.register_handler("armed", hold)
     result = handle.wait()
