@@ -67,14 +67,17 @@ class Action(Tagged):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         require_plain(cls.execute, f"{cls.__name__}.execute")
+        cls.tags = distinct_tags(cls.tags)
 
     middleware: tuple[Middleware[ActionContext], ...] = ()
     """Around this action alone; the first is the outermost."""
 
     def __init__(self, name: str = "", description: str = "", tags: Iterable[str] = ()) -> None:
         self.name = name or self.name
-        self.description = description or self.description
-        self.tags = distinct_tags(tags) or distinct_tags(self.tags)
+        if description:
+            self.description = description
+        if tags:
+            self.tags = distinct_tags(tags)
 
     def execute(self, ctx: ActionContext) -> None:
         """Do the work. Whatever it raises stops the workflow."""

@@ -6,11 +6,13 @@ would be copied at every insertion, and 100,000 actions that add one each would 
 
 from __future__ import annotations
 
+from gostage_sim.gostage.errors import StoreError
 from gostage_sim.gostage.status import PENDING, PROGRAM
+from gostage_sim.gostage.storing.metadata import NO_TAGS, Facts
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any, Generic, TypeVar
 
     from gostage_sim.gostage.stage import Stage
@@ -33,15 +35,27 @@ else:
     T = None
 
 
-class Place(_OfItems[T]):
-    """Where one stage or action stands, and what the engine knows of it there."""
+_OWN = frozenset(("order", "createdBy", "status"))
+
+
+class Place(Facts, _OfItems[T]):
+    """Where one stage or action stands, and what the engine knows of it there.
+
+    It is itself what the workflow's store knows about its key: keeping a status there again would double what a run of
+    100,000 actions has to touch.
+    """
 
     __slots__ = (
-        "after", "before", "created", "created_before", "created_by", "disabled", "home", "item", "key", "last_added",
-        "number", "order", "removed", "status",
+        "after", "before", "created", "created_before", "creator", "disabled", "home", "item", "key", "last_added",
+        "order", "removed", "status",
     )  # fmt: skip
 
+    kept = True
+
     def __init__(self, item: T) -> None:
+        self.created_at = self.updated_at = 0.0
+        """When it came to be known in a store."""
+        self.tags, self.description, self.said = NO_TAGS, "", None
         self.item = item
         self.before: Place[T] | None = None
         self.after: Place[T] | None = None
@@ -49,11 +63,9 @@ class Place(_OfItems[T]):
         self.disabled = False
         self.status = PENDING
         self.key = ""
-        """Of its metadata in the store; empty while it belongs to no workflow."""
-        self.created_by = PROGRAM
-        """Or the key of the action that added it while running."""
-        self.number = 1
-        """Which one of its name it is in its stage; the name alone need not tell."""
+        """Of its metadata in the store; that of an action is made when somebody asks the store."""
+        self.creator: Place[Any] | None = None
+        """The action that added it while running."""
         self.order = 0
         self.last_added: Place[T] | None = None
         """Behind which one the next dynamic one goes, when something has been added behind this one already."""
@@ -64,12 +76,33 @@ class Place(_OfItems[T]):
         self.created_before: Place[Any] | None = None
         """The one that the same action added before this one."""
         self.home: Stage | None = None
-        """The stage of an action that was added so; None for a stage."""
+        """That of an action; None for a stage."""
 
-    @property
-    def dynamic(self) -> bool:
-        """Whether an action added it."""
-        return self.created_by != PROGRAM
+    def settle(self) -> str:
+        """The key of an action, made now."""
+        assert self.home is not None
+        self.key = self.home._next_key(self)
+        return self.key
+
+    def properties(self) -> dict[str, object]:
+        """The three that a run keeps, and what was set besides."""
+        created_by = PROGRAM if self.creator is None else self.creator.key
+        return {"order": self.order, "createdBy": created_by, "status": self.status, **super().properties()}
+
+    def property(self, name: str, default: object) -> object:
+        """One of them, or `default`."""
+        return self.properties()[name] if name in _OWN else super().property(name, default)
+
+    def say(self, key: str, properties: Mapping[str, object]) -> None:
+        """Set others; StoreError for the three that a run keeps."""
+        for name in properties:
+            if name in _OWN:
+                raise StoreError(f"the workflow keeps {name!r} of {key!r} itself; choose another name")
+        super().say(key, properties)
+
+    def replace(self, tags: frozenset[str], properties: Mapping[str, object], description: str) -> None:
+        """Say this, and nothing that was said before; the three that a run keeps stay."""
+        super().replace(tags, {name: value for name, value in properties.items() if name not in _OWN}, description)
 
 
 class Chain(_OfItems[T]):

@@ -167,7 +167,7 @@ class ActionContext(StageContext):
         What a dynamic action adds runs right after that one. WorkflowError when this action has ended.
         """
         self._require_running()
-        self._created(self.stage, self.stage._insert(self._place, action, self._key))
+        self._created(self.stage._insert(self._place, action, self._place))
 
     def add_dynamic_stage(self, stage: Stage) -> None:
         """Run `stage` right after the current stage, and after those that its actions have added before.
@@ -175,7 +175,7 @@ class ActionContext(StageContext):
         DefinitionError when the workflow has a stage of this id; WorkflowError when this action has ended.
         """
         self._require_running()
-        self._created(None, self.workflow._insert(self._run.stage_place, stage, self._key))
+        self._created(self.workflow._insert(self._run.stage_place, stage, self._place))
 
     def add_action_to_stage(self, stage_id: str, action: Action) -> None:
         """Append `action` to the current stage or to one that is still to come.
@@ -195,15 +195,11 @@ class ActionContext(StageContext):
                 f"stage {stage_id!r} of workflow {self.workflow.id!r} is {place.status}: action {action.name!r} "
                 "would not run there; use add_dynamic_action() or a stage that is still to come"
             )
-        self._created(place.item, place.item._insert(None, action, self._key))
+        self._created(place.item._insert(None, action, self._place))
 
-    @property
-    def _key(self) -> str:
-        return self._place.key or f"action:{self.stage.id}:{self.action.name}"
-
-    def _created(self, stage: Stage | None, place: Place[Any]) -> None:
+    def _created(self, place: Place[Any]) -> None:
         """Remember what this action added: should it run again, that is taken out before."""
-        place.home, place.created_before = stage, self._place.created
+        place.created_before = self._place.created
         self._place.created = place
 
     def _require_running(self) -> None:

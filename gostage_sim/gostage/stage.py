@@ -5,18 +5,18 @@ from __future__ import annotations
 from gostage_sim.gostage.actions import Action
 from gostage_sim.gostage.chain import Chain
 from gostage_sim.gostage.middleware.adding import extended
-from gostage_sim.gostage.status import PENDING, describe
+from gostage_sim.gostage.status import PENDING, tags_of
+from gostage_sim.gostage.store import Store
 from gostage_sim.gostage.tags import Tagged, distinct_tags
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from gostage_sim.gostage.chain import Place
     from gostage_sim.gostage.context import ActionContext, StageContext
     from gostage_sim.gostage.middleware import Middleware
-    from gostage_sim.gostage.store import Store
 
 
 class Stage(Tagged):
@@ -90,26 +90,32 @@ class Stage(Tagged):
 
     def _join(self, place: Place[Stage], store: Store) -> None:
         """Belong to a workflow from here on: statuses are kept in its store."""
+        if self._store is not store:
+            self._give_up(Store.release)
         self._place, self._store, self._names = place, store, {}
         place.key = f"stage:{self.id}"
-        describe(store, place)
+        place.tags = tags_of(place)
+        store.keep(place.key, place)
         for action in self._chain.places():
             self._register(action)
 
     def _leave(self) -> None:
         """Belong to no workflow any more; nothing is known about it in the store."""
-        if self._store is not None and self._place is not None:
-            places: list[Place[Any]] = [self._place, *self._chain.places()]
-            for place in places:
-                self._store.delete(place.key)
-                place.key = ""  # one that still runs has no status any more
+        self._give_up(Store.unkeep)
         self._place = self._store = self._names = None
 
-    def _insert(self, anchor: Place[Action] | None, action: Action, created_by: str) -> Place[Action]:
+    def _give_up(self, how: Callable[[Store, str, Place[Any]], None]) -> None:
+        if self._store is not None and self._place is not None:
+            self._store.settle()
+            how(self._store, self._place.key, self._place)
+            for place in self._chain.places():
+                how(self._store, place.key, place)
+
+    def _insert(self, anchor: Place[Action] | None, action: Action, creator: Place[Action]) -> Place[Action]:
         """Add a dynamic action behind `anchor`, or at the end."""
         _require_action(action)
         place = self._chain.append(action) if anchor is None else self._chain.insert_behind(anchor, action)
-        place.created_by = created_by
+        place.creator = creator
         self._register(place)
         return place
 
@@ -117,22 +123,32 @@ class Stage(Tagged):
         if not self._chain.remove(place):
             return False
         if self._store is not None and self._names is not None:
-            self._store.delete(place.key)
-            place.key = ""
+            self._store.settle()
+            self._store.unkeep(place.key, place)
             name = place.item.name
-            if self._names.get(name) == place.number:  # the next one of this name takes its number
+            if place.key == self._key(name, self._names.get(name, 0)):  # the next one of this name takes its number
                 self._names[name] -= 1
+        place.creator = None  # one that adds itself again and removes itself leaves no chain behind
         return True
 
     def _register(self, place: Place[Action]) -> None:
-        store, names = self._store, self._names
-        if store is None or names is None:
+        place.home = self
+        if self._store is None:
             return
         place.status, place.created = PENDING, None  # it may have run in another workflow
+        place.tags = tags_of(place)
+        self._store.expect(place)
+
+    def _next_key(self, place: Place[Any]) -> str:
+        assert self._names is not None
         name = place.item.name
-        place.number = names[name] = names.get(name, 0) + 1
-        place.key = f"action:{self.id}:{name}" if place.number == 1 else f"action:{self.id}:{name}#{place.number}"
-        describe(store, place)
+        self._names[name] = number = self._names.get(name, 0) + 1
+        return self._key(name, number)
+
+    def _key(self, name: str, number: int) -> str:
+        # Escaped, so that no two actions share a key: stage 'a:b' may have an action 'c', and stage 'a' one 'b:c'.
+        name = name.replace("%", "%25").replace("#", "%23")
+        return f"action:{self.id.replace('%', '%25').replace(':', '%3A')}:{name}" + (f"#{number}" if number > 1 else "")
 
 
 def _require_action(action: object) -> None:

@@ -1,7 +1,9 @@
 """Statuses: how far a workflow, a stage or an action has come, kept as metadata in the workflow's store.
 
 Keys: `workflow:<id>`, `stage:<id>`, `action:<stage id>:<action name>`; the second action of a name in its stage has
-`#2` behind the name. Properties: `status`, `order` (position in its stage or workflow, from 0: as added, and as it ran
+`#2` behind the name. In the key of an action a colon of the stage's id is written `%3A`, a `#` of the name `%23`, and a
+`%` of either `%25`. Where several workflows share a store and an id, the store tells of the one that was built, or
+began to run, last. Properties: `status`, `order` (position in its stage or workflow, from 0: as added, and as it ran
 once it has run), `createdBy` (`program`, or the key of the action that added it). Tags: its own (an action's as they
 were when it was added: it may stand in several places and knows none of them), `system` on all, `dynamic` on what an
 action added, `disabled` on what is switched off.
@@ -26,30 +28,25 @@ PROGRAM = "program"
 """`createdBy` of what no action added."""
 
 
-def describe(store: Store, place: Place[Any]) -> None:
-    """Write all that is kept of a place."""
-    tags = _SYSTEM_DYNAMIC if place.dynamic else _SYSTEM_ALONE
+def tags_of(place: Place[Any]) -> frozenset[str]:
+    """All tags of a place."""
+    tags = _SYSTEM_ALONE if place.creator is None else _SYSTEM_DYNAMIC
     if place.item.tags or place.disabled:
         tags = tags.union(place.item.tags, (DISABLED,) if place.disabled else ())
-    store.describe(
-        place.key,
-        tags=tags,
-        properties={"order": place.order, "createdBy": place.created_by, "status": place.status},
-    )
+    return tags
 
 
 def mark(store: Store, place: Place[Any], status: str) -> None:
-    """Keep a new status. Nothing is known in the store of what was removed."""
+    """Keep a new status."""
     place.status = status
-    if place.key:
-        store.set_property(place.key, "status", status)
+    place.updated_at = store.clock()
 
 
 def mark_order(store: Store, place: Place[Any], order: int) -> None:
     """Keep the position at which it runs."""
-    if place.order != order and place.key:
+    if place.order != order:
         place.order = order
-        store.set_property(place.key, "order", order)
+        place.updated_at = store.clock()
 
 
 def switch(store: Store, place: Place[Any], *, disabled: bool) -> bool:
@@ -57,5 +54,6 @@ def switch(store: Store, place: Place[Any], *, disabled: bool) -> bool:
     if place.disabled is disabled:
         return False
     place.disabled = disabled
+    store.settle()
     (store.add_tag if disabled else store.remove_tag)(place.key, DISABLED)
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from gostage_sim.gostage.errors import ExpiredError, KeyMissingError, StoreError, WrongTypeError
-from gostage_sim.gostage.storing.metadata import FACTS, Described, Metadata
+from gostage_sim.gostage.storing.metadata import Described, Facts, Metadata
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
@@ -65,19 +65,23 @@ class Store(Described):
         if metadata is not None and not isinstance(metadata, Metadata):
             raise TypeError(f"the metadata of {key!r} is a Metadata; found {metadata!r}")
         with self._lock:
-            now = self._clock()
+            now = self.clock()
             if self._expiries:
                 self._forget_if_expired(key, now)
                 self._expiries.pop(key, None)
             if self._foreign:
                 self._foreign.discard(key)
             self._values[key] = value
-            if self._created.setdefault(key, now) is not now:
-                self._updated[key] = now
+            known = self._known() if self._expected else self._facts
+            facts = known.get(key)
+            if facts is None:
+                facts = known[key] = Facts(now)
+            else:
+                facts.updated_at = now
             if lifetime is not None:
                 self._expiries[key] = now + lifetime
             if metadata is not None:
-                self._replace(key, metadata)
+                facts.replace(frozenset(metadata.tags), metadata.properties, metadata.description)
 
     if TYPE_CHECKING:
 
@@ -139,7 +143,10 @@ class Store(Described):
             return default
 
     def delete(self, key: str) -> bool:
-        """Remove the value and all that is known about its key; False when there was no value."""
+        """Remove the value and all that is known about its key; False when there was no value.
+
+        What a workflow keeps there of its own parts stays.
+        """
         with self._lock:
             found = key in self
             self._forget(key)
@@ -154,7 +161,7 @@ class Store(Described):
     def remove_expired(self) -> int:
         """Drop what has expired, and return how many that were."""
         with self._lock:
-            now = self._clock()
+            now = self.clock()
             return sum(self._forget_if_expired(key, now) for key in list(self._expiries))
 
     # What is in it
@@ -164,7 +171,7 @@ class Store(Described):
         with self._lock:
             if not self._expiries:
                 return list(self._values)
-            now = self._clock()
+            now = self.clock()
             return [key for key in self._values if not self._expired(key, now)]
 
     def count(self) -> int:
@@ -224,7 +231,7 @@ class Store(Described):
         with self._lock:
             value = updated(key, self.get(key, object), changes)
             self._values[key] = value
-            self._updated[key] = self._clock()
+            self._touched(key)
 
     # Several stores
 
@@ -301,7 +308,7 @@ class Store(Described):
 
     def __contains__(self, key: object) -> bool:
         with self._lock:
-            return key in self._values and not (self._expiries and self._expired(key, self._clock()))
+            return key in self._values and not (self._expiries and self._expired(key, self.clock()))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
@@ -309,9 +316,20 @@ class Store(Described):
     def __repr__(self) -> str:
         return f"Store({len(self)} values)"
 
+    # What a workflow does with it, besides `keep`, `expect` and `release`
+
+    def unkeep(self, key: str, facts: Facts) -> None:
+        """Let nobody keep what is known about `key`: nothing, if it has no value."""
+        with self._lock:
+            if self.keeps(key, facts):
+                if key in self._values:
+                    self.release(key, facts)
+                else:
+                    del self._facts[key]
+
     def _refuse_expired(self, key: str) -> None:
         with self._lock:
-            now = self._clock()
+            now = self.clock()
             if self._expired(key, now):
                 since = now - self._expiries[key]
                 raise ExpiredError(f"the value under {key!r} expired {since:.3g} s ago; put it again or delete it")
@@ -323,13 +341,16 @@ class Store(Described):
         return gone
 
     def _forget(self, key: str) -> None:
-        for name in ("_values", "_created", "_updated", "_expiries", *FACTS):
-            getattr(self, name).pop(key, None)
+        self._values.pop(key, None)
+        self._expiries.pop(key, None)
         self._foreign.discard(key)
+        facts = self._known().get(key)
+        if facts is not None and not facts.kept:
+            del self._facts[key]
 
     def _snapshot(self) -> dict[str, object]:
         with self._lock:
-            now = self._clock()
+            now = self.clock()
             return {key: value for key, value in self._values.items() if not self._expired(key, now)}
 
 

@@ -8,7 +8,7 @@ from gostage_sim.gostage.chain import Chain, Place
 from gostage_sim.gostage.errors import DefinitionError, WorkflowError
 from gostage_sim.gostage.middleware.adding import extended
 from gostage_sim.gostage.stage import Stage
-from gostage_sim.gostage.status import PENDING, describe, mark
+from gostage_sim.gostage.status import PENDING, mark, tags_of
 from gostage_sim.gostage.store import Store
 from gostage_sim.gostage.switches import Switches
 from gostage_sim.gostage.tags import Tagged, distinct_tags
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from gostage_sim.gostage.actions import Action
     from gostage_sim.gostage.context import ActionContext, StageContext
     from gostage_sim.gostage.definition import SubWorkflowDef
     from gostage_sim.gostage.middleware import Middleware
@@ -59,7 +60,7 @@ class Workflow(Tagged, Switches):
         self._place: Place[Workflow] = Place(self)
         self._place.key = f"workflow:{id}"
         self._running = allocate_lock()
-        describe(self.store, self._place)
+        self._join()
         for stage in stages:
             self.add_stage(stage)
 
@@ -122,6 +123,12 @@ class Workflow(Tagged, Switches):
     def _model(self) -> Workflow:
         return self
 
+    def _join(self) -> None:
+        """Keep its status in its store, which a program may have changed."""
+        self._kept_in = self.store
+        self._place.tags = tags_of(self._place)
+        self.store.keep(self._place.key, self._place)
+
     # What a run does with it
 
     def _begin(self) -> None:
@@ -137,14 +144,15 @@ class Workflow(Tagged, Switches):
         """As it was before its last run, but for what was removed, switched or stored."""
         for place in self._chain.places():
             self._reset_stage(place)
-        # Also when nothing has run: the program may have given it another store.
+        if not self.store.keeps(self._place.key, self._place):
+            self._kept_in.release(self._place.key, self._place)
+            self._join()
         self._place.status = PENDING
-        describe(self.store, self._place)
 
     def _reset_stage(self, place: Place[Stage]) -> None:
         stage = place.item
-        if stage._store is not self.store and not place.removed:
-            stage._join(place, self.store)
+        if not place.removed and not (stage._store is self.store and self.store.keeps(place.key, place)):
+            stage._join(place, self.store)  # it is another store, or another workflow used this one since
         if place.status == PENDING:
             return
         for action in stage._chain.places():
@@ -170,11 +178,11 @@ class Workflow(Tagged, Switches):
                     made.home._remove(made)
                 made = made.created_before
 
-    def _insert(self, anchor: Place[Stage], stage: Stage, created_by: str) -> Place[Stage]:
+    def _insert(self, anchor: Place[Stage], stage: Stage, creator: Place[Action]) -> Place[Stage]:
         """Add a dynamic stage behind `anchor` and behind those added there before."""
         self._admit(stage)
         place = self._chain.insert_behind(anchor, stage)
-        place.created_by = created_by
+        place.creator = creator
         self._settle(place)
         return place
 
@@ -195,4 +203,5 @@ class Workflow(Tagged, Switches):
             return False
         del self._places[place.item.id]
         place.item._leave()
+        place.creator = None
         return True

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from gostage_sim.gostage import ActionContext, FunctionAction, Runner, RunOptions, Stage, errors
+from gostage_sim.gostage import Action, ActionContext, FunctionAction, Runner, RunOptions, Stage, errors
 
 from .flows import Log, Work, flow, property_of, run
 
@@ -274,6 +276,35 @@ def test_actions_of_one_name() -> None:
     run(workflow)
     keys = ["action:s:A", "action:s:A#2", "action:t:A"]
     assert [property_of(workflow, key) for key in keys] == ["completed"] * 3
+
+
+def test_no_two_actions_share_a_status() -> None:
+    """Whatever colons and hashes ids and names contain, each action is known under a key of its own."""
+    log = Log()
+    workflow = flow(log.stage("a:b", "c"), log.stage("a", "b:c", "A", "A", "A#2"), log.stage("a%3Ab", "c"))
+    workflow.disable_stage("a:b")
+    run(workflow)
+    keys = ["action:a%3Ab:c", "action:a:b:c", "action:a:A", "action:a:A#2", "action:a:A%232", "action:a%253Ab:c"]
+    assert [property_of(workflow, key) for key in keys] == ["skipped"] + ["completed"] * 5
+    assert workflow.remove_action("A#2")
+    assert workflow.store.find_keys_by_tag("system")[-6:] == ["stage:a%3Ab", *keys[:4], keys[5]]
+
+
+def test_what_removes_itself_is_not_kept_alive_by_what_it_added() -> None:
+    """An action that adds the next one and removes itself runs for ever in constant memory: its place is let go."""
+    places: list[weakref.ref[object]] = []
+
+    class Poll(Action):
+        def execute(self, ctx: ActionContext) -> None:
+            places.append(weakref.ref(self))
+            if len(places) < 50:
+                ctx.add_dynamic_action(Poll())
+            ctx.remove_action("Poll")
+
+    run(flow(Stage("s", actions=[Poll()])))
+    gc.collect()
+    assert len(places) == 50
+    assert sum(place() is not None for place in places) == 0
 
 
 def test_long_chains_of_dynamic_actions() -> None:

@@ -56,6 +56,55 @@ def test_statuses_before_and_after() -> None:
     assert workflow.store.keys() == []
 
 
+def test_what_a_run_keeps_is_its_own() -> None:
+    """A program may say more about a part of a workflow, but not what the run keeps; deleting the key loses nothing."""
+    log = Log()
+    workflow = flow(log.stage("s", "A"))
+    store, key = workflow.store, "action:s:A"
+    store.describe(key, tags=["mine"], properties={"owner": "me"}, description="the first")
+    for name in ("status", "order", "createdBy"):
+        with pytest.raises(errors.StoreError) as raised:
+            store.describe(key, properties={"more": 1, name: "x"})
+        assert str(raised.value) == f"the workflow keeps {name!r} of 'action:s:A' itself; choose another name"
+    store.put(key, "a value")
+    run(workflow)
+    assert store.delete(key) is True
+    known = store.metadata(key)
+    assert known.properties == {"order": 0, "createdBy": "program", "status": "completed", "owner": "me"}
+    assert (known.tags, known.description) == ({"system", "mine"}, "the first")
+    assert known.created_at <= known.updated_at
+    assert store.find_keys_by_property("status", "completed") == ["workflow:w", "stage:s", key]
+
+
+def test_another_store_and_the_same_one() -> None:
+    """A store that a workflow no longer has keeps what was; of two workflows that share one, the last run counts."""
+    log = Log()
+    first = flow(log.stage("s", "A", A=fail(ValueError("no"))))
+    with pytest.raises(errors.ActionError):
+        run(first)
+    before, first.store = first.store, gostage.Store()
+    first.disable_action("A")
+    run(first)
+    assert before.get_property("action:s:A", "status") == "failed"
+    assert before.find_keys_by_property("status", "failed") == ["workflow:w", "stage:s", "action:s:A"]
+    assert statuses(first) == ["completed", "completed", "skipped"]
+
+    second = gostage.Workflow("w", stages=[log.stage("s", "A")], store=first.store)
+    assert statuses(second) == ["pending"] * 3
+    run(second)
+    assert first.store.get_property("action:s:A", "status") == "completed"
+    assert first.store.metadata("action:s:A").tags == {"system"}
+    run(first)
+    assert second.store.get_property("action:s:A", "status") == "skipped"
+    assert second.store.metadata("action:s:A").tags == {"system", "disabled"}
+    copy = second.store.clone()
+    first.enable_action("A")
+    assert copy.metadata("action:s:A").tags == {"system", "disabled"}
+    assert copy.get_property("action:s:A", "status") == "skipped"
+    assert copy.delete("action:s:A") is False
+    assert "action:s:A" not in copy.find_keys_by_tag("system")
+
+
 def test_statuses_while_running() -> None:
     """An action finds its workflow, its stage and itself running, and what is behind it pending."""
     seen: list[list[str]] = []

@@ -96,7 +96,7 @@ def test_skipped_is_marked() -> None:
     assert [a.status for a in workflow.action_states("u")] == ["skipped", "skipped"]
     assert workflow.action_states("nowhere") == []
     assert property_of(workflow, "action:s:B") == property_of(workflow, "stage:u") == "skipped"
-    assert workflow.store.find_keys_by_tag("disabled") == ["action:s:B", "stage:u"]
+    assert workflow.store.find_keys_by_tag("disabled") == ["stage:u", "action:s:B"]
     assert [stage.id for stage in workflow.stages_by_status("skipped")] == ["u"]
     assert [stage.id for stage in workflow.stages_by_tag("t")] == ["u"]
 

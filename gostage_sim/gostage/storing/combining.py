@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from gostage_sim.gostage.errors import MergeConflictError, StoreError, safe_str
-from gostage_sim.gostage.storing.metadata import FACTS
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
@@ -54,17 +53,15 @@ def take(store: Store, other: Store, strategy: MergeStrategy) -> Copied:
             if key in collisions and strategy is MergeStrategy.SKIP:
                 continue
             store._values[key] = value
-            store._created.setdefault(key, part._created[key])
-            store._updated[key] = part._updated.get(key, part._created[key])
-            for name in FACTS:
-                theirs: dict[str, Any] = getattr(part, name)
-                ours: dict[str, Any] = getattr(store, name)
-                ours.pop(key, None)
-                if key in theirs:
-                    ours[key] = theirs[key]
+            theirs, ours = part._facts[key], store._known().get(key)
+            if ours is None:
+                store._facts[key] = theirs
+            else:
+                ours.replace(theirs.tags, theirs.properties(), theirs.description)
+                ours.updated_at = theirs.updated_at
             store._expiries.pop(key, None)
             if key in part._expiries:  # the two may have different clocks
-                store._expiries[key] = store._clock() + part._expiries[key] - part._clock()
+                store._expiries[key] = store.clock() + part._expiries[key] - part.clock()
             store._foreign.discard(key)
             if key in part._foreign:
                 store._foreign.add(key)
@@ -76,20 +73,18 @@ def take(store: Store, other: Store, strategy: MergeStrategy) -> Copied:
 def clone(store: Store) -> Store:
     """An independent copy; what has expired is left out."""
     with store._lock:
-        copy = type(store)(clock=store._clock)
+        copy = type(store)(clock=store.clock)
         values = store._snapshot()
         gone = store._values.keys() - values.keys()
-        for name in ("_created", "_updated", "_expiries", *FACTS):
-            known: dict[str, Any] = getattr(store, name)
-            getattr(copy, name).update((key, fact) for key, fact in known.items() if key not in gone)
+        copy._expiries = {key: at for key, at in store._expiries.items() if key not in gone}
+        copy._facts = {key: facts.copy() for key, facts in store._known().items() if key not in gone}
         copy._foreign |= store._foreign - gone
-        for key, properties in copy._properties.items():
-            copy._properties[key] = dict(properties)
     memo: dict[int, Any] = {}
     for key, value in values.items():
         copy._values[key] = _deep_copy(value, memo, f"the value under {key!r}")
-    for key, properties in copy._properties.items():
-        copy._properties[key] = _deep_copy(properties, memo, f"the properties of {key!r}")
+    for key, facts in copy._facts.items():
+        if facts.said:
+            facts.said = _deep_copy(facts.said, memo, f"the properties of {key!r}")
     return copy
 
 

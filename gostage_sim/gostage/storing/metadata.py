@@ -10,9 +10,7 @@ from gostage_sim.gostage.tags import distinct_tags
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, TypeVar
-
-    F = TypeVar("F")
+    from typing import Any
 
 
 class Metadata:
@@ -51,32 +49,74 @@ class Metadata:
         return f"Metadata({facts})"
 
 
-FACTS = ("_tags", "_properties", "_descriptions")
-"""What `Described` keeps of what a program says about a key."""
-
 NO_TAGS: frozenset[str] = frozenset()
 """One object for every key without tags."""
+
+
+class Facts:
+    """What is known about one key. A part of a workflow is one itself, see `Described.keep`."""
+
+    __slots__ = ("created_at", "description", "said", "tags", "updated_at")
+
+    kept = False
+    """Whether a workflow keeps it, and not whoever deletes the key."""
+
+    def __init__(self, now: float) -> None:
+        self.created_at = self.updated_at = now
+        self.tags: frozenset[str] = NO_TAGS
+        self.description = ""
+        self.said: dict[str, object] | None = None
+        """The properties that were set; None for none, as for most keys."""
+
+    def properties(self) -> dict[str, object]:
+        """All properties, in a new dict."""
+        return dict(self.said) if self.said else {}
+
+    def property(self, name: str, default: object) -> object:
+        """One property, or `default`."""
+        return self.said.get(name, default) if self.said else default
+
+    def say(self, key: str, properties: Mapping[str, object]) -> None:
+        """Set properties of this key; all of them, or none and a StoreError."""
+        if self.said is None:
+            self.said = {}
+        self.said.update(properties)
+
+    def replace(self, tags: frozenset[str], properties: Mapping[str, object], description: str) -> None:
+        """Say this, and nothing that was said before."""
+        self.tags, self.said, self.description = tags, dict(properties) if properties else None, description
+
+    def settle(self) -> str:
+        """The key under which a workflow keeps this; asked for once, see `Described.expect`."""
+        raise NotImplementedError
+
+    def copy(self) -> Facts:
+        """The same, kept by nobody."""
+        copy = Facts(self.created_at)
+        copy.updated_at = self.updated_at
+        copy.replace(self.tags, self.properties(), self.description)
+        return copy
+
+
+_NONE = object()
+"""No property at all: None is one."""
 
 
 class Described:
     """Metadata by key, for `Store`: everything about keys that does not concern their values.
 
-    A lock and a clock belong to it, and the times at which keys expire. Each fact is in a dict of its own: a key costs
-    nothing for what nobody said about it, and a workflow's statuses are no objects that the collector has to visit, as
-    one record for each of 100,000 actions would be.
+    A lock and a clock belong to it, and the times at which keys expire.
     """
 
-    __slots__ = ("_clock", "_created", "_descriptions", "_expiries", "_lock", "_properties", "_tags", "_updated")
+    __slots__ = ("_expected", "_expiries", "_facts", "_lock", "clock")
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        """Gives the seconds in which the times of keys are told, and in which they expire."""
         self._lock = RLock()
-        self._clock = clock
-        self._created: dict[str, float] = {}
-        self._updated: dict[str, float] = {}  # of keys that changed since they were created
+        self._facts: dict[str, Facts] = {}
+        self._expected: list[Facts] = []  # kept under keys that nobody has asked about yet
         self._expiries: dict[str, float] = {}
-        self._tags: dict[str, frozenset[str]] = {}
-        self._properties: dict[str, dict[str, object]] = {}
-        self._descriptions: dict[str, str] = {}
 
     def metadata(self, key: str) -> Metadata:
         """What is known about `key`, as a snapshot; KeyMissingError when nothing is.
@@ -84,16 +124,10 @@ class Described:
         Also for a key without a value that was described, and for one whose value expired and was not removed yet.
         """
         with self._lock:
-            created = self._created.get(key)
-            if created is None:
+            facts = self._known().get(key)
+            if facts is None:
                 raise KeyMissingError(f"the store knows nothing about {key!r}")
-            return Metadata(
-                self._tags.get(key, NO_TAGS),
-                self._properties.get(key),
-                self._descriptions.get(key, ""),
-                created,
-                self._updated.get(key, created),
-            )
+            return Metadata(facts.tags, facts.properties(), facts.description, facts.created_at, facts.updated_at)
 
     def describe(
         self,
@@ -109,61 +143,96 @@ class Described:
         """
         more = tags if type(tags) is frozenset else frozenset(distinct_tags(tags))
         with self._lock:
-            self._touch(key)
-            if more:
-                known = self._tags.get(key)
-                self._tags[key] = more if known is None else known | more
+            facts = self._touched(key)
             if properties:
-                self._properties.setdefault(key, {}).update(properties)
+                facts.say(key, properties)
+            if more:
+                facts.tags = facts.tags | more if facts.tags else more
             if description is not None:
-                self._descriptions[key] = description
+                facts.description = description
 
     def set_property(self, key: str, name: str, value: object) -> None:
         """Set one property of `key`, which need not have a value."""
         with self._lock:
-            self._touch(key)
-            known = self._properties.get(key)
-            if known is None:
-                known = self._properties[key] = {}
-            known[name] = value
+            self._touched(key).say(key, {name: value})
 
     def get_property(self, key: str, name: str, default: object = None) -> Any:
         """One property of `key`, or `default` when there is none. Cheaper than `metadata(key).properties`."""
-        known = self._properties.get(key)
-        return default if known is None else known.get(name, default)
+        with self._lock:
+            facts = self._known().get(key)
+        return default if facts is None else facts.property(name, default)
 
     def add_tag(self, key: str, tag: str) -> None:
         """Tag `key`, which need not have a value."""
         with self._lock:
-            self._touch(key)
-            self._tags[key] = self._tags.get(key, NO_TAGS).union((tag,))
+            facts = self._touched(key)
+            facts.tags = facts.tags.union((tag,))
 
     def remove_tag(self, key: str, tag: str) -> bool:
         """Take a tag off `key`; False when it did not have it."""
         with self._lock:
-            if tag not in self._tags.get(key, NO_TAGS):
+            facts = self._known().get(key)
+            if facts is None or tag not in facts.tags:
                 return False
-            self._touch(key)
-            self._tags[key] = self._tags[key].difference((tag,))
+            facts.updated_at = self.clock()
+            facts.tags = facts.tags.difference((tag,))
             return True
 
     def find_keys_by_tag(self, tag: str) -> list[str]:
         """The keys with this tag, those without a value included."""
-        return self._keys_where(self._tags, lambda tags: tag in tags)
+        return self._keys_where(lambda facts: tag in facts.tags)
 
     def find_keys_by_all_tags(self, tags: Iterable[str]) -> list[str]:
         """The keys that have every one of these tags, of which there is at least one."""
         wanted = frozenset(distinct_tags(tags))
-        return self._keys_where(self._tags, lambda tags: bool(wanted) and wanted <= tags)
+        return self._keys_where(lambda facts: bool(wanted) and wanted <= facts.tags)
 
     def find_keys_by_any_tag(self, tags: Iterable[str]) -> list[str]:
         """The keys that have at least one of these tags."""
         wanted = frozenset(distinct_tags(tags))
-        return self._keys_where(self._tags, lambda tags: not wanted.isdisjoint(tags))
+        return self._keys_where(lambda facts: not wanted.isdisjoint(facts.tags))
 
     def find_keys_by_property(self, name: str, value: object) -> list[str]:
         """The keys whose property `name` equals `value`."""
-        return self._keys_where(self._properties, lambda known: name in known and known[name] == value)
+
+        def equal(facts: Facts) -> bool:
+            known = facts.property(name, _NONE)
+            return known is not _NONE and known == value
+
+        return self._keys_where(equal)
+
+    # What a workflow does with it
+
+    def keep(self, key: str, facts: Facts) -> None:
+        """Let `facts` be what is known about `key` from now on, with what was known already.
+
+        Whoever keeps it changes it in place, at no cost here: a status is set twice for each action, and a look-up
+        among 100,000 keys is a memory access that no cache has.
+        """
+        with self._lock:
+            facts.updated_at = facts.created_at = self.clock()
+            self._keep(key, facts)
+
+    def expect(self, facts: Facts) -> None:
+        """Keep `facts` under the key that it settles on when somebody looks, which may be never."""
+        with self._lock:
+            facts.updated_at = facts.created_at = self.clock()
+            self._expected.append(facts)
+
+    def settle(self) -> None:
+        """Let everything that is expected have its key."""
+        with self._lock:
+            self._known()
+
+    def keeps(self, key: str, facts: Facts) -> bool:
+        """Whether `facts` is what is known about `key`; of what was expected, once that has settled."""
+        return self._facts.get(key) is facts
+
+    def release(self, key: str, facts: Facts) -> None:
+        """Know a copy of `facts` from now on, as it is now."""
+        with self._lock:
+            if self.keeps(key, facts):
+                self._facts[key] = facts.copy()
 
     # Whoever calls these holds the lock; `_keys_where` takes it.
 
@@ -171,22 +240,34 @@ class Described:
         expiry = self._expiries.get(key)
         return expiry is not None and now >= expiry
 
-    def _replace(self, key: str, metadata: Metadata) -> None:
-        """Say of the key what `metadata` says, and nothing else."""
-        for name, said in zip(
-            FACTS, (frozenset(metadata.tags), dict(metadata.properties), metadata.description), strict=True
-        ):
-            facts: dict[str, Any] = getattr(self, name)
-            facts.pop(key, None)
-            if said:
-                facts[key] = said
+    def _known(self) -> dict[str, Facts]:
+        """What is known, by key."""
+        if self._expected:
+            expected, self._expected = self._expected, []
+            for facts in expected:
+                self._keep(facts.settle(), facts)
+        return self._facts
 
-    def _touch(self, key: str) -> None:
-        """The key is about to change; it begins to be known here when it was not."""
-        now = self._updated[key] = self._clock()
-        self._created.setdefault(key, now)
+    def _keep(self, key: str, facts: Facts) -> None:
+        known = self._facts.setdefault(key, facts)
+        if known is not facts:
+            facts.created_at = known.created_at
+            # Another workflow's tags, `disabled` for one, say nothing about this one.
+            tags = facts.tags if known.kept else facts.tags | known.tags
+            facts.replace(tags, known.properties(), known.description)
+            self._facts[key] = facts
 
-    def _keys_where(self, facts: Mapping[str, F], holds: Callable[[F], bool]) -> list[str]:
+    def _touched(self, key: str) -> Facts:
+        """What is known of a key that is about to change; it begins to be known here when it was not."""
+        known = self._known()
+        facts = known.get(key)
+        if facts is None:
+            facts = known[key] = Facts(self.clock())
+        else:
+            facts.updated_at = self.clock()
+        return facts
+
+    def _keys_where(self, holds: Callable[[Facts], bool]) -> list[str]:
         with self._lock:
-            now = self._clock()
-            return [key for key, fact in facts.items() if holds(fact) and not self._expired(key, now)]
+            now = self.clock()
+            return [key for key, facts in self._known().items() if holds(facts) and not self._expired(key, now)]

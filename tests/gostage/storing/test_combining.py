@@ -95,11 +95,11 @@ def test_a_remaining_time_goes_along() -> None:
     ours, theirs = Store(clock=Clock(5.0)), Store(clock=Clock(1000.0))
     theirs.put("k", 1, ttl=10)
     ours.put("k", 0, ttl=1)
-    ours._clock.now = 7.0  # type: ignore[attr-defined]
+    ours.clock.now = 7.0  # type: ignore[attr-defined]
     assert ours.merge(theirs) == 1
-    ours._clock.now = 16.0  # type: ignore[attr-defined]
+    ours.clock.now = 16.0  # type: ignore[attr-defined]
     assert ours.get("k", int) == 1
-    ours._clock.now = 17.0  # type: ignore[attr-defined]
+    ours.clock.now = 17.0  # type: ignore[attr-defined]
     assert "k" not in ours
 
 
