@@ -177,7 +177,9 @@ def test_commands_that_cannot_be_executed(tmp_path: Path, kind: str, type_: str,
 def test_a_thread_that_waits_for_every_child(ending: str) -> None:
     """When a thread of the program takes every exit status, all messages are handled, and the outcome is the kernel's
     where it still tells (Linux 6.15), or else the status is unknown and never a wrong one."""
-    code = 'import os, sys\nfor i in range(500): os.write(1, b\'{"type":"n","payload":%d}\\n\' % i)\n'
+    # It reads its definition first, which it gets when the parent has the pidfd; who is gone before leaves no status.
+    code = "import os, sys\nos.read(0, 1)\n"
+    code += 'for i in range(500): os.write(1, b\'{"type":"n","payload":%d}\\n\' % i)\n'
     runner = program(sys.executable, "-S", "-c", code + ending)
     seen: list[int] = []
     runner.broker.register_handler("n", lambda message: seen.append(message.payload))
