@@ -11,11 +11,14 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from gostage_sim.standard_streams import take_over
+
 # Those of a verdict are in `report.run_command`.
 BAD_USAGE, DEFECT, INTERRUPTED = 2, 3, 130
 
 _EXIT_CODES = (
-    "Exit codes: 0 pass, 1 fail, 2 bad usage or bad scenario file, 3 unknown or a defect of the tool, "
+    "Exit codes: 0 pass, 1 fail, 2 bad usage, bad scenario file or output that could not be written, "
+    "3 unknown or a defect of the tool, "
     "129, 130 and 143 interrupted by SIGHUP, Ctrl-C and SIGTERM."
 )
 
@@ -97,6 +100,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only failures and the count.")] = False,
 ) -> None:
     """Run scenarios against real child processes and write the reports."""
+    _need_a_folder()
     from gostage_sim.report import run_command
 
     code = run_command.run(
@@ -115,6 +119,7 @@ def run(
 @app.command(short_help="Validate scenario files without running them.")
 def check(paths: Paths) -> None:
     """Validate scenario files without running them; every mistake of every file at once."""
+    _need_a_folder()
     from gostage_sim.report.choice import load_all
 
     scenarios = load_all(paths)
@@ -137,6 +142,7 @@ def list_(
     from gostage_sim.report.bad_input import BadInput
 
     if what == "scenarios":
+        _need_a_folder()
         found = listing.scenarios(paths or [Path("scenarios")])
     elif paths:
         raise BadInput([f"list {what}: found {str(paths[0])!r}; only 'list scenarios' takes paths"])
@@ -185,6 +191,7 @@ def workflow_run(
     ] = None,
 ) -> None:
     """Run the workflow of a file: progress on stderr, the final store as JSON on stdout."""
+    _need_a_folder()
     from gostage_sim import workflow_command
 
     raise typer.Exit(workflow_command.run(file, imports=imports or [], store=store or [], spawn=spawn))
@@ -193,6 +200,7 @@ def workflow_run(
 @workflow_app.command("check", short_help="See that a file can be run.")
 def workflow_check(file: WorkflowFile, imports: Imports = None) -> None:
     """See that a file can be run, without running it."""
+    _need_a_folder()
     from gostage_sim import workflow_command
 
     _say(workflow_command.check(file, imports=imports or []))
@@ -201,6 +209,7 @@ def workflow_check(file: WorkflowFile, imports: Imports = None) -> None:
 @app.command(short_help="See that every guarantee catches a broken engine.")
 def selftest() -> None:
     """Break the engine in every way a guarantee must notice, and see that each is noticed."""
+    _need_a_folder()
     from gostage_sim.harness.selftest import main as selftest_main
 
     raise typer.Exit(selftest_main([]))
@@ -222,6 +231,7 @@ def bench(
     Spawn: messages, starts and deaths of children, as ratios side by side in one run, also against other libraries;
     'pip install gostage-sim[bench]' installs those. Engine: microseconds of an action and of the store, and memory.
     """
+    _need_a_folder()
     if what == "engine":
         from gostage_sim.bench import engine
 
@@ -233,35 +243,26 @@ def bench(
 
 def main() -> None:
     """The console entry point."""
-    _open_standard_streams()
-    for stream in (sys.stdout, sys.stderr):
-        # Under an ASCII locale a name with an accent must not end the run with a UnicodeEncodeError.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    code = _main() if _is_somewhere() else BAD_USAGE
+    stdout = take_over()
+    code = _main()
+    sys.stdout.flush()
+    if stdout.problem is not None:
+        _say(f"could not write to standard output: {stdout.problem}", to_stderr=True)
+        code = code or BAD_USAGE  # half an answer is no success
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C during the interpreter's exit must not change the code
     sys.exit(code)
 
 
-def _is_somewhere() -> bool:
-    """Paths and reports are relative to a directory, which somebody else may have removed."""
+def _need_a_folder() -> None:
+    """Paths and reports are relative to the current directory, which somebody else may have removed."""
+    from gostage_sim.report.bad_input import BadInput
+
     try:
         os.getcwd()
     except FileNotFoundError:
-        _say("the current directory does not exist any more; change to one that does", to_stderr=True)
-        return False
-    return True
-
-
-def _open_standard_streams() -> None:
-    """Where the caller closed one of them (`>&-`), /dev/null: the next file we open must not become our stdout."""
-    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        if getattr(sys, name) is None:
-            nowhere = os.open(os.devnull, os.O_RDWR)
-            os.dup2(nowhere, fd)
-            if nowhere != fd:
-                os.close(nowhere)
-            setattr(sys, name, open(fd, mode, closefd=False))  # noqa: SIM115 - for as long as we live
+        message = "the current directory does not exist any more; change to one that does"
+        raise BadInput([message]) from None
 
 
 def _main() -> int:
@@ -299,6 +300,4 @@ def _progress(text: str) -> None:
 
 
 def _say(text: str, *, to_stderr: bool = False) -> None:
-    from gostage_sim.report.output import say
-
-    say(text, sys.stderr if to_stderr else sys.stdout)
+    print(text, file=sys.stderr if to_stderr else sys.stdout, flush=True)

@@ -13,7 +13,6 @@ from typing import Protocol, Self, TextIO
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report import lines
-from gostage_sim.report.output import say
 from gostage_sim.report.run_report import Run
 from gostage_sim.scenario.transports import Case
 
@@ -56,7 +55,7 @@ class PlainTerminal:
     def opening(self, run: Run, total: int) -> None:
         if not self._quiet:
             for line in lines.opening(run, total):
-                say(lines.text(line), self._stream)
+                self._say(lines.text(line))
 
     def started(self, case: Case) -> None:
         pass
@@ -64,22 +63,25 @@ class PlainTerminal:
     def finished(self, result: ScenarioResult) -> None:
         self._done += 1
         if not self._quiet:
-            say(lines.text(lines.finished(result, self._done, self._total)), self._stream)
+            self._say(lines.text(lines.finished(result, self._done, self._total)))
 
     def show(self, run: Run, directory: Path) -> None:
         if not self._quiet:
-            say("", self._stream)
+            self._say("")
             for line in lines.plain_table(run.results):
-                say(line, self._stream)
+                self._say(line)
         for result in run.results:
             if result.verdict is not Verdict.PASS:
-                say("", self._stream)
+                self._say("")
                 for pieces in lines.failure(result):
-                    say(lines.text(pieces), self._stream)
+                    self._say(lines.text(pieces))
         if not self._quiet:
-            say("", self._stream)
+            self._say("")
         for pieces in lines.closing(run, directory):
-            say(lines.text(pieces), self._stream)
+            self._say(lines.text(pieces))
+
+    def _say(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
 
 
 def terminal_for(stream: TextIO, environ: Mapping[str, str], total: int, *, quiet: bool = False) -> Terminal:
