@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -39,6 +40,19 @@ def _path(text: str | Path) -> Path:
     if not str(text):
         raise typer.BadParameter("'' is not the name of a file or folder; write . for the current folder")
     return Path(text)
+
+
+def _whole_number(least: int, most: int) -> Callable[[str | int], int]:
+    """A parser of numbers from `least` to `most`; of typer's own the words are those of a library for data."""
+
+    def parse(text: str | int) -> int:
+        digits = str(text)
+        if digits.isascii() and digits.isdigit() and len(digits) <= len(str(most)) and least <= int(digits) <= most:
+            return int(digits)
+        shown = digits if len(digits) <= 40 else f"{digits[:40]}…"
+        raise typer.BadParameter(f"{shown!r} is not a whole number from {least} to {most}")
+
+    return parse
 
 
 app = typer.Typer(
@@ -85,7 +99,9 @@ def run(
     workers: Annotated[str, typer.Option(metavar="N|auto", help="How many scenarios run side by side.")] = "auto",
     seed: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, max=2**63 - 1, help="Of all randomness; drawn and printed by default."),
+        typer.Option(
+            parser=_whole_number(0, 2**63 - 1), metavar="N", help="Of all randomness; drawn and printed by default."
+        ),
     ] = None,
     tag: Annotated[
         list[str] | None, typer.Option(metavar="T", help="Only scenarios with this tag, or one of these tags.")
@@ -221,7 +237,9 @@ def bench(
         Literal["spawn", "engine"], typer.Argument(help="Children, or workflows in one process.")
     ] = "spawn",
     only: Annotated[str, typer.Option("-k", metavar="TEXT", help="Only measures with this in their name.")] = "",
-    rounds: Annotated[int, typer.Option(metavar="N", min=1, help="How often each is measured.")] = 5,
+    rounds: Annotated[
+        int, typer.Option(parser=_whole_number(1, 1000), metavar="N", help="How often each is measured.")
+    ] = 5,
     long: Annotated[
         bool, typer.Option("--long", help="With spawn: also 500 children at once and 10,000 one after another.")
     ] = False,

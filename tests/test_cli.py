@@ -94,7 +94,10 @@ def test_help_is_quick(tmp_path: Path) -> None:
         ),
         (["check", ""], "'PATH': '' is not the name of a file or folder; write . for the current folder\n"),
         (["run", "x", "--workers", "9" * 5000], "'auto' or a number of at least 1"),
-        (["run", "x", "--seed", "-1"], "Invalid value for '--seed':"),
+        (["run", "x", "--seed", "-1"], "'--seed': '-1' is not a whole number from 0 to 9223372036854775807\n"),
+        (["run", "x", "--seed", "abc"], "'--seed': 'abc' is not a whole number from 0 to 9223372036854775807\n"),
+        (["run", "x", "--seed", "9" * 5000], f"'--seed': '{'9' * 40}…' is not a whole number from 0 to "),
+        (["bench", "--rounds", "0"], "'--rounds': '0' is not a whole number from 1 to 1000\n"),
         (["run", "x", "--fast"], "No such option: --fast"),
         (["run", "x", "--workers", "0"], "--workers '0': expected 'auto' or a number of at least 1"),
         (
@@ -164,6 +167,16 @@ def test_a_report_folder_that_cannot_be_written(folder: Path) -> None:
         2,
         "",
         "--report taken: cannot write there: File exists: taken; choose a folder you can write\n",
+    )
+
+
+def test_a_report_that_cannot_be_replaced(folder: Path) -> None:
+    """The error names the report that is in the way, and not the file that was to take its place."""
+    (folder / "out" / "report.json").mkdir(parents=True)
+    assert gostage_sim_cli("run", "scenarios", "--report", "out", cwd=folder) == (
+        2,
+        "",
+        "--report out: cannot write there: Is a directory: out/report.json; choose a folder you can write\n",
     )
 
 
