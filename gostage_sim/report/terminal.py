@@ -6,7 +6,8 @@ Colour and a live display only for a person at a terminal; plain lines for a pip
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol, Self, TextIO
 
@@ -38,11 +39,15 @@ class Terminal(Protocol):
 
 
 class PlainTerminal:
-    """Lines of text, one when a scenario is finished; `quiet` leaves out all but failures and the count."""
+    """Lines of text, one when a scenario is finished; `quiet` leaves out all but failures and the count.
 
-    def __init__(self, stream: TextIO, total: int, *, quiet: bool = False) -> None:
+    `narrow` is for a terminal that has no room for columns.
+    """
+
+    def __init__(self, stream: TextIO, total: int, *, quiet: bool = False, narrow: bool = False) -> None:
         self._stream = stream
         self._total = total
+        self._narrow = narrow
         self._quiet = quiet
         self._done = 0
 
@@ -68,7 +73,7 @@ class PlainTerminal:
     def show(self, run: Run, directory: Path) -> None:
         if not self._quiet:
             self._say("")
-            for line in lines.plain_table(run.results):
+            for line in self._table(run):
                 self._say(line)
         for result in run.results:
             if result.verdict is not Verdict.PASS:
@@ -80,6 +85,11 @@ class PlainTerminal:
         for pieces in lines.closing(run, directory):
             self._say(lines.text(pieces))
 
+    def _table(self, run: Run) -> Iterable[str]:
+        if self._narrow:
+            return (lines.text(lines.listed(result)) for result in run.results)
+        return lines.plain_table(run.results)
+
     def _say(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
 
@@ -88,7 +98,8 @@ def terminal_for(stream: TextIO, environ: Mapping[str, str], total: int, *, quie
     """The live display where a person looks at it and wants colour, plain lines everywhere else."""
     unwanted = environ.get("NO_COLOR") or environ.get("CI") or environ.get("TERM") == "dumb"
     if quiet or unwanted or not stream.isatty():
-        return PlainTerminal(stream, total, quiet=quiet)
+        narrow = stream.isatty() and shutil.get_terminal_size().columns < lines.NARROW
+        return PlainTerminal(stream, total, quiet=quiet, narrow=narrow)
     from gostage_sim.report.live import LiveTerminal
 
     return LiveTerminal(stream, total)
