@@ -33,7 +33,7 @@ def test_every_saboteur_is_caught_and_the_honest_engine_passes(tmp_path: Path) -
     }
     found = {text: reason for text in expected for line in lines if (reason := line[9:].partition(text)[2])}
     assert {line.split()[0] for line in lines} == {"ok", "caught"}
-    assert (found.keys(), len(lines)) == (expected, len(expected))
+    assert (set(found), len(lines)) == (expected, len(expected))
     # Caught for what it does: an engine that merely starts no child fails many a guarantee.
     harmed = [reason for text, reason in found.items() if ": harms (" in text]
     assert len(harmed) == 2

@@ -246,8 +246,8 @@ class Driver:
         self._close(self.process.stdin)
         self._see_cancel()  # its signal may be seen to end the child before the wake-up is seen
         self._obey(self.session.exited(time.monotonic()))
-        # It stays readable. Not before the session knows: when interrupted, this is done again from its beginning, or the
-        # child that is gone would be waited for until it counts as one that cannot be killed.
+        # It stays readable. Not before the session knows: when interrupted, all this is done again, or else the child
+        # that is gone would be waited for until it counts as one that cannot be killed.
         self._unwatch(self.process.pidfd)
         self._see_idle_inlet()
 
