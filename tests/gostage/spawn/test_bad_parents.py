@@ -114,6 +114,26 @@ def test_at_the_limit_of_descriptors(options: str) -> None:
     assert outcome == "completed"
 
 
+@pytest.mark.parametrize("launcher", ["Program(['/bin/true'])", "ThisProgram()", "ForkServer()"])
+@pytest.mark.parametrize("transport", ["json", "grpc"])
+@pytest.mark.parametrize("spawn", ["runner.spawn(definition)", "[*runner.spawn_all([definition])][0]"])
+def test_the_first_spawn_without_a_descriptor_left(launcher: str, transport: str, spawn: str) -> None:
+    """It cannot be started, as any later one; that something had yet to be imported is nobody's concern."""
+    said = run_parent(
+        "import resource\n"
+        f"runner = gostage.Runner(launcher=gostage.launchers.{launcher}, transport={transport!r})\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+        "taken = []\n"
+        "try:\n"
+        "    while True: taken.append(os.open('/dev/null', os.O_RDONLY))\n"
+        "except OSError: pass\n"
+        f"result = {spawn}\n"
+        "for fd in taken: os.close(fd)\n"
+        "print(result.outcome, result.error.message)\n"
+    )
+    assert said.startswith("start_failed [Errno 24] Too many open files")
+
+
 @AS_ROOT
 def test_at_the_limit_of_processes() -> None:
     """A user who may start no more processes is told so, and nothing is left."""
