@@ -69,7 +69,7 @@ class Runner:
         self.spawn_middleware: tuple[SpawnMiddleware, ...] = ()
         self.use_for_spawns(*spawn_middleware)
         if not is_child():
-            # What a spawn needs, before it does: with no descriptor left a spawn is `start_failed`, an import an OSError.
+            # What a spawn needs, before it does: with no descriptor left that is `start_failed`, an import an OSError.
             # Not in a child, which seldom spawns, and whose start-up counts.
             import gostage_sim.gostage.spawn.many  # noqa: F401 - it brings the rest along
 
