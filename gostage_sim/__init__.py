@@ -3,6 +3,7 @@
 The map of the house, upper rooms import lower ones, never the other way:
 
 * `cli`, `pytest_plugin`   the two doors: the command line and the pytest plug-in
+* `standard_streams`       what the first of them prints to, whatever became of it
 * `plugin`                 what stands behind `pytest_plugin`: the fixture, scenario files as tests, the report
 * `workflow_command`       workflows in files, run and checked from the command line
 * `bench`                  speed as ratios, measured side by side in one run

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
+from gostage_sim.standard_streams import take_over
+
 # Those of a verdict are in `report.run_command`.
 BAD_USAGE, DEFECT, INTERRUPTED = 2, 3, 130
 
 _EXIT_CODES = (
-    "Exit codes: 0 pass, 1 fail, 2 bad usage or bad scenario file, 3 unknown or a defect of the tool, "
+    "Exit codes: 0 pass, 1 fail, 2 bad usage, bad scenario file or output that could not be written, "
+    "3 unknown or a defect of the tool, "
     "129, 130 and 143 interrupted by SIGHUP, Ctrl-C and SIGTERM."
 )
 
@@ -36,6 +40,19 @@ def _path(text: str | Path) -> Path:
     if not str(text):
         raise typer.BadParameter("'' is not the name of a file or folder; write . for the current folder")
     return Path(text)
+
+
+def _whole_number(least: int, most: int) -> Callable[[str | int], int]:
+    """A parser of numbers from `least` to `most`; of typer's own the words are those of a library for data."""
+
+    def parse(text: str | int) -> int:
+        digits = str(text)
+        if digits.isascii() and digits.isdigit() and len(digits) <= len(str(most)) and least <= int(digits) <= most:
+            return int(digits)
+        shown = digits if len(digits) <= 40 else f"{digits[:40]}…"
+        raise typer.BadParameter(f"{shown!r} is not a whole number from {least} to {most}")
+
+    return parse
 
 
 app = typer.Typer(
@@ -82,7 +99,9 @@ def run(
     workers: Annotated[str, typer.Option(metavar="N|auto", help="How many scenarios run side by side.")] = "auto",
     seed: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, max=2**63 - 1, help="Of all randomness; drawn and printed by default."),
+        typer.Option(
+            parser=_whole_number(0, 2**63 - 1), metavar="N", help="Of all randomness; drawn and printed by default."
+        ),
     ] = None,
     tag: Annotated[
         list[str] | None, typer.Option(metavar="T", help="Only scenarios with this tag, or one of these tags.")
@@ -97,6 +116,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only failures and the count.")] = False,
 ) -> None:
     """Run scenarios against real child processes and write the reports."""
+    _need_a_folder()
     from gostage_sim.report import run_command
 
     code = run_command.run(
@@ -115,6 +135,7 @@ def run(
 @app.command(short_help="Validate scenario files without running them.")
 def check(paths: Paths) -> None:
     """Validate scenario files without running them; every mistake of every file at once."""
+    _need_a_folder()
     from gostage_sim.report.choice import load_all
 
     scenarios = load_all(paths)
@@ -137,6 +158,7 @@ def list_(
     from gostage_sim.report.bad_input import BadInput
 
     if what == "scenarios":
+        _need_a_folder()
         found = listing.scenarios(paths or [Path("scenarios")])
     elif paths:
         raise BadInput([f"list {what}: found {str(paths[0])!r}; only 'list scenarios' takes paths"])
@@ -185,6 +207,7 @@ def workflow_run(
     ] = None,
 ) -> None:
     """Run the workflow of a file: progress on stderr, the final store as JSON on stdout."""
+    _need_a_folder()
     from gostage_sim import workflow_command
 
     raise typer.Exit(workflow_command.run(file, imports=imports or [], store=store or [], spawn=spawn))
@@ -193,6 +216,7 @@ def workflow_run(
 @workflow_app.command("check", short_help="See that a file can be run.")
 def workflow_check(file: WorkflowFile, imports: Imports = None) -> None:
     """See that a file can be run, without running it."""
+    _need_a_folder()
     from gostage_sim import workflow_command
 
     _say(workflow_command.check(file, imports=imports or []))
@@ -201,6 +225,7 @@ def workflow_check(file: WorkflowFile, imports: Imports = None) -> None:
 @app.command(short_help="See that every guarantee catches a broken engine.")
 def selftest() -> None:
     """Break the engine in every way a guarantee must notice, and see that each is noticed."""
+    _need_a_folder()
     from gostage_sim.harness.selftest import main as selftest_main
 
     raise typer.Exit(selftest_main([]))
@@ -212,7 +237,9 @@ def bench(
         Literal["spawn", "engine"], typer.Argument(help="Children, or workflows in one process.")
     ] = "spawn",
     only: Annotated[str, typer.Option("-k", metavar="TEXT", help="Only measures with this in their name.")] = "",
-    rounds: Annotated[int, typer.Option(metavar="N", min=1, help="How often each is measured.")] = 5,
+    rounds: Annotated[
+        int, typer.Option(parser=_whole_number(1, 1000), metavar="N", help="How often each is measured.")
+    ] = 5,
     long: Annotated[
         bool, typer.Option("--long", help="With spawn: also 500 children at once and 10,000 one after another.")
     ] = False,
@@ -222,6 +249,7 @@ def bench(
     Spawn: messages, starts and deaths of children, as ratios side by side in one run, also against other libraries;
     'pip install gostage-sim[bench]' installs those. Engine: microseconds of an action and of the store, and memory.
     """
+    _need_a_folder()
     if what == "engine":
         from gostage_sim.bench import engine
 
@@ -233,35 +261,26 @@ def bench(
 
 def main() -> None:
     """The console entry point."""
-    _open_standard_streams()
-    for stream in (sys.stdout, sys.stderr):
-        # Under an ASCII locale a name with an accent must not end the run with a UnicodeEncodeError.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    code = _main() if _is_somewhere() else BAD_USAGE
+    stdout = take_over()
+    code = _main()
+    sys.stdout.flush()
+    if stdout.problem is not None:
+        _say(f"could not write to standard output: {stdout.problem}", to_stderr=True)
+        code = code or BAD_USAGE  # half an answer is no success
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C during the interpreter's exit must not change the code
     sys.exit(code)
 
 
-def _is_somewhere() -> bool:
-    """Paths and reports are relative to a directory, which somebody else may have removed."""
+def _need_a_folder() -> None:
+    """Paths and reports are relative to the current directory, which somebody else may have removed."""
+    from gostage_sim.report.bad_input import BadInput
+
     try:
         os.getcwd()
     except FileNotFoundError:
-        _say("the current directory does not exist any more; change to one that does", to_stderr=True)
-        return False
-    return True
-
-
-def _open_standard_streams() -> None:
-    """Where the caller closed one of them (`>&-`), /dev/null: the next file we open must not become our stdout."""
-    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        if getattr(sys, name) is None:
-            nowhere = os.open(os.devnull, os.O_RDWR)
-            os.dup2(nowhere, fd)
-            if nowhere != fd:
-                os.close(nowhere)
-            setattr(sys, name, open(fd, mode, closefd=False))  # noqa: SIM115 - for as long as we live
+        message = "the current directory does not exist any more; change to one that does"
+        raise BadInput([message]) from None
 
 
 def _main() -> int:
@@ -299,6 +318,4 @@ def _progress(text: str) -> None:
 
 
 def _say(text: str, *, to_stderr: bool = False) -> None:
-    from gostage_sim.report.output import say
-
-    say(text, sys.stderr if to_stderr else sys.stdout)
+    print(text, file=sys.stderr if to_stderr else sys.stdout, flush=True)

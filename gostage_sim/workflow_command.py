@@ -18,7 +18,6 @@ from gostage_sim.gostage.errors import DefinitionError, ExportError, GostageErro
 from gostage_sim.gostage.registry import registered_ids
 from gostage_sim.report.bad_input import BadInput
 from gostage_sim.report.escape import terminal_safe_json, visible, visible_line
-from gostage_sim.report.output import say
 from gostage_sim.workflow_child import PROGRESS, import_actions, report_progress
 
 COMPLETED, FAILED = 0, 1
@@ -77,7 +76,7 @@ def _run_in_child(definition: gostage.SubWorkflowDef, imports: Sequence[str]) ->
     _show_messages(runner)
     result = runner.spawn(definition)
     for line in visible(result.stderr_tail).splitlines():
-        say(line, sys.stderr)
+        print(line, file=sys.stderr)
     _show_store(result.final_store)
     _tell(f"workflow {definition.id}: completed" if result.success else result.describe())
     return COMPLETED if result.success else FAILED
@@ -101,11 +100,11 @@ def _show_log(record: dict[str, Any]) -> None:
 
 
 def _show_store(values: dict[str, Any]) -> None:
-    say(terminal_safe_json(json.dumps(values, indent=2, ensure_ascii=False)), sys.stdout)
+    print(terminal_safe_json(json.dumps(values, indent=2, ensure_ascii=False)))
 
 
 def _tell(text: str) -> None:
-    say(visible_line(text), sys.stderr)
+    print(visible_line(text), file=sys.stderr)
 
 
 # --- input ----------------------------------------------------------------------------------------------------------

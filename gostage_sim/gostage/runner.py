@@ -6,6 +6,7 @@ from _thread import allocate_lock
 from time import monotonic
 
 from gostage_sim.gostage.broker import Broker
+from gostage_sim.gostage.child import is_child
 from gostage_sim.gostage.execution import Run
 from gostage_sim.gostage.middleware.adding import extended
 from gostage_sim.gostage.workflow import Workflow
@@ -67,6 +68,10 @@ class Runner:
         self._lock = allocate_lock()
         self.spawn_middleware: tuple[SpawnMiddleware, ...] = ()
         self.use_for_spawns(*spawn_middleware)
+        if not is_child():
+            # What a spawn needs, before it does: with no descriptor left that is `start_failed`, an import an OSError.
+            # Not in a child, which seldom spawns, and whose start-up counts.
+            import gostage_sim.gostage.spawn.many  # noqa: F401 - it brings the rest along
 
     def close(self) -> None:
         """Stop what was started for children by gRPC; one that still runs can send nothing more. Spawning goes on."""

@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ import multiprocess  # type: ignore[import-untyped]
 from multiprocess import resource_tracker
 from multiprocess.connection import wait  # type: ignore[import-untyped]
 
-from gostage_sim.harness import proc
+from gostage_sim.harness import proc, runs_folder
 from gostage_sim.harness.limits import allow_many_files
 from gostage_sim.harness.observer import run_plan
 from gostage_sim.harness.plan import Plan, make_plan
@@ -76,7 +75,7 @@ class ObserverPool:
         self._observers: list[_Observer] = []
 
     def __enter__(self) -> Self:
-        self._runs = Path(tempfile.mkdtemp(prefix="gostage-sim-runs-"))
+        self._runs, self._held = runs_folder.make()
         # The first process that `multiprocess` starts gets a tracker of resources beside it, which would outlive us.
         self._tracker_is_ours = resource_tracker._resource_tracker._fd is None
         if self._histories is not None:
@@ -92,6 +91,7 @@ class ObserverPool:
         if self._tracker_is_ours:
             resource_tracker._resource_tracker._stop()  # there is no public way; it ends the process and reaps it
         shutil.rmtree(self._runs, ignore_errors=True)
+        os.close(self._held)
 
     def run(
         self,
@@ -244,7 +244,7 @@ def _observe(connection: _Pipe, histories: Path | None, runs: Path, safe_path: s
     signal.signal(signal.SIGTERM, stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     allow_many_files()
-    with contextlib.suppress(EOFError, OSError, _Stopped):
+    with contextlib.suppress(EOFError, OSError, _Stopped), runs_folder.held(runs):
         # A pool that was killed can no longer stop its observers; the end of its pipe does.
         proc.signal_at_end_of(multiprocess.parent_process().sentinel, signal.SIGTERM)
         while True:

@@ -55,7 +55,8 @@ def unjudged(plan: Plan, reason: str, *, duration_s: float) -> ScenarioResult:
 def reproduce(plan: Plan) -> str:
     """A shell command that runs this scenario again in the same way."""
     scenario = plan["scenario"]
-    command = ["gostage-sim", "run", scenario["file"] or "-"]  # a file holds one scenario
+    file = scenario["file"] or "-"  # a file holds one scenario
+    command = ["gostage-sim", "run", f"./{file}" if file.startswith("-") and file != "-" else file]
     return shlex.join([*command, "--transport", plan["transport"], "--seed", str(plan["seed"])])
 
 

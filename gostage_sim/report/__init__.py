@@ -3,7 +3,7 @@
 * `run_report`    the run as one value, and writing all its files at once
 * `json_report`, `junit`, `summary`    one writer a format, each a pure function from the run to text
 * `terminal`, `live`    progress while it runs, the table and the failures at the end, in the words of `lines`
-* `escape`, `output`    text of a child made harmless for each of them; printing to a reader that may be gone
+* `escape`        text of a child made harmless for each of them
 * `run_command`   `gostage-sim run`: from paths to an exit code; `choice` picks them, `folder` minds the reports
 * `bad_input`     what the user gave cannot be used: exit code 2
 * `listing`, `explain`    what there is, and what a name means

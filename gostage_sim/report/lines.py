@@ -17,6 +17,9 @@ Line = list[tuple[str, str]]
 STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.UNKNOWN: "yellow"}
 COLUMNS = ("scenario", "transport", "verdict", "duration", "reason")
 
+#: Columns of a terminal below which a table would be one of single letters.
+NARROW = 60
+
 _STDERR_LINES = 10
 
 
@@ -47,10 +50,8 @@ def row(result: ScenarioResult) -> tuple[str, str, str, str, str]:
 
 def finished(result: ScenarioResult, done: int, total: int) -> Line:
     """One scenario came to its end."""
-    scenario, transport, verdict, duration, reason = row(result)
-    count = f"[{done:>{len(str(total))}}/{total}] "
-    line = [("dim", count), (STYLES[result.verdict], f"{verdict:7}"), ("", f" {scenario} ({transport}, {duration})")]
-    return [*line, ("", f": {reason}")] if reason else line
+    (style, verdict), *rest = listed(result)
+    return [("dim", f"[{done:>{len(str(total))}}/{total}] "), (style, f"{verdict:7}"), *rest]
 
 
 def plain_table(results: Iterable[ScenarioResult]) -> Iterable[str]:
@@ -59,6 +60,13 @@ def plain_table(results: Iterable[ScenarioResult]) -> Iterable[str]:
     widths = [max(len(cells[column]) for cells in rows) for column in range(len(COLUMNS))]
     for cells in rows:
         yield "  ".join(f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def listed(result: ScenarioResult) -> Line:
+    """One result where the table has no room: a paragraph that may be wrapped anywhere."""
+    scenario, transport, verdict, duration, reason = row(result)
+    line = [(STYLES[result.verdict], verdict), ("", f" {scenario} ({transport}, {duration})")]
+    return [*line, ("", f": {reason}")] if reason else line
 
 
 def failure(result: ScenarioResult) -> Iterable[Line]:

@@ -60,14 +60,12 @@ class LiveTerminal:
             self._print(lines.finished(result, self._done, self._total))
 
     def show(self, run: Run, directory: Path) -> None:
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for column in lines.COLUMNS:
-            table.add_column(column, justify="right" if column == "duration" else "left", overflow="fold")
-        for result in run.results:
-            scenario, transport, verdict, duration, reason = lines.row(result)
-            shown = Text(verdict, style=lines.STYLES[result.verdict])
-            table.add_row(Text(scenario), transport, shown, duration, Text(reason))
-        self._console.print(table)
+        if self._console.width < lines.NARROW:
+            for result in run.results:
+                self._print(lines.listed(result))
+            self._console.print()
+        else:
+            self._console.print(self._table(run))
         for result in run.results:
             if result.verdict is not Verdict.PASS:
                 for line in lines.failure(result):
@@ -75,6 +73,16 @@ class LiveTerminal:
                 self._console.print()
         for line in lines.closing(run, directory):
             self._print(line)
+
+    def _table(self, run: Run) -> Table:
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for column in lines.COLUMNS:
+            table.add_column(column, justify="right" if column == "duration" else "left", overflow="fold")
+        for result in run.results:
+            scenario, transport, verdict, duration, reason = lines.row(result)
+            shown = Text(verdict, style=lines.STYLES[result.verdict])
+            table.add_row(Text(scenario), transport, shown, duration, Text(reason))
+        return table
 
     def _print(self, line: lines.Line) -> None:
         # soft_wrap: a command that repeats a failure must be copied in one piece.
@@ -84,7 +92,10 @@ class LiveTerminal:
         with self._lock:
             running, done = list(self._running), self._done
         head = Table.grid(padding=(0, 1))
-        head.add_row(ProgressBar(total=self._total, completed=done, width=30), Text(f"{done}/{self._total}"))
+        head.add_row(
+            ProgressBar(total=self._total, completed=done, width=min(30, self._console.width // 2)),
+            Text(f"{done}/{self._total}"),
+        )
         shown = [Text(f"  {name}", style="dim", no_wrap=True, overflow="ellipsis") for name in running[:_NAMES_SHOWN]]
         if len(running) > _NAMES_SHOWN:
             shown.append(Text(f"  and {len(running) - _NAMES_SHOWN} more", style="dim"))

@@ -132,6 +132,13 @@ def write_all(run: Run, directory: Path) -> tuple[Path, ...]:
 
 def _write_whole(path: Path, text: str) -> Path:
     """Through a file beside it and a rename, so that a reader never sees half a report."""
+    try:
+        return _replace(path, text)
+    except OSError as error:  # it names the file beside it, which nobody asked for, or none
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(path: Path, text: str) -> Path:
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with open(descriptor, "w", encoding="utf-8", newline="\n") as file:

@@ -6,14 +6,14 @@ Colour and a live display only for a person at a terminal; plain lines for a pip
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol, Self, TextIO
 
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report import lines
-from gostage_sim.report.output import say
 from gostage_sim.report.run_report import Run
 from gostage_sim.scenario.transports import Case
 
@@ -39,11 +39,15 @@ class Terminal(Protocol):
 
 
 class PlainTerminal:
-    """Lines of text, one when a scenario is finished; `quiet` leaves out all but failures and the count."""
+    """Lines of text, one when a scenario is finished; `quiet` leaves out all but failures and the count.
 
-    def __init__(self, stream: TextIO, total: int, *, quiet: bool = False) -> None:
+    `narrow` is for a terminal that has no room for columns.
+    """
+
+    def __init__(self, stream: TextIO, total: int, *, quiet: bool = False, narrow: bool = False) -> None:
         self._stream = stream
         self._total = total
+        self._narrow = narrow
         self._quiet = quiet
         self._done = 0
 
@@ -56,7 +60,7 @@ class PlainTerminal:
     def opening(self, run: Run, total: int) -> None:
         if not self._quiet:
             for line in lines.opening(run, total):
-                say(lines.text(line), self._stream)
+                self._say(lines.text(line))
 
     def started(self, case: Case) -> None:
         pass
@@ -64,29 +68,38 @@ class PlainTerminal:
     def finished(self, result: ScenarioResult) -> None:
         self._done += 1
         if not self._quiet:
-            say(lines.text(lines.finished(result, self._done, self._total)), self._stream)
+            self._say(lines.text(lines.finished(result, self._done, self._total)))
 
     def show(self, run: Run, directory: Path) -> None:
         if not self._quiet:
-            say("", self._stream)
-            for line in lines.plain_table(run.results):
-                say(line, self._stream)
+            self._say("")
+            for line in self._table(run):
+                self._say(line)
         for result in run.results:
             if result.verdict is not Verdict.PASS:
-                say("", self._stream)
+                self._say("")
                 for pieces in lines.failure(result):
-                    say(lines.text(pieces), self._stream)
+                    self._say(lines.text(pieces))
         if not self._quiet:
-            say("", self._stream)
+            self._say("")
         for pieces in lines.closing(run, directory):
-            say(lines.text(pieces), self._stream)
+            self._say(lines.text(pieces))
+
+    def _table(self, run: Run) -> Iterable[str]:
+        if self._narrow:
+            return (lines.text(lines.listed(result)) for result in run.results)
+        return lines.plain_table(run.results)
+
+    def _say(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
 
 
 def terminal_for(stream: TextIO, environ: Mapping[str, str], total: int, *, quiet: bool = False) -> Terminal:
     """The live display where a person looks at it and wants colour, plain lines everywhere else."""
     unwanted = environ.get("NO_COLOR") or environ.get("CI") or environ.get("TERM") == "dumb"
     if quiet or unwanted or not stream.isatty():
-        return PlainTerminal(stream, total, quiet=quiet)
+        narrow = stream.isatty() and shutil.get_terminal_size().columns < lines.NARROW
+        return PlainTerminal(stream, total, quiet=quiet, narrow=narrow)
     from gostage_sim.report.live import LiveTerminal
 
     return LiveTerminal(stream, total)

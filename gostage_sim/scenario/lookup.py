@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from gostage_sim.scenario.problems import close_match
+from gostage_sim.scenario.problems import close_match, kind_of
 
 #: The first line, before any module is touched.
 READY = "ready"
@@ -87,7 +87,7 @@ def _problem(module: ModuleType, name: str, attribute: str) -> str | None:
             return f"cannot read {part!r} of {name!r}: {_described(error)}"
     target = f"{name}:{attribute}"
     if not callable(found):
-        return f"{target!r} is a {type(found).__name__}; expected a function of one argument"
+        return f"{target!r} is {kind_of(found)}; expected a function of one argument"
     return _not_an_action(target, found)
 
 

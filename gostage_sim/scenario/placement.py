@@ -89,9 +89,9 @@ class PlacementReader:
             self._report(path, f"fault '{kind}' is given {quote(data)}; expected {expected}")
             return None
         given = {names[0]: data} if bare else data or {}
-        before = len(self._document.problems)
+        before = self._document.mistakes
         found = self._fields(cls, given, path, kind, bare=bare, parameters_of=f"fault '{kind}'")
-        if len(self._document.problems) > before:
+        if self._document.mistakes > before:
             return None
         try:
             return cls(**found)
@@ -109,7 +109,7 @@ class PlacementReader:
         if not isinstance(data, dict) or not data:
             self._report(path, f"at is {'empty' if data == {} else quote(data)}; expected {_FORMS}")
             return None
-        before = len(self._document.problems)
+        before = self._document.mistakes
         for key, value in data.items():
             if key not in ("step", "message", "byte"):
                 self._report((*path, key), unknown_key(key, ("step", "message", "byte")), key=True)
@@ -123,7 +123,7 @@ class PlacementReader:
             self._report(path, f"'step' stands alone; expected {_FORMS}")
         elif "byte" in data and "message" not in data:
             self._report(path, "'byte' counts within a message; expected {message: n, byte: b}")
-        if len(self._document.problems) > before:
+        if self._document.mistakes > before:
             return None
         point = "step" if "step" in data else "byte" if "byte" in data else "message"
         return Placement(point, **data)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from gostage_sim.scenario.problems import Problem, ScenarioError, quote
+from gostage_sim.scenario.problems import Problem, ScenarioError, kind_of, quote
 
 Path = tuple[str | int, ...]
 """Keys and indices from the top: `("children", "victim", "steps", 0)`."""
@@ -25,6 +25,8 @@ _LARGEST = 200_000
 _INTEGERS = range(-(2**63), 2**64)
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_KEY = re.compile(r"[\w-]+")
+_LONGEST_KEY = 40
+_DIGITS = re.compile(r"[-+]?[0-9_]+")
 
 
 @dataclass
@@ -36,6 +38,10 @@ class Document:
     values: dict[Path, tuple[int, int]] = field(default_factory=dict)
     keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    spoilt: set[tuple[Path, bool]] = field(default_factory=set)
+    """Values, and keys (True), that could not be read: what stands in for them has mistakes of nobody's making."""
+    mistakes: int = 0
+    """How many were reported, those included that nothing is said of."""
     count: int = 0
 
     def position(self, path: Path, *, key: bool = False) -> tuple[int, int]:
@@ -47,9 +53,17 @@ class Document:
         return self.values.get(path, (0, 0))
 
     def report(self, path: Path, message: str, *, key: bool = False) -> None:
-        """Note a mistake at a path."""
+        """Note a mistake at a path; nothing more is said of what could not even be read."""
+        self.mistakes += 1
+        if (path, key) in self.spoilt:
+            return
         line, column = self.position(path, key=key)
         self.problems.append(Problem(message, self.file, line, column, path_text(path)))
+
+    def spoil(self, path: Path, message: str, *, key: bool = False) -> None:
+        """Note that a value, or a key, could not be read; something else stands in for it."""
+        self.report(path, message, key=key)
+        self.spoilt.add((path, key))
 
 
 def path_text(path: Path) -> str:
@@ -128,7 +142,7 @@ class _Nodes:
             return self._scalar(node, path)
         tag = _short_tag(node)
         if tag not in ("map", "seq"):
-            self._document.report(path, f"the YAML tag '{tag}' is not known here; expected plain YAML")
+            self._document.spoil(path, f"the YAML tag '{tag}' is not known here; expected plain YAML")
         if isinstance(node, SequenceNode):
             return [self.value(item, (*path, i), (*around, node)) for i, item in enumerate(node.value)]
         if not isinstance(node, MappingNode):
@@ -152,7 +166,8 @@ class _Nodes:
             elif key.value in found:
                 continue
             if _short_tag(key) != "str":
-                self._document.report(here, f"the key {key.value} is not text; put it in quotes", key=True)
+                shown = key.value if len(key.value) <= _LONGEST_KEY else f"{key.value[:_LONGEST_KEY]}…"
+                self._document.spoil(here, f"the key {shown} is not text; put it in quotes", key=True)
             found[key.value] = self.value(item, here, (*around, node))
         return found
 
@@ -183,13 +198,19 @@ class _Nodes:
             try:
                 value = self._constructor.construct_object(node)
             except Exception as error:  # `!!int x`, or an integer too long for Python to read
-                self._document.report(path, f"{quote(text)} cannot be read: {error}")
+                too_long = tag == "int" and _DIGITS.fullmatch(text)
+                what = (
+                    f"the integer {text[:20]}… of {len(text.lstrip('+-'))} digits does not fit in 64 bits"
+                    if too_long
+                    else None
+                )
+                self._document.spoil(path, what or f"{quote(text)} cannot be read: {error}")
                 return text
             return _checked(self._document, value, path)
         if tag == "timestamp":
-            self._document.report(path, f"{text} is a date to YAML; put it in quotes")
+            self._document.spoil(path, f"{text} is a date to YAML; put it in quotes")
         elif tag != "str":
-            self._document.report(path, f"the YAML tag '{tag}' is not known here; expected plain YAML")
+            self._document.spoil(path, f"the YAML tag '{tag}' is not known here; expected plain YAML")
         return _checked(self._document, text, path)
 
 
@@ -209,13 +230,14 @@ def _python_value(document: Document, data: object, path: Path, around: tuple[ob
 def _room(document: Document, path: Path, inside_itself: bool, depth: int) -> bool:
     document.count += 1
     if inside_itself:
-        document.report(path, "this value contains itself")
+        document.spoil(path, "this value contains itself")
     elif depth > _DEEPEST:
-        document.report(path, f"nested deeper than {_DEEPEST} levels")
+        document.spoil(path, f"nested deeper than {_DEEPEST} levels")
     elif document.count == _LARGEST + 1:
-        document.report(path, f"more than {_LARGEST} values, aliases counted each time")
+        document.spoil(path, f"more than {_LARGEST} values, aliases counted each time")
     elif document.count <= _LARGEST:
         return True
+    document.spoilt.add((path, False))
     return False
 
 
@@ -226,19 +248,21 @@ def _checked(document: Document, value: object, path: Path) -> Any:
     if isinstance(value, int):
         if value in _INTEGERS:
             return int(value)
-        document.report(path, f"the integer {quote(value)} does not fit in 64 bits")
+        shown = quote(value)
+        what = f"the integer {shown}" if shown[-1].isdigit() else shown
+        document.spoil(path, f"{what} does not fit in 64 bits")
         return 0
     if isinstance(value, float):
         if math.isfinite(value):
             return float(value)
-        document.report(path, f"{value} is not a number JSON can carry")
+        document.spoil(path, f"{value} is not a number JSON can carry")
         return 0.0
     if isinstance(value, str):
         if not any("\ud800" <= c <= "\udfff" for c in value):
             return str(value)
-        document.report(path, f"{quote(value)} holds a lone surrogate, which UTF-8 cannot carry")
+        document.spoil(path, f"{quote(value)} holds a lone surrogate, which UTF-8 cannot carry")
         return ""
-    document.report(path, f"found a {type(value).__name__}; expected a value JSON can carry")
+    document.spoil(path, f"found {kind_of(value)}; expected a value JSON can carry")
     return None
 
 

@@ -68,6 +68,21 @@ def one_of(words: Sequence[str]) -> str:
     return quoted if len(words) == 1 else f"one of {quoted}" if words else "nothing: none are known"
 
 
+def kind_of(found: object) -> str:
+    """What Python's object is in a reader's words, for one that has no place in a scenario."""
+    kinds = {
+        bool: "true or false",
+        int: "an integer",
+        float: "a number",
+        str: "text",
+        dict: "a mapping",
+        list: "a list",
+    }
+    if found is None:
+        return "nothing"
+    return kinds.get(type(found)) or f"an instance of {type(found).__qualname__}"
+
+
 def quote(found: object) -> str:
     """What stands in the file, short enough for a message: scalars as they are, containers by their kind."""
     if found is None:
@@ -78,5 +93,7 @@ def quote(found: object) -> str:
         return "a mapping"
     if isinstance(found, list):
         return "a list"
+    if isinstance(found, int) and found.bit_length() > _LONGEST_QUOTE * 4:
+        return f"an integer of {found.bit_length()} bits"  # Python refuses to write out one that is very long
     text = repr(found)
     return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"

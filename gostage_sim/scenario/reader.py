@@ -107,7 +107,7 @@ class Reader:
         if not isinstance(data, dict):
             self._report(path, f"child {quote(name)} is {quote(data)}; expected a mapping with steps")
             return None
-        before = len(self._document.problems)
+        before = self._document.mistakes
         found = self._fields(Child, data, path, "child", by_hand=("steps", "faults"))
         raw_steps = self._list(data.get("steps"), (*path, "steps"), "steps") if "steps" in data else []
         steps = [self._step(item, (*path, "steps", i)) for i, item in enumerate(raw_steps)]
@@ -117,7 +117,7 @@ class Reader:
             for i, item in enumerate(raw_faults)
         ]
         self._points_exist(name, steps, faults, path)
-        if len(self._document.problems) > before:
+        if self._document.mistakes > before:
             return None
         kept: tuple[PlacedFault, ...] = tuple(fault for fault in faults if fault is not None)
         return Child.model_construct(
@@ -343,9 +343,9 @@ class Reader:
         if not isinstance(data, dict):
             self._report(path, f"{noun} is {quote(data)}; expected a mapping of {', '.join(fields_of(cls))}")
             return None
-        before = len(self._document.problems)
+        before = self._document.mistakes
         found = self._fields(cls, data, path, noun, bare=bare)
-        return None if len(self._document.problems) > before else cls.model_construct(**found)
+        return None if self._document.mistakes > before else cls.model_construct(**found)
 
     def _fields(
         self,

@@ -6,8 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from gostage_sim.faults.contract import Placement
 from gostage_sim.harness.plan import make_plan, write_plan
+from gostage_sim.harness.verdict import reproduce
 from gostage_sim.scenario.model import Child, Expectation, Handler, Scenario, Send
 
 MakeScenario = Callable[..., Scenario]
@@ -32,6 +35,13 @@ def test_a_plan_is_json_and_comes_back_as_it_was(scenario: MakeScenario, tmp_pat
         ("victim#2", {"point": "step", "step": 1}),
     ]
     assert victim["faults"][1]["params"] == {"form": "per_message", "delay": 0.25}
+
+
+@pytest.mark.parametrize(("file", "shown"), [("-x.yaml", "./-x.yaml"), ("a/-x.yaml", "a/-x.yaml")])
+def test_the_command_that_repeats_it(scenario: MakeScenario, file: str, shown: str) -> None:
+    """A file whose name begins like an option is none to the shell command either."""
+    plan = make_plan(scenario().model_copy(update={"file": file}), seed=7, transport="json")
+    assert reproduce(plan) == f"gostage-sim run {shown} --transport json --seed 7"
 
 
 def test_faults_of_the_parent_are_not_the_childs(scenario: MakeScenario, tmp_path: Path) -> None:

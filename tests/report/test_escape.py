@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 import msgspec
@@ -23,7 +24,9 @@ GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 #: Any text Python can hold, with what is dangerous often in it.
 TEXTS = st.text(
-    st.characters() | st.sampled_from("\x1b\x9b\x00\r\n\t\x7f\ud800\udfff\u202e\u2028`|<>&*_[]()#~@\\$/.:w")
+    st.characters()
+    | st.characters(categories=["Cf"])
+    | st.sampled_from("\x1b\x9b\x00\r\n\t\x7f\ud800\udfff\u202e\u2028`|<>&*_[]()#~@\\$/.:w")
 )
 
 
@@ -32,7 +35,7 @@ def test_nothing_that_acts_is_left(text: str) -> None:
     """What reaches a terminal has no control character but line ends and tabs, and any encoder takes it."""
     shown = visible(text)
     shown.encode()
-    assert {c for c in shown if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"}} <= {"\n", "\t"}
+    assert {c for c in shown if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}} <= {"\n", "\t"}
     assert visible(shown) == shown
     assert visible_line(text).replace("\n", "") == visible_line(text)
     assert visible_line(text).isprintable() or not visible_line(text).isascii()
@@ -52,6 +55,8 @@ def test_ordinary_text_is_not_changed(text: str) -> None:
         ("\x9b1m\x00", "\\x9b1m\\x00"),
         ("\ud800", "\\ud800"),
         ("\u202eexe", "\\u202eexe"),
+        ("ad\u200bmin", "ad\\u200bmin"),
+        ("\U000e0041", "\\U000e0041"),
     ],
 )
 def test_an_escape_names_the_character(text: str, shown: str) -> None:
@@ -59,12 +64,18 @@ def test_an_escape_names_the_character(text: str, shown: str) -> None:
     assert visible_line(text) == shown
 
 
+def test_every_format_character_is_escaped() -> None:
+    """Whatever Unicode has of them: what this Python knows is the least."""
+    known = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Cf"]
+    assert [character for character in known if visible(character) == character] == []
+
+
 @given(TEXTS)
 def test_json_keeps_the_very_text(text: str) -> None:
     """Escapes in a JSON document are JSON's own, so a reader gets back what was written."""
     text = encodable(text)
     document = terminal_safe_json(msgspec.json.encode(text).decode())
-    assert document.isascii() or not any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in document)
+    assert document.isascii() or not any(unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} for c in document)
     assert msgspec.json.decode(document) == text
 
 

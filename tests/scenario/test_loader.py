@@ -175,6 +175,8 @@ def test_mistakes_in_python_data_are_named_by_their_path() -> None:
                 "steps": [
                     {"send": {"count": "many", "payload": {"when it": {3}}}},
                     {"put": {"key": "a", "value": looped}},
+                    {"send": -(10**5000)},
+                    object(),
                 ],
                 "faults": ({"delya": None, "at": "result"},),
                 "timeout": 3,
@@ -183,8 +185,10 @@ def test_mistakes_in_python_data_are_named_by_their_path() -> None:
             fault_kinds={"delay": Noop},
         )
     assert [str(problem) for problem in caught.value.problems] == [
-        "steps[0].send.payload['when it']: found a set; expected a value JSON can carry",
+        "steps[0].send.payload['when it']: found an instance of set; expected a value JSON can carry",
         "steps[1].put.value[0]: this value contains itself",
+        "steps[2].send: an integer of 16610 bits does not fit in 64 bits",
+        "steps[3]: found an instance of object; expected a value JSON can carry",
         "timeout: timeout: a duration needs a unit, for example 20s, 1ms; found 3",
         "stepps: unknown key 'stepps'; did you mean 'steps'? known keys: steps, faults, copies, timeout, grace, "
         "definition_size, end_daemons, max_message",

@@ -77,6 +77,10 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (STEP + "{send: 1, with: {}}", "5:19: 'with' belongs to 'call'; this step is 'send'"),
         (STEP + "{with: {}}", "5:10: 'with' belongs to 'call'; this step has no 'call'"),
         (STEP + "send: 0", "5:15: count is 0; expected a whole number from 1 to 100000000"),
+        (STEP + "send: " + "7" * 5000, f"5:15: the integer {'7' * 20}… of 5000 digits does not fit in 64 bits"),
+        (STEP + "send: {count: 2024-01-01}", "5:23: 2024-01-01 is a date to YAML; put it in quotes"),
+        (STEP + "!mine x", "5:9: the YAML tag '!mine' is not known here; expected plain YAML"),
+        (HEAD + "  1: {steps: []}\n", "6:3: the key 1 is not text; put it in quotes"),
         (STEP + "send: many", "5:15: count is 'many'; expected a whole number from 1 to 100000000"),
         (
             STEP + "send: {size: 1KB, payload: hello}",

@@ -72,7 +72,7 @@ def _wait_until_gone(pid: int) -> None:
             "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\ndef run(ctx): ...",
             None,
         ),
-        ("run = 3", "'mod_x:run' is a int; expected a function of one argument"),
+        ("run = 3", "'mod_x:run' is an integer; expected a function of one argument"),
         ("def rum(ctx): ...", "'mod_x' has no 'run'; did you mean 'rum'?"),
         ("", "'mod_x' has no 'run'"),
         ("raise ValueError('no luck')", "importing 'mod_x' raises ValueError: no luck"),

@@ -243,10 +243,12 @@ class Driver:
             self._obey(self.session.streams_closed())
 
     def _see_exit(self) -> None:
-        self._unwatch(self.process.pidfd)  # it stays readable
         self._close(self.process.stdin)
         self._see_cancel()  # its signal may be seen to end the child before the wake-up is seen
         self._obey(self.session.exited(time.monotonic()))
+        # It stays readable. Not before the session knows: when interrupted, all this is done again, or else the child
+        # that is gone would be waited for until it counts as one that cannot be killed.
+        self._unwatch(self.process.pidfd)
         self._see_idle_inlet()
 
     def _see_wake(self) -> None:

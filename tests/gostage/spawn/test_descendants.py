@@ -54,7 +54,7 @@ def test_daemons_are_left_alone_unless_asked_for() -> None:
     [
         ("pass", PAUSES),
         ("[signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]", PAUSES),
-        ("pass", "os.execv('/bin/sleep', ['sleep', '1000'])"),
+        ("pass", "os.close(1); os.execv('/bin/sleep', ['sleep', '1000'])"),
         ("os.environ.clear()", PAUSES),  # this process still bears what it was started with
     ],
 )

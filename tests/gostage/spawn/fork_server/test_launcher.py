@@ -405,7 +405,7 @@ def test_a_module_that_cannot_be_preloaded(
     (tmp_path / "unfit.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     register("act", lambda ctx: None)
-    with launchers.ForkServer(["unfit"], start_timeout_s=3 if "pause" in code else 60) as launcher:
+    with launchers.ForkServer(["unfit"], start_timeout_s=1 if "pause" in code else 60) as launcher:
         result = spawn(launcher, "act")
         assert children() == []
     assert result.outcome == "start_failed"

@@ -24,6 +24,7 @@ from gostage_sim.gostage.spawn.depth import parent_of
 from gostage_sim.gostage.spawn.descendants import with_room
 from gostage_sim.gostage.spawn.launchers.contract import LaunchError
 from gostage_sim.gostage.spawn.launchers.fork_server.status import read_number
+from gostage_sim.gostage.spawn.launchers.importable import current_folder
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import close_kept, keep_from_forks, no_sigpipe, open_pipe, tie
 from gostage_sim.gostage.spawn.readiness import is_readable
@@ -73,6 +74,9 @@ class Server:
                 stderr=stderr,
                 pass_fds=(listener.fileno(), alive, failure, lifeline),
                 start_new_session=True,
+                # Python 3.13.0 cannot import `socket` in a folder that was removed (SystemError). The path has nothing
+                # relative in it then, and children are led to their folder by its descriptor.
+                cwd=None if current_folder() else "/",
                 env=with_room(child_environment(SpawnOptions(), 0)),
             )
             ours.callback(self._popen.wait)
