@@ -24,7 +24,7 @@ LONG_TIMEOUT_S = 3600
 
 Figures = dict[str, float | None]
 """Of one round, by contender, and by `contender.figure` where a contender has more than its first one."""
-UNITS = {"cpu": "µs", "p50": "ms", "p99": "ms"}
+UNITS = {"cpu": "µs/msg", "p50": "µs", "p99": "µs"}
 """Of the figures that have names: processor time a message, of parent and children, and percentiles of a time."""
 
 
@@ -62,7 +62,7 @@ class Group:
     count: int
     size: int
     unit: str
-    """`/s` messages a second, `MB/s`, `µs` a message, `ms`, or `KiB` and `MiB` of memory."""
+    """`/s` messages a second, `MB/s`, `µs/msg`, `µs`, `ms`, or `KiB` and `MiB` of memory."""
     measures: tuple[Measure, ...]
     long: bool = False
 
@@ -77,7 +77,8 @@ class Group:
         return {
             "/s": lambda: self.count / figure,
             "MB/s": lambda: self.count * max(70, self.size) / figure / 1e6,
-            "µs": lambda: figure / self.count * 1e6,
+            "µs/msg": lambda: figure / self.count * 1e6,
+            "µs": lambda: figure * 1e6,
             "ms": lambda: figure * 1000,
             "KiB": lambda: figure / KIB,
             "MiB": lambda: figure / MIB,
@@ -140,7 +141,7 @@ class Row:
         ratio = "-" if self.value is None or self.measure.against is None else f"{self.value:.2f}"
         figures = [_shown(figure, group.unit_of(self.measure)) for figure in (self.figure, self.against)]
         return (
-            f"{group.label(self.measure):<58} {figures[0]:>12} {figures[1]:>12} {ratio:>7}   "
+            f"{group.label(self.measure):<58} {figures[0]:>14} {figures[1]:>14} {ratio:>7}   "
             f"{self.measure.bound:<7}{self.mark}"
         )
 
@@ -185,7 +186,7 @@ def main(
         return 2
     # As an installed package is: without bytecode every start would compile the engine.
     compileall.compile_dir(os.path.join(INSTALLED_IN, "gostage_sim"), quiet=2)
-    show(f"{'measure':<58} {'ours':>12} {'against':>12} {'ratio':>7}   to reach")
+    show(f"{'measure':<58} {'ours':>14} {'against':>14} {'ratio':>7}   to reach")
     kept = True
     for group, measures in chosen:
         contenders = list(dict.fromkeys(name for m in measures for name in (m.contender, m.against) if name))

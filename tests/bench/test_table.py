@@ -81,7 +81,14 @@ def test_lines(measure: Measure, rounds: list[tuple[float, float | None]], end: 
 
 @pytest.mark.parametrize(
     ("unit", "figure", "quantity"),
-    [("/s", 0.5, 2000), ("MB/s", 0.5, 0.14), ("ms", 0.5, 500), ("KiB", 2048, 2), ("µs", 0.5, 500)],
+    [
+        ("/s", 0.5, 2000),
+        ("MB/s", 0.5, 0.14),
+        ("ms", 0.5, 500),
+        ("KiB", 2048, 2),
+        ("µs/msg", 0.5, 500),
+        ("µs", 0.5, 500_000),
+    ],
 )
 def test_units(unit: str, figure: float, quantity: float) -> None:
     """Seconds and bytes become what the table shows."""
@@ -104,7 +111,7 @@ def test_named_figures() -> None:
     lines: list[str] = []
     group = Group("w", 24, 70, "/s", (Measure("json_each", "json_each_of_8", name="row", figure="p99"),))
     table.main([group], rounds=1, show=lines.append)
-    assert re.fullmatch(r"w: row +[\d.]+ ms +[\d.]+ ms +[\d.]+ +stated", lines[1])
+    assert re.fullmatch(r"w: row +[\d.,]+ µs +[\d.,]+ µs +[\d.]+ +stated", lines[1])
 
 
 def test_processor_time() -> None:
