@@ -24,6 +24,8 @@ class Parent(grpc.GenericRpcHandler):
         self.acknowledge: SimpleQueue[None] = SimpleQueue()
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        if details.method == "/gostage.WorkflowIPC/SendMessage":
+            return grpc.unary_unary_rpc_method_handler(lambda request, context: request)
         assert details.method == "/gostage.WorkflowIPC/SendLines"
         return grpc.stream_stream_rpc_method_handler(self._take)
 
@@ -45,7 +47,7 @@ class Parent(grpc.GenericRpcHandler):
 @contextmanager
 def connected(window_bytes: int = 0) -> Iterator[tuple[Parent, GrpcChannel]]:
     parent = Parent()
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(2) as pool:
         server = grpc.server(pool, handlers=[parent])
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
@@ -72,9 +74,15 @@ def sent_while_one_is_on_its_way(channel: GrpcChannel, parent: Parent, send: Cal
 
 def test_what_is_sent_meanwhile_goes_into_one_batch() -> None:
     """While a batch is on its way, lines gather for the next one: a request costs much more than a line."""
-    lines = [b"%d\n" % i for i in range(50)]
+    lines = [b"%d\n" % i for i in range(5)]
     with connected() as (parent, channel):
-        batches = sent_while_one_is_on_its_way(channel, parent, lambda: list(map(channel.write, lines)))
+
+        def send() -> None:
+            for line in lines:
+                channel.write(line)
+                assert channel.request(b"there and back") == b"there and back"  # a batch would have overtaken it
+
+        batches = sent_while_one_is_on_its_way(channel, parent, send)
     assert batches == [b"".join(lines)]
 
 
