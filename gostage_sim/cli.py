@@ -234,7 +234,8 @@ def selftest() -> None:
 @app.command(short_help="Measure speed.")
 def bench(
     what: Annotated[
-        Literal["spawn", "engine"], typer.Argument(help="Children, or workflows in one process.")
+        Literal["spawn", "transport", "engine"],
+        typer.Argument(help="Children, the ways they send by, or workflows in one process."),
     ] = "spawn",
     only: Annotated[str, typer.Option("-k", metavar="TEXT", help="Only measures with this in their name.")] = "",
     rounds: Annotated[
@@ -247,16 +248,21 @@ def bench(
     """Measure speed; exit code 1 when a bound is not reached.
 
     Spawn: messages, starts and deaths of children, as ratios side by side in one run, also against other libraries;
-    'pip install gostage-sim[bench]' installs those. Engine: microseconds of an action and of the store, and memory.
+    'pip install gostage-sim[bench]' installs those. Transport: JSON and gRPC side by side, messages and processor time.
+    Engine: microseconds of an action and of the store, and memory.
     """
     _need_a_folder()
     if what == "engine":
         from gostage_sim.bench import engine
 
         raise typer.Exit(engine.main(rounds=rounds, only=only, show=_say))
-    from gostage_sim.bench.spawn import measures
+    from gostage_sim.bench import table
 
-    raise typer.Exit(measures.main(rounds=rounds, only=only, long=long, show=_say, progress=_progress))
+    if what == "spawn":
+        from gostage_sim.bench.spawn.measures import GROUPS
+    else:
+        from gostage_sim.bench.transport.measures import GROUPS
+    raise typer.Exit(table.main(GROUPS, rounds=rounds, only=only, long=long, show=_say, progress=_progress))
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """What children cost, against the least there is to do and against other libraries: `gostage-sim bench spawn`.
 
 * `measures`    what is compared with what, and what is to be reached
-* `contenders`  each in a parent process of its own: which there are, and how one is run
 * `bare`        the least there is to do
 * `ours`        messages of the engine's children
 * `moments`     how long a start, a death and a message among floods take

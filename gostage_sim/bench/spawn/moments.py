@@ -15,8 +15,8 @@ from gostage_sim.bench.spawn.ours import definition, runner
 FLOODS = 4
 
 
-def percentile_99(times: list[float]) -> float:
-    return sorted(times)[max(0, -(-len(times) * 99 // 100) - 1)]
+def percentile(times: list[float], percent: int) -> float:
+    return sorted(times)[max(0, -(-len(times) * percent // 100) - 1)]
 
 
 def start(count: int, size: int) -> float:
@@ -25,10 +25,13 @@ def start(count: int, size: int) -> float:
     return statistics.median(own.spawn(hello, check=True).first_message_s or 0.0 for _ in range(count))
 
 
-def warm_start(count: int, size: int) -> float:
+def warm_start(count: int, size: int, transport: gostage.transports.Transport | str = "json") -> float:
     """As `start`, with children that a fork server has at hand."""
-    with gostage.launchers.ForkServer(preload=[CHILD]) as launcher:
-        own, hello = gostage.Runner(launcher=launcher), definition("bench.hello")
+    with (
+        gostage.launchers.ForkServer(preload=[CHILD]) as launcher,
+        gostage.Runner(launcher=launcher, transport=transport) as own,
+    ):
+        hello = definition("bench.hello")
         own.spawn(hello, check=True)  # the server is started once, by the first child
         return statistics.median(own.spawn(hello, check=True).first_message_s or 0.0 for _ in range(count))
 
@@ -48,7 +51,7 @@ def killed(count: int, size: int) -> float:
     for _ in range(count):
         assert own.spawn(waiting).signal == "SIGKILL"
         times.append(time.perf_counter() - sent)
-    return percentile_99(times)
+    return percentile(times, 99)
 
 
 def sibling(count: int, size: int) -> float:
@@ -78,4 +81,4 @@ def sibling(count: int, size: int) -> float:
         for thread in threads:
             thread.join()
     assert len(delays) == count
-    return percentile_99(delays)
+    return percentile(delays, 99)

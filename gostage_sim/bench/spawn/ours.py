@@ -10,7 +10,7 @@ from gostage_sim.bench.spawn.bare import CHILD, handle
 
 
 def runner() -> gostage.Runner:
-    return gostage.Runner(launcher=gostage.launchers.ChildModule([CHILD]))
+    return gostage.Runner(launcher=gostage.launchers.ChildModule([CHILD]), transport="json")
 
 
 def definition(action: str, **params: Any) -> gostage.SubWorkflowDef:

@@ -34,6 +34,8 @@ from gostage_sim.gostage.wire.proto import gostage_pb2 as pb
 
 MAX_CALLS = 64
 """Of one connection at once, each with a thread here; HTTP/2 lets further ones wait in the child."""
+LOOKAHEAD_BYTES = 1024 * 1024
+"""How much of a call gRPC may have read before it is asked for; less stops a child in the middle of each batch."""
 START_S = 10.0
 """How long an anonymous child may be connected before its start is known here."""
 _OVER = "the session of this child is over"
@@ -62,6 +64,9 @@ class GrpcServer:
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_concurrent_streams", MAX_CALLS),
                 ("grpc.max_receive_message_length", settings.max_frame_bytes),
+                ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
+                ("grpc.http2.bdp_probe", 0),  # the network is this machine: nothing is to be found out about it
+                ("grpc.http2.max_frame_size", LOOKAHEAD_BYTES),
             ),
         )
         self.address, self.port = settings.address, 0

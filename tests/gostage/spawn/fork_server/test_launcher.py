@@ -345,6 +345,27 @@ def test_one_server_started_when_it_is_needed() -> None:
     assert children() == []
 
 
+def test_a_second_server_for_grpc(server: launchers.ForkServer) -> None:
+    """It has imported gRPC and started no thread of it; children by JSON come from one that has not."""
+
+    def look(ctx: gostage.ActionContext) -> None:
+        parent = Path(f"/proc/{os.getppid()}")
+        threads = int(parent.joinpath("status").read_text().split("Threads:")[1].split()[0])
+        ctx.store.put("seen", ["cygrpc" in parent.joinpath("maps").read_text(), "grpc" in sys.modules, threads])
+
+    register("look", look)
+    with (
+        gostage.Runner(launcher=server, transport="grpc") as by_grpc,
+        gostage.Runner(launcher=server, transport="json") as by_json,
+    ):
+        seen = [runner.spawn(gostage.SubWorkflowDef.of("look"), check=True).final_store["seen"]
+                for runner in (by_json, by_grpc, by_json)]  # fmt: skip
+    assert seen == [[False, False, 1], [True, True, 1], [False, False, 1]]
+    assert len(children()) == 2
+    server.close()
+    assert children() == []
+
+
 @pytest.mark.parametrize("way", ["killed", "closed"])
 def test_children_outlive_their_server(server: launchers.ForkServer, way: str, tmp_path: Path) -> None:
     """Children of a server that is gone go on, and how they end is known; the next spawn starts a new server."""

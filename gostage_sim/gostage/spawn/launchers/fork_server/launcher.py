@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from threading import RLock
 from types import TracebackType
@@ -38,7 +38,8 @@ class ForkServer:
     """A warm process that forks each child: a start in milliseconds, and actions that are closures or lambdas.
 
     `preload` are modules that the server imports once, so that no child has to. It is started at the first spawn and
-    ended by `close()`, at the end of a `with` block, or with this program; children that run then go on. What a child
+    ended by `close()`, at the end of a `with` block, or with this program; children that run then go on. Children that
+    send by gRPC come from a second one, which has that imported as well: no other child has it. What a child
     does not share with this program is what the server did not have at its start: limits, umask and priority of a later
     time, and modules that were changed since.
 
@@ -55,8 +56,7 @@ class ForkServer:
         self.preload = tuple(preload)
         self.start_timeout_s = start_timeout_s
         self._lock = RLock()
-        self._server: Server | None = None
-        self._end: weakref.finalize[[], ForkServer] | None = None
+        self._servers: dict[bool, tuple[Server, Callable[[], object]]] = {}
         _LAUNCHERS.add(self)
 
     def start(self, launch: Launch) -> Process:
@@ -77,7 +77,7 @@ class ForkServer:
             passed_on.callback(os.close, report)
             fds = [pipes.child_stdin, pipes.child_stdout, pipes.child_stderr, pipes.child_lifeline, folder, theirs]
             try:
-                pid, pidfd, status_fd, data_fd = self._fork(fds, deadline)
+                pid, pidfd, status_fd, data_fd = self._fork(launch, fds, deadline)
             finally:
                 os.close(theirs)
             passed_on.callback(close_kept, data_fd)
@@ -95,31 +95,36 @@ class ForkServer:
 
     def close(self) -> None:
         """End the server. Another spawn starts a new one."""
-        with self._lock:
-            self._server = None
-            if self._end is not None:
-                self._end()
+        for by_grpc in (False, True):
+            self._close(by_grpc)
 
-    def _fork(self, fds: Sequence[int], deadline: float) -> Forked:
+    def _close(self, by_grpc: bool) -> None:
+        with self._lock:
+            _, end = self._servers.pop(by_grpc, (None, None))
+            if end is not None:
+                end()
+
+    def _fork(self, launch: Launch, fds: Sequence[int], deadline: float) -> Forked:
         """From the server that runs, or a new one. One thread at a time: the server can do no more either."""
+        by_grpc = launch.definition.transport is not None and launch.definition.transport.type == "grpc"
         with self._lock:
             for _ in range(ATTEMPTS):
                 try:
-                    return self._running().fork(fds, deadline)
+                    return self._running(by_grpc).fork(fds, deadline)
                 except ServerGoneError as gone:
                     reason = gone
-                    self.close()
+                    self._close(by_grpc)
                 except LaunchError:
-                    self.close()
+                    self._close(by_grpc)
                     raise
             raise LaunchError(f"no child could be forked, in {ATTEMPTS} attempts: {reason}")
 
-    def _running(self) -> Server:
-        server = self._server
+    def _running(self, by_grpc: bool) -> Server:
+        server, _ = self._servers.get(by_grpc, (None, None))
         if server is None or server.owner != os.getpid() or not server.is_alive():
-            self.close()
-            server = self._server = Server(self.preload, import_path())
-            self._end = weakref.finalize(self, server.close)  # also at the end of the program
+            self._close(by_grpc)
+            server = Server(self.preload, import_path(), by_grpc=by_grpc)
+            self._servers[by_grpc] = server, weakref.finalize(self, server.close)  # also at the end of the program
         return server
 
     def __enter__(self) -> Self:

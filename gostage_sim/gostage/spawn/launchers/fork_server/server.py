@@ -54,7 +54,7 @@ class Server:
     In a process forked from this one, which may outlive it, nothing of the server is held, and `close()` does nothing.
     """
 
-    def __init__(self, preload: Sequence[str], path: Sequence[str]) -> None:
+    def __init__(self, preload: Sequence[str], path: Sequence[str], *, by_grpc: bool) -> None:
         self.owner = os.getpid()
         stderr = None if _is_passed_on(2) else subprocess.DEVNULL
         with ExitStack() as theirs, ExitStack() as ours:
@@ -66,7 +66,7 @@ class Server:
             self._failure_fd, failure = open_pipe()
             _keep(self._failure_fd, ours)
             theirs.callback(os.close, failure)
-            arguments = (listener.fileno(), alive, failure, list(path), list(preload))
+            arguments = (listener.fileno(), alive, failure, list(path), list(preload), by_grpc)
             self._popen = subprocess.Popen(
                 [*interpreter(), "-c", _PROGRAM.format(path=list(path), arguments=arguments)],
                 stdin=subprocess.DEVNULL,

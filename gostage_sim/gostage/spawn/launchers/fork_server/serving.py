@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -9,6 +10,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from multiprocess import forkserver  # type: ignore[import-untyped]
+
+from gostage_sim.gostage.child.connection import load_grpc
 
 ALWAYS = (
     "dill",
@@ -25,7 +28,9 @@ ALWAYS = (
 """What every child uses."""
 
 
-def serve(listener_fd: int, alive_fd: int, failure_fd: int, path: Sequence[str], preload: Sequence[str]) -> None:
+def serve(
+    listener_fd: int, alive_fd: int, failure_fd: int, path: Sequence[str], preload: Sequence[str], by_grpc: bool
+) -> None:
     """Fork a child for everyone who connects, until the other end of `alive_fd` is closed.
 
     A module that cannot be imported ends the server, with the reason as text on `failure_fd`.
@@ -41,6 +46,9 @@ def serve(listener_fd: int, alive_fd: int, failure_fd: int, path: Sequence[str],
             text = f"{type(error).__name__}: {error}"
             os.write(failure_fd, f"module {module!r} of preload cannot be imported: {text}".encode()[:4096])
             raise
+    if by_grpc:
+        with contextlib.suppress(ImportError):  # a child will say so
+            load_grpc()
     os.close(failure_fd)  # before there is a child that could write to it
     sys.stdout.flush()
     gc.collect()
