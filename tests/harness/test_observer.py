@@ -176,7 +176,9 @@ def test_the_history_says_what_happened(scenario: MakeScenario, tmp_path: Path) 
     assert (fault.id, fault.at) == ("victim#1", {"point": "message", "message": 40})
     assert fault.armed_ns is not None
     assert fault.fired_ns is not None
-    assert fault.armed_ns < history.window.opened_ns < fault.fired_ns < victim.exit.t_ns < history.window.closed_ns
+    assert fault.armed_ns < history.window.opened_ns < fault.fired_ns
+    # The observer and the parent see that end each for itself: either may be first.
+    assert fault.fired_ns < min(victim.exit.t_ns, history.window.closed_ns)
     sibling = history.children[1]
     times = sibling.sent.rows["t_ns"]
     opened, closed = history.window.opened_ns, history.window.closed_ns

@@ -24,13 +24,18 @@ def readable_python(tmp_path_factory: pytest.TempPathFactory, code: str) -> gost
     folder = tmp_path_factory.mktemp("readable")
     script = folder / "program.py"
     script.write_text(HEAD + code + TAIL)
-    package = folder / "gostage_sim"
-    shutil.copytree(Path(gostage_sim.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_package(folder)
     for path in (folder, *folder.parents):  # how many pytest makes depends on its plug-ins
         if path != Path(tempfile.gettempdir()) and path.is_relative_to(tempfile.gettempdir()):
             path.chmod(0o755)
     argv = [public_python(), str(script), "--gostage-child"]
     return gostage.Runner(launcher=gostage.launchers.Program(argv, foreign=False))
+
+
+def copy_package(folder: Path) -> None:
+    """The package once more, in a folder that everybody may enter: an environment below /root or .tox is not one."""
+    source = Path(gostage_sim.__file__).parent
+    shutil.copytree(source, folder / "gostage_sim", ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def public_python() -> str:

@@ -17,7 +17,7 @@ import pytest
 from gostage_sim import gostage
 
 from ..conftest import Program
-from .accounts import AS_ROOT, OTHER_USER, public_python
+from .accounts import AS_ROOT, OTHER_USER, copy_package, public_python
 
 DEFINITION = gostage.SubWorkflowDef.of("act")
 NOBODY = pwd.getpwnam(OTHER_USER)
@@ -236,7 +236,7 @@ def test_a_command_that_is_nowhere(path: str) -> None:
 MODULE = "from gostage_sim import gostage\ngostage.action('act')(lambda ctx: None)\n"
 SPAWNS = """
 import sys
-sys.path.insert(0, {folder!r})
+sys.path[:0] = {paths!r}
 from gostage_sim import gostage
 import acts
 if gostage.is_child(): gostage.child_main()
@@ -259,10 +259,12 @@ print(runner.spawn(gostage.SubWorkflowDef.of("act"), options=gostage.SpawnOption
 def test_files_that_the_user_may_not_read(private: Path, launcher: str, file: str) -> None:
     """A program, or a module with an action, in a folder that is closed to the child's user is named with that."""
     places = {name: private if name == file else private.parent for name in ("acts.py", "program.py")}
+    copy_package(private.parent)
     (places["acts.py"] / "acts.py").write_text(MODULE)
     program = places["program.py"] / "program.py"
     python = sys.executable if "ForkServer" in launcher else public_python()  # the server is root's
-    program.write_text(SPAWNS.format(folder=str(places["acts.py"]), python=python, launcher=launcher))
+    paths = [str(places["acts.py"]), str(private.parent)]
+    program.write_text(SPAWNS.format(paths=paths, python=python, launcher=launcher))
     done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == (
         f"[Errno 13] SpawnOptions.user: user {NOBODY.pw_uid} may not read {str(places[file] / file)!r}, because it may "
