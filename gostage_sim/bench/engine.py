@@ -43,18 +43,41 @@ class Adder(Action):
         ctx.add_dynamic_action(Noop("added"))
 
 
-def us_per_action(kind: type[Action], count: int, workflows: int = 1) -> float:
-    """Microseconds for each of `count` actions of a workflow, dynamic ones included, over so many workflows."""
+class FarAdder(Action):
+    """Adds an action that does nothing to the last stage."""
+
+    def execute(self, ctx: ActionContext) -> None:
+        ctx.add_action_to_stage("last", Noop("added"))
+
+
+class StageAdder(Action):
+    """Adds a stage of one action that does nothing."""
+
+    def execute(self, ctx: ActionContext) -> None:
+        ctx.add_dynamic_stage(Stage(f"{ctx.stage.id}+", actions=[Noop("added")]))
+
+
+def us_per_action(kind: type[Action], count: int, workflows: int = 1, *, alone: bool = False) -> float:
+    """Microseconds for each of `count` actions of a workflow, dynamic ones included, over so many workflows.
+
+    Each action is `alone` in a stage of its own, or all are in one.
+    """
     runner = Runner()
+    actions = [[kind(f"a{i}") for i in range(count)] for _ in range(workflows)]
     built = [
-        Workflow("bench", stages=[Stage("main", actions=[kind(f"a{i}") for i in range(count)])])
-        for _ in range(workflows)
+        Workflow(
+            "bench",
+            stages=[Stage(one.name, actions=[one]) for one in row]
+            if alone
+            else [Stage("main", actions=row), Stage("last")],
+        )
+        for row in actions
     ]
     started = time.process_time()
     for workflow in built:
         runner.execute(workflow)
     spent = time.process_time() - started
-    return spent / sum(workflow.stages[0].action_count for workflow in built) * 1e6
+    return spent / sum(stage.action_count for workflow in built for stage in workflow.stages) * 1e6
 
 
 @figure
@@ -85,6 +108,26 @@ def dynamic_of_100() -> float:
 @figure
 def dynamic_of_100_000() -> float:
     return us_per_action(Adder, MANY)
+
+
+@figure
+def far_of_100() -> float:
+    return us_per_action(FarAdder, 100, MANY // 100)
+
+
+@figure
+def far_of_100_000() -> float:
+    return us_per_action(FarAdder, MANY)
+
+
+@figure
+def stages_of_100() -> float:
+    return us_per_action(StageAdder, 100, MANY // 1000, alone=True)
+
+
+@figure
+def stages_of_10_000() -> float:
+    return us_per_action(StageAdder, MANY // 10, alone=True)
 
 
 @figure
@@ -150,6 +193,8 @@ MEASURES = (
     Measure("one of 100,000 against one of 100", "noop_of_100_000", "times", 1.3, "noop_of_100"),
     Measure("dynamic: 5,000 that add one each", "dynamic_action", "µs"),
     Measure("dynamic: 100,000 that add one each against 100", "dynamic_of_100_000", "times", 1.3, "dynamic_of_100"),
+    Measure("dynamic, to the last stage: 100,000 against 100", "far_of_100_000", "times", 1.3, "far_of_100"),
+    Measure("stages: 10,000 that add one each against 100", "stages_of_10_000", "times", 1.3, "stages_of_100"),
     Measure("store.put", "store_put", "µs", 1),
     Measure("store.get", "store_get", "µs", 1),
     Measure("memory of an idle action", "idle_action", "bytes"),

@@ -158,9 +158,10 @@ worker = os.fork()
 if worker == 0:
     os.close(1)
     signal.pause()
+server, _ = launcher._servers[False]
 before = time.monotonic()
 {end}
-print(launcher._server and launcher._server.pid, worker, time.monotonic() - before, flush=True)
+print(server.pid, worker, time.monotonic() - before, flush=True)
 signal.pause()
 """
 
