@@ -22,6 +22,7 @@ import grpc
 from gostage_sim.gostage.child import TOKEN_METADATA
 from gostage_sim.gostage.child.channel import JsonChannel
 from gostage_sim.gostage.errors import ChannelClosedError
+from gostage_sim.gostage.grpc_owner import own_grpc
 from gostage_sim.gostage.wire.batches import acknowledged_batches, batch_of
 
 BATCH_BYTES = 512 * 1024
@@ -43,6 +44,7 @@ class GrpcChannel(JsonChannel):
     def __init__(
         self, target: str, token: str, workflow_id: str, *, acknowledge_each: bool = False, window_bytes: int = 0
     ) -> None:
+        own_grpc()
         super().__init__(-1)
         self.target, self.token = target, token
         self.on_acknowledged: Callable[[int], object] | None = None

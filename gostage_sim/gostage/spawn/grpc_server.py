@@ -48,6 +48,7 @@ class GrpcServer:
 
     def __init__(self, settings: Grpc) -> None:
         self.settings = settings
+        self._owner = os.getpid()
         self.refused = 0
         """How many calls were no child's, or not the only connection of theirs."""
         self._lock = threading.Condition()
@@ -106,6 +107,8 @@ class GrpcServer:
 
     def close(self) -> None:
         """Stop listening and end all calls; a child that still runs can send nothing more."""
+        if self._owner != os.getpid():  # a fork of that program, whose server it is not
+            return
         self._server.stop(None).wait(STOP_S)
         self._threads.join(STOP_S)
         self._door.server = None  # no cycle: gRPC returns its descriptors when its server is forgotten

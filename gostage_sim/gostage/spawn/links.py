@@ -13,6 +13,7 @@ import msgspec
 
 from gostage_sim.gostage.child import TOKEN_VARIABLE
 from gostage_sim.gostage.definition import SubWorkflowDef, TransportDef
+from gostage_sim.gostage.grpc_owner import own_grpc
 from gostage_sim.gostage.spawn.launchers.contract import LaunchError
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.readers import LineReader, PutAway, Reader
@@ -51,6 +52,7 @@ class Links:
         self._lock = threading.Lock()
         self._server: GrpcServer | None = None
         self._end: weakref.finalize[[], Links] | None = None
+        _LINKS.add(self)
 
     @property
     def refused(self) -> int:
@@ -101,6 +103,10 @@ class Links:
             raise LaunchError(str(error)) from error
 
     def _running(self, settings: Grpc, wanted: TransportDef | None) -> GrpcServer:
+        try:
+            own_grpc()
+        except RuntimeError as error:
+            raise LaunchError(str(error)) from error
         # Its handlers around a fork stop and start threads; where the user may have no more, that aborts this program.
         os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
         from gostage_sim.gostage.spawn.grpc_server import GrpcServer
@@ -118,3 +124,15 @@ class Links:
                     f"{server.address}, port {server.port}; there is one a runner"
                 )
         return server
+
+
+_LINKS: weakref.WeakSet[Links] = weakref.WeakSet()
+
+
+def _unlock() -> None:
+    """In a fork of this program: whoever held a lock is not in it, and will never let go."""
+    for links in _LINKS:
+        links._lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_unlock)

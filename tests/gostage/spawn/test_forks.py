@@ -24,7 +24,7 @@ def act(ctx):
 
 if gostage.is_child():
     gostage.child_main()
-runner = gostage.Runner(launcher={launcher})
+runner = gostage.Runner(launcher={launcher}, transport={transport!r})
 handle = runner.start(gostage.SubWorkflowDef.of("act"))
 """
 FORK = """
@@ -45,19 +45,29 @@ def fifo(tmp_path: Path) -> Path:
     return tmp_path / "fifo"
 
 
-def _script(folder: Path, fifo: Path, launcher: str, code: str) -> list[str]:
-    (folder / "parent.py").write_text((PARENT + code).replace("{fifo!r}", repr(str(fifo))).format(launcher=launcher))
+def _script(folder: Path, fifo: Path, launcher: str, code: str, transport: str = "json") -> list[str]:
+    program = (PARENT + code).replace("{fifo!r}", repr(str(fifo)))
+    (folder / "parent.py").write_text(program.format(launcher=launcher, transport=transport))
     return [sys.executable, str(folder / "parent.py")]
 
 
+@pytest.mark.parametrize("transport", ["json", "grpc"])
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 @pytest.mark.parametrize(
     "in_fork",
-    ["pass", "handle = None", "handle.cancel()", "handle.kill()", "handle.__exit__(None, None, None)"],
+    [
+        "pass",
+        "handle = None",
+        "handle.cancel()",
+        "handle.kill()",
+        "handle.__exit__(None, None, None)",
+        "runner.close()",
+        "runner = handle = None",
+    ],
 )
-def test_a_fork_leaves_the_child_alone(tmp_path: Path, fifo: Path, launcher: str, in_fork: str) -> None:
-    """Whatever a fork of the parent does with its copy of the handle, and its end, the child goes on."""
-    command = _script(tmp_path, fifo, launcher, FORK.replace("{in_fork}", in_fork))
+def test_a_fork_leaves_the_child_alone(tmp_path: Path, fifo: Path, launcher: str, in_fork: str, transport: str) -> None:
+    """Whatever a fork of the parent does with its copy of the handle or the runner, and its end, the child goes on."""
+    command = _script(tmp_path, fifo, launcher, FORK.replace("{in_fork}", in_fork), transport)
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "completed\n", "")
 
@@ -66,8 +76,8 @@ EVERY_WAY = """
 import asyncio, os, sys
 from gostage_sim import gostage
 
-def every_way(launcher):
-    runner, definition = gostage.Runner(launcher=launcher), gostage.SubWorkflowDef.of("leaf")
+def every_way(launcher, transport=None):
+    runner, definition = gostage.Runner(launcher=launcher, transport=transport), gostage.SubWorkflowDef.of("leaf")
     pids = []
     runner.broker.register_handler("leaf", lambda message: pids.append(message.context.pid))
     results = [runner.spawn(definition), runner.start(definition).wait()]
@@ -94,12 +104,12 @@ if gostage.is_child():
 """
 IN_A_FORK = """
 launcher = {launcher}
-every_way(launcher)
+every_way(launcher, "json")
 
 def in_a_fork():
     worker = os.fork()
     if worker == 0:
-        print(every_way(launcher), flush=True)
+        print(every_way(launcher, "json"), flush=True)
         sys.exit(0)
     assert os.waitpid(worker, 0) == (worker, 0)
 
@@ -108,7 +118,7 @@ async def in_a_loop():
 
 in_a_fork()
 asyncio.run(in_a_loop())
-print(every_way(launcher))
+print(every_way(launcher, "json"))
 """
 IN_A_CHILD = """
 result = gostage.Runner().spawn(gostage.SubWorkflowDef.of("deeper"), initial_store={"left": 1})
@@ -123,6 +133,48 @@ def test_every_way_to_spawn_in_a_fork(tmp_path: Path, launcher: str) -> None:
     script.write_text(EVERY_WAY + IN_A_FORK.replace("{launcher}", launcher))
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "completed\n" * 3, "")
+
+
+IN_A_FORK_OF_GRPC = """
+import os, sys
+from gostage_sim import gostage
+
+leaf, forks = gostage.SubWorkflowDef.of("leaf"), gostage.SubWorkflowDef.of("forks")
+gostage.action("leaf")(lambda ctx: ctx.send("leaf"))
+
+@gostage.action("forks")
+def in_a_fork(ctx=None, runner=None):
+    worker = os.fork()
+    if worker == 0:
+        for own in (runner or gostage.Runner(transport="grpc"), gostage.Runner(transport="json")):
+            result = own.spawn(leaf)
+            why = result.error and result.error.message.replace(str(os.getppid()), "P")
+            print(result.outcome, why, file=sys.stderr, flush=True)
+        sys.exit(0)
+    assert os.waitpid(worker, 0) == (worker, 0)
+
+if gostage.is_child():
+    gostage.child_main()
+with gostage.Runner(transport="grpc") as runner:
+    assert runner.spawn(leaf).outcome == "completed"
+    in_a_fork(runner=runner)
+    print(runner.spawn(leaf).outcome)
+    result = runner.spawn(forks)
+    print(result.outcome, result.stderr_tail, sep="\\n", end="")
+"""
+
+
+def test_a_fork_of_a_process_that_uses_grpc(tmp_path: Path) -> None:
+    """Where the parent or the child has used gRPC, a fork of it is told that it cannot, and can spawn over JSON."""
+    script = tmp_path / "program.py"
+    script.write_text(IN_A_FORK_OF_GRPC)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    refused = (
+        "start_failed this process was forked from process P, which uses gRPC, and gRPC works in no fork of a process "
+        "that does; spawn with Runner(transport='json') here, or fork before the first child by gRPC is started\n"
+        "completed None\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"completed\ncompleted\n{refused}", refused)
 
 
 def test_every_way_to_spawn_in_a_child_of_a_child(tmp_path: Path) -> None:
@@ -158,7 +210,7 @@ worker = os.fork()
 if worker == 0:
     os.close(1)
     signal.pause()
-server, _ = launcher._servers[False]
+[(server, _)] = launcher._servers.values()
 before = time.monotonic()
 {end}
 print(server.pid, worker, time.monotonic() - before, flush=True)
