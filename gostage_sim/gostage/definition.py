@@ -44,6 +44,7 @@ class TransportDef(
         "grpc_port": "GRPCPort",
         "acknowledge": "Acknowledge",
         "window_bytes": "WindowBytes",
+        "keep_alive_ms": "KeepAliveMs",
     },
 ):
     """How child and parent talk, as the original writes it: `{"Type": "grpc", "GRPCAddress": …, "GRPCPort": …}`.
@@ -60,6 +61,8 @@ class TransportDef(
     """What the parent tells a child of ours beside; see `transports.Grpc`. The original does not read it."""
     window_bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
     """The same; 0 for what the child thinks right."""
+    keep_alive_ms: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """The same; 0 for none."""
 
 
 class SubWorkflowDef(msgspec.Struct, kw_only=True, omit_defaults=True, rename="camel"):

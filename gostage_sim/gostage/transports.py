@@ -21,6 +21,7 @@ PORT_VARIABLE = "GOSTAGE_GRPC_PORT"
 ADDRESS = "127.0.0.1"
 WINDOW_BYTES = 1024 * 1024
 MAX_FRAME_BYTES = 16 * 1024 * 1024 + 64 * 1024
+MAX_KEEP_ALIVE_S = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,12 @@ class Grpc:
     """How much a child may have sent that is not acknowledged. What a hard kill can lose."""
     max_frame_bytes: int = MAX_FRAME_BYTES
     """What one request may hold; gRPC refuses a larger one. Children of ours send a long message in several."""
+    keep_alive_s: float | None = None
+    """After so many seconds without a word either side asks whether the other is there, and after as many without an
+    answer the connection is over: `send` raises in the child. For connections that break while both processes live;
+    that a process has ended is seen without it. A process that is stopped for longer cannot answer either. gRPC asks at
+    most once a second. None: never.
+    """
 
     def __post_init__(self) -> None:
         try:
@@ -57,6 +64,18 @@ class Grpc:
         _require(self.acknowledge in ("window", "each"), "acknowledge", "'window' or 'each'", self.acknowledge)
         _require(_is_whole(self.window_bytes, 1), "window_bytes", "1 or more", self.window_bytes)
         _require(_is_whole(self.max_frame_bytes, 1 << 20), "max_frame_bytes", "1 MiB or more", self.max_frame_bytes)
+        _require(
+            self.keep_alive_s is None
+            or (type(self.keep_alive_s) in (int, float) and 1 <= self.keep_alive_s <= MAX_KEEP_ALIVE_S),
+            "keep_alive_s",
+            f"seconds from 1 to {MAX_KEEP_ALIVE_S}, or None",
+            self.keep_alive_s,
+        )
+
+    @property
+    def keep_alive_ms(self) -> int:
+        """As gRPC and a definition count it; 0 for never."""
+        return round((self.keep_alive_s or 0) * 1000)
 
 
 Transport = Json | Grpc
@@ -75,6 +94,7 @@ def grpc(
     acknowledge: Literal["window", "each"] = "window",
     window_bytes: int = WINDOW_BYTES,
     max_frame_bytes: int = MAX_FRAME_BYTES,
+    keep_alive_s: float | None = None,
 ) -> Grpc:
     """Calls to a server of the runner's, see `Grpc`; address and port by default as the environment says."""
     return Grpc(
@@ -84,6 +104,7 @@ def grpc(
         acknowledge=acknowledge,
         window_bytes=window_bytes,
         max_frame_bytes=max_frame_bytes,
+        keep_alive_s=keep_alive_s,
     )
 
 

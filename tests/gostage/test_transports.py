@@ -52,6 +52,10 @@ def test_arguments_of_grpc_come_before_the_environment(monkeypatch: pytest.Monke
         ({"acknowledge": "all"}, "acknowledge of the gRPC transport must be 'window' or 'each'; found 'all'"),
         ({"window_bytes": 0}, "window_bytes of the gRPC transport must be 1 or more; found 0"),
         ({"max_frame_bytes": 5}, "max_frame_bytes of the gRPC transport must be 1 MiB or more; found 5"),
+        ({"keep_alive_s": 0.5},
+         "keep_alive_s of the gRPC transport must be seconds from 1 to 86400, or None; found 0.5"),
+        ({"keep_alive_s": True},
+         "keep_alive_s of the gRPC transport must be seconds from 1 to 86400, or None; found True"),
     ],
 )  # fmt: skip
 def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:

@@ -31,6 +31,7 @@ def open_connection(document: dict[str, Any]) -> GrpcChannel | None:
         str(document.get("id") or ""),
         acknowledge_each=told.get("acknowledge") == "each",
         window_bytes=int(told.get("windowbytes") or 0),
+        keep_alive_ms=int(told.get("keepalivems") or 0),
     )
     os.register_at_fork(after_in_child=channel.abandon)
     return channel

@@ -22,7 +22,7 @@ import grpc
 from gostage_sim.gostage.child import TOKEN_METADATA
 from gostage_sim.gostage.child.channel import JsonChannel
 from gostage_sim.gostage.errors import ChannelClosedError
-from gostage_sim.gostage.grpc_owner import own_grpc
+from gostage_sim.gostage.grpc_ends import keep_alive, own_grpc
 from gostage_sim.gostage.wire.batches import acknowledged_batches, batch_of
 
 BATCH_BYTES = 512 * 1024
@@ -42,7 +42,14 @@ class GrpcChannel(JsonChannel):
     """Sends messages to the parent's gRPC server. Several threads may send; a line is never torn."""
 
     def __init__(
-        self, target: str, token: str, workflow_id: str, *, acknowledge_each: bool = False, window_bytes: int = 0
+        self,
+        target: str,
+        token: str,
+        workflow_id: str,
+        *,
+        acknowledge_each: bool = False,
+        window_bytes: int = 0,
+        keep_alive_ms: int = 0,
     ) -> None:
         own_grpc()
         super().__init__(-1)
@@ -60,7 +67,7 @@ class GrpcChannel(JsonChannel):
         self._ended: str | None = None  # why nothing is sent any more
         self._finishing = self._one_by_one = False
         self._metadata = ((TOKEN_METADATA, token),) if token else ()
-        self._connection = grpc.insecure_channel(_with_family(target), options=_OPTIONS)
+        self._connection = grpc.insecure_channel(_with_family(target), options=(*_OPTIONS, *keep_alive(keep_alive_ms)))
         self._sender = Thread(target=self._send_all, name="gostage-grpc", daemon=True)
         self._sender.start()
 

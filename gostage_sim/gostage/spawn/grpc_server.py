@@ -26,6 +26,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from gostage_sim.gostage.child import TOKEN_METADATA
+from gostage_sim.gostage.grpc_ends import keep_alive
 from gostage_sim.gostage.spawn.inlet import Call, Frame, Inlet, Kind, RefusedError, SessionOverError
 from gostage_sim.gostage.spawn.launchers.contract import LaunchError
 from gostage_sim.gostage.spawn.peers import group_at
@@ -68,6 +69,7 @@ class GrpcServer:
                 ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
                 ("grpc.http2.bdp_probe", 0),  # the network is this machine: nothing is to be found out about it
                 ("grpc.http2.max_frame_size", LOOKAHEAD_BYTES),
+                *keep_alive(settings.keep_alive_ms),
             ),
         )
         self.address, self.port = settings.address, 0

@@ -13,7 +13,7 @@ import msgspec
 
 from gostage_sim.gostage.child import TOKEN_VARIABLE
 from gostage_sim.gostage.definition import SubWorkflowDef, TransportDef
-from gostage_sim.gostage.grpc_owner import own_grpc
+from gostage_sim.gostage.grpc_ends import own_grpc
 from gostage_sim.gostage.spawn.launchers.contract import LaunchError
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.readers import LineReader, PutAway, Reader
@@ -75,6 +75,7 @@ class Links:
             grpc_port=server.port,
             acknowledge=settings.acknowledge,
             window_bytes=settings.window_bytes,
+            keep_alive_ms=settings.keep_alive_ms,
         )
         return Link(
             msgspec.structs.replace(definition, transport=transport),

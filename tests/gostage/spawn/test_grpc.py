@@ -466,6 +466,44 @@ def test_a_server_that_is_gone(program: Program) -> None:
     assert first.startswith("the parent no longer takes this child's messages: ")
 
 
+#: Takes the child's connection away from gRPC and leaves it open, so that neither end ever hears of it.
+INTO_NOWHERE = """
+import os, socket
+kept = []
+@gostage.action('act')
+def act(ctx):
+    ctx.send('n')
+    ctx.flush()
+    for name in os.listdir('/proc/self/fd'):
+        if os.path.exists(f'/proc/self/fd/{name}') and os.readlink(f'/proc/self/fd/{name}').startswith('socket:'):
+            here, there = socket.socketpair()
+            here.setblocking(False)
+            kept.extend([os.dup(int(name)), here, there])
+            os.dup2(here.fileno(), int(name))
+    ctx.send('n')
+    ctx.flush()
+"""
+
+
+def test_keep_alive_notices_a_connection_into_nowhere(program: Program) -> None:
+    """Where nothing is acknowledged and nothing says so, both ends notice, and the child's `flush` raises."""
+    runner = program(INTO_NOWHERE, gostage.transports.grpc(keep_alive_s=1))
+    result = runner.spawn(ONE, options=PATIENT)
+    assert (result.outcome, result.exit_code, result.message_counts) == ("exited", 1, {"n": 1})
+    assert "UNAVAILABLE" in result.stderr_tail
+    assert "ping" in result.stderr_tail
+
+
+def test_keep_alive_leaves_a_silent_child_alone(program: Program) -> None:
+    """A child that says nothing for longer than several questions take is neither given up nor thrown out."""
+    runner = program(
+        "import time\n@gostage.action('act')\ndef act(ctx):\n    ctx.send('n')\n    time.sleep(16)\n    ctx.send('n')\n",
+        gostage.transports.grpc(keep_alive_s=1),
+    )
+    result = runner.spawn(ONE, options=PATIENT)
+    assert (result.outcome, result.message_counts["n"]) == ("completed", 2), result
+
+
 def test_a_child_that_connects_and_never_speaks(runner: gostage.Runner, generated: Path) -> None:
     """It is ended when its time is over, like any other that hangs."""
     runner._launcher = gostage.launchers.Program(
