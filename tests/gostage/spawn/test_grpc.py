@@ -497,7 +497,8 @@ def test_keep_alive_notices_a_connection_into_nowhere(program: Program) -> None:
 def test_keep_alive_leaves_a_silent_child_alone(program: Program) -> None:
     """A child that says nothing for longer than several questions take is neither given up nor thrown out."""
     runner = program(
-        "import time\n@gostage.action('act')\ndef act(ctx):\n    ctx.send('n')\n    time.sleep(16)\n    ctx.send('n')\n",
+        "import time\n@gostage.action('act')\n"
+        "def act(ctx):\n    ctx.send('n')\n    time.sleep(16)\n    ctx.send('n')\n",
         gostage.transports.grpc(keep_alive_s=1),
     )
     result = runner.spawn(ONE, options=PATIENT)
