@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import inspect
+from typing import Protocol
 
-from gostage_sim.guarantees.contract import Guarantee
+
+class Judging(Protocol):
+    """A guarantee, or what judges results as one does."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def holds_when(self) -> str: ...
+    @property
+    def counts_only_if(self) -> str: ...
 
 
-def describe(guarantee: Guarantee) -> str:
+def describe(guarantee: Judging) -> str:
     """Its name and docstring, what holds, and what must have been seen before a pass counts."""
     text = inspect.cleandoc(type(guarantee).__doc__ or "")
     return (

@@ -1,8 +1,4 @@
-"""Compares the results of one scenario on its transports: they must tell the same story.
-
-The same means: each child ended with the same outcome, exit code and signal, and handlers saw the same messages of it,
-in whatever order its threads sent them. What a scenario expects under `expect_on` may differ, and nothing else.
-"""
+"""Compares the results of one scenario on its transports: they must tell the same story."""
 
 from __future__ import annotations
 
@@ -15,9 +11,20 @@ from gostage_sim.harness.result import ChildResult, ScenarioResult
 from gostage_sim.scenario.model import Scenario
 from gostage_sim.scenario.transports import Case
 
-NAME = "transports-agree"
-
 _Key = tuple[str, str]
+
+
+class TransportsAgree:
+    """The same means: each child ended with the same outcome, exit code and signal, and handlers saw the same messages
+    of it, in whatever order its threads sent them. What a scenario expects under `expect_on` may differ, and nothing
+    else.
+
+    A run judges it by itself, of every scenario that it runs on both, in the result of the last one.
+    """
+
+    name = "transports-agree"
+    holds_when = "a scenario tells the same story on both transports, but for what stands under `expect_on`"
+    counts_only_if = "the children of both runs are known"
 
 
 class Agreement:
@@ -64,7 +71,7 @@ def _judge(scenario: Scenario, one: ScenarioResult, other: ScenarioResult) -> Ju
         if not result.children:
             findings.missing.append(f"nothing is known of its children on {result.transport}")
     if findings.missing:
-        return findings.judgement(NAME, "")
+        return findings.judgement(TransportsAgree.name, "")
     others = {child.name: child for child in other.children}
     for child in one.children:
         declared = _declared(scenario, child.name)
@@ -74,7 +81,7 @@ def _judge(scenario: Scenario, one: ScenarioResult, other: ScenarioResult) -> Ju
                 "what may differ stands under expect_on"
             )
     seen = f"{len(others)} of {len(others)} children told alike on {one.transport} and {other.transport}"
-    return findings.judgement(NAME, seen, {"transports": [one.transport, other.transport]})
+    return findings.judgement(TransportsAgree.name, seen, {"transports": [one.transport, other.transport]})
 
 
 def _declared(scenario: Scenario, child: str) -> set[str]:
@@ -106,6 +113,7 @@ def _with(result: ScenarioResult, judgement: Judgement) -> ScenarioResult:
     result = dataclasses.replace(result, verdict=verdict, guarantees=(*result.guarantees, judgement))
     if judgement.verdict is Verdict.PASS:
         return result
-    reason = result.reason if result.reason and verdict is not judgement.verdict else f"{NAME}: {judgement.reason}"
+    worse = result.reason if verdict is not judgement.verdict else ""
+    reason = worse or f"{TransportsAgree.name}: {judgement.reason}"
     repeat = result.reproduce.replace(f"--transport {result.transport}", "--transport all")
     return dataclasses.replace(result, reason=reason, reproduce=repeat)

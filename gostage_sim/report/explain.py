@@ -11,6 +11,7 @@ from gostage_sim.faults.describe import Parameter, parameters_of
 from gostage_sim.guarantees import guarantee, guarantee_names
 from gostage_sim.guarantees.contract import Guarantee
 from gostage_sim.guarantees.describe import describe
+from gostage_sim.harness.agreement import TransportsAgree
 from gostage_sim.report.bad_input import BadInput
 from gostage_sim.report.escape import visible, visible_line
 from gostage_sim.scenario.model import TRANSPORTS
@@ -45,11 +46,14 @@ def explain(name: str) -> str:
         return visible("\n".join(_fault(name, faults[name]))) + "\n"
     if name in guarantee_names():
         return visible(describe(_guarantee(name)))
+    if name == TransportsAgree.name:
+        return visible(describe(TransportsAgree()))
     shown = visible_line(repr(name))
-    match = close_match(name, [*faults, *guarantee_names()])
+    judging = [*guarantee_names(), TransportsAgree.name]
+    match = close_match(name, [*faults, *judging])
     if match is not None:
         raise BadInput([f"unknown fault or guarantee {shown}; did you mean '{match}'?"])
-    known = f"faults: {', '.join(faults)}; guarantees: {', '.join(guarantee_names())}"
+    known = f"faults: {', '.join(faults)}; guarantees: {', '.join(judging)}"
     raise BadInput([f"unknown fault or guarantee {shown}; known {known}"])
 
 

@@ -36,6 +36,7 @@ def faults() -> Iterable[str]:
 def guarantees() -> Iterable[str]:
     """Name of every guarantee and when it holds, plug-ins included."""
     from gostage_sim.guarantees import guarantee, guarantee_names
+    from gostage_sim.harness.agreement import TransportsAgree
 
     rows = {}
     for name in guarantee_names():
@@ -43,6 +44,7 @@ def guarantees() -> Iterable[str]:
             rows[name] = guarantee(name).holds_when
         except Exception as error:  # a plug-in may fail in any way, and spoils its own line only
             rows[name] = f"cannot be loaded: {type(error).__name__}: {error}"
+    rows[TransportsAgree.name] = TransportsAgree.holds_when
     return _columns(rows)
 
 

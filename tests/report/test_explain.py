@@ -8,6 +8,7 @@ import pytest
 
 from gostage_sim.faults import fault_kinds
 from gostage_sim.guarantees import all_guarantees
+from gostage_sim.harness.agreement import TransportsAgree
 from gostage_sim.report import listing
 from gostage_sim.report.bad_input import BadInput
 from gostage_sim.report.explain import explain
@@ -48,7 +49,7 @@ def test_a_fault_of_one_transport_says_so() -> None:
 
 def test_every_guarantee_is_explained() -> None:
     """When it holds, and what must have been seen before a pass counts."""
-    for guarantee in all_guarantees():
+    for guarantee in (*all_guarantees(), TransportsAgree()):
         text = explain(guarantee.name)
         assert guarantee.holds_when in text
         assert guarantee.counts_only_if in text
@@ -59,6 +60,7 @@ def test_every_guarantee_is_explained() -> None:
     [
         ("crsh", "unknown fault or guarantee 'crsh'; did you mean 'crash'?"),
         ("no-los", "unknown fault or guarantee 'no-los'; did you mean 'no-loss'?"),
+        ("transports", "unknown fault or guarantee 'transports'; did you mean 'transports-agree'?"),
         ("Order", "unknown fault or guarantee 'Order'; did you mean 'order'?"),
     ],
 )
@@ -84,8 +86,9 @@ def test_lists_have_a_line_each() -> None:
     assert [line.split()[0] for line in faults] == sorted(fault_kinds())
     assert "noop            Does nothing at all." in faults
     guarantees = list(listing.guarantees())
-    assert [line.split()[0] for line in guarantees] == [each.name for each in all_guarantees()]
-    assert all(each.holds_when in line for each, line in zip(all_guarantees(), guarantees, strict=True))
+    judging = [*all_guarantees(), TransportsAgree()]
+    assert [line.split()[0] for line in guarantees] == [each.name for each in judging]
+    assert all(each.holds_when in line for each, line in zip(judging, guarantees, strict=True))
 
 
 def install(folder: Path, group: str, name: str) -> None:
@@ -115,7 +118,7 @@ def test_a_guarantee_plug_in_that_cannot_be_imported(tmp_path: Path, monkeypatch
     install(tmp_path, "gostage_sim.guarantees", "odd")
     monkeypatch.syspath_prepend(tmp_path)
     why = "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'"
-    assert list(listing.guarantees())[-1] == f"odd                {why}"
+    assert list(listing.guarantees())[-2] == f"odd                {why}"
     with pytest.raises(BadInput) as refused:
         explain("odd")
     assert refused.value.lines == (f"guarantee 'odd' {why}",)
