@@ -46,6 +46,8 @@ class ParentResult:
     alive: bool
     peak_rss_growth_bytes: int
     max_heartbeat_gap_s: float
+    refused_calls: int = 0
+    """gRPC calls of those who were no child of it, or not by its only connection."""
 
 
 @dataclass(frozen=True, slots=True)

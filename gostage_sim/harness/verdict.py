@@ -117,4 +117,9 @@ def _parent(parent: ParentHistory) -> ParentResult:
     peak = max((sample.rss_anon_bytes for sample in parent.samples), default=before)
     beats = parent.heartbeats_ns
     gap = int(np.diff(beats.astype(np.int64)).max()) / 1e9 if len(beats) > 1 else 0.0
-    return ParentResult(parent.alive, peak_rss_growth_bytes=max(0, peak - before), max_heartbeat_gap_s=gap)
+    return ParentResult(
+        alive=parent.alive,
+        peak_rss_growth_bytes=max(0, peak - before),
+        max_heartbeat_gap_s=gap,
+        refused_calls=parent.refused_calls,
+    )

@@ -216,6 +216,7 @@ def _parent(folder: Path, sources: _Sources) -> ParentHistory:
     ended = _first(observer, "subject_exit")
     alive = _first(observer, "alive")
     overdue = _first(observer, "overdue")
+    finished = _first(sources.subject, "finished")
     try:
         stderr = (folder / STDERR_NAME).read_bytes()[-_STDERR_BYTES:].decode("utf-8", "replace")
     except OSError:
@@ -225,7 +226,8 @@ def _parent(folder: Path, sources: _Sources) -> ParentHistory:
         alive=alive is not None and alive.facts["alive"],
         heartbeats_ns=sources.heart.times(journal.BEAT),
         exit=None if ended is None else KernelExit(ended.t_ns, **ended.facts),
-        finished=_first(sources.subject, "finished") is not None,
+        finished=finished is not None,
+        refused_calls=0 if finished is None else finished.facts["refused_calls"],
         overdue_s=None if overdue is None else overdue.facts["after_s"],
         unhandled=tuple(event.facts["text"] for event in _named(sources.subject, "unhandled")),
         baseline=next(_resources(observer, "baseline"), None),

@@ -206,6 +206,8 @@ class ParentHistory:
     exit: KernelExit | None = None
     finished: bool = False
     """It said itself that all work was done."""
+    refused_calls: int = 0
+    """How many gRPC calls its runner refused until then."""
     overdue_s: float | None = None
     """The time of the scenario, where the observer ended the parent because that was over."""
     unhandled: tuple[str, ...] = ()

@@ -88,6 +88,7 @@ def test_an_intruder(scenario: MakeScenario, form: str, answer: str) -> None:
     result, seen, proof = run(scenario(("intruder", AT_MESSAGE_40, {"form": form, "count": 3})))
     assert (result.verdict, seen) == (Verdict.PASS, ("completed", 0, 91)), result.reason
     assert re.fullmatch(rf"{form}: (({answer}) \dx(, )?)+", proof), proof
+    assert result.parent.refused_calls == (3 if answer.isupper() else 0)  # the others never came to a call
 
 
 def test_a_server_that_is_gone(scenario: MakeScenario) -> None:

@@ -8,10 +8,13 @@ import pytest
 
 from gostage_sim.faults import fault_kinds
 from gostage_sim.guarantees import all_guarantees
+from gostage_sim.guarantees.describe import Judging
 from gostage_sim.harness.agreement import TransportsAgree
 from gostage_sim.report import listing
 from gostage_sim.report.bad_input import BadInput
 from gostage_sim.report.explain import explain
+
+JUDGING: list[Judging] = [*all_guarantees(), TransportsAgree()]
 
 
 @pytest.mark.parametrize("name", sorted(fault_kinds()))
@@ -49,7 +52,7 @@ def test_a_fault_of_one_transport_says_so() -> None:
 
 def test_every_guarantee_is_explained() -> None:
     """When it holds, and what must have been seen before a pass counts."""
-    for guarantee in (*all_guarantees(), TransportsAgree()):
+    for guarantee in JUDGING:
         text = explain(guarantee.name)
         assert guarantee.holds_when in text
         assert guarantee.counts_only_if in text
@@ -86,9 +89,8 @@ def test_lists_have_a_line_each() -> None:
     assert [line.split()[0] for line in faults] == sorted(fault_kinds())
     assert "noop            Does nothing at all." in faults
     guarantees = list(listing.guarantees())
-    judging = [*all_guarantees(), TransportsAgree()]
-    assert [line.split()[0] for line in guarantees] == [each.name for each in judging]
-    assert all(each.holds_when in line for each, line in zip(judging, guarantees, strict=True))
+    assert [line.split()[0] for line in guarantees] == [each.name for each in JUDGING]
+    assert all(each.holds_when in line for each, line in zip(JUDGING, guarantees, strict=True))
 
 
 def install(folder: Path, group: str, name: str) -> None:

@@ -51,14 +51,15 @@ class Links:
         self._transport = transport
         self._lock = threading.Lock()
         self._server: GrpcServer | None = None
+        self._refused_before = 0
         self._end: weakref.finalize[[], Links] | None = None
         _LINKS.add(self)
 
     @property
     def refused(self) -> int:
-        """How many calls the server has refused; 0 without one."""
+        """How many calls the server has refused, and those before it."""
         with self._lock:
-            return 0 if self._server is None else self._server.refused
+            return self._refused_before + (0 if self._server is None else self._server.refused)
 
     def open(self, definition: SubWorkflowDef, options: SpawnOptions) -> Link:
         """The link of a child that is about to start; OSError or LaunchError when there can be none."""
@@ -88,9 +89,11 @@ class Links:
     def close(self) -> None:
         """Stop the server, if there is one. Another child by gRPC starts a new one."""
         with self._lock:
-            self._server = None
+            server, self._server = self._server, None
             if self._end is not None:
                 self._end()
+            if server is not None:
+                self._refused_before += server.refused
 
     def _settings(self, wanted: TransportDef | None) -> Transport:
         """The definition's word is the last; where it leaves something open, the runner's counts."""

@@ -290,6 +290,8 @@ def test_strangers_change_nothing(program: Program, tmp_path: Path) -> None:
     assert seen == list(range(1000))
     assert said == [REFUSED] * 9
     assert runner.refused_calls == 9
+    runner.close()
+    assert runner.refused_calls == 9  # the count is the runner's, not of one server
 
 
 # --- what a child knows and where it connects -------------------------------------------------------------------------
