@@ -12,7 +12,8 @@
 * `exit_status`, `readiness`   how a process ended; waiting for one descriptor
 * `command`    a command started as such a process
 * `confinement`, `confine`   limits, user and the rest, in force before the command begins
-* `cgroup`, `descendants`     nobody gets away: a control group of a child's own, a mark in its environment
+* `cgroup`, `descendants`, `family`   nobody gets away: a control group of a child's own, a mark in its environment, and
+  a guardian that looks for it when this program cannot
 * `limits`     which limit ended a child
 * `depth`      how deep this process is below the first program
 * `launchers`  which command, or which server, starts a child

@@ -7,7 +7,6 @@ import errno
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -17,6 +16,7 @@ from gostage_sim.gostage.spawn.confinement import confined, login_environment, r
 from gostage_sim.gostage.spawn.depth import DEPTH_VARIABLE, MAX_DEPTH_VARIABLE, allowed_depth
 from gostage_sim.gostage.spawn.descendants import FAMILY_VARIABLE
 from gostage_sim.gostage.spawn.exit_status import status_of_child
+from gostage_sim.gostage.spawn.family import Family
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import Pipes, Process, open_pipe
 from gostage_sim.gostage.transports import PORT_VARIABLE
@@ -28,8 +28,8 @@ def start_command(argv: Sequence[str], options: SpawnOptions, depth: int, reads:
     `reads` are files that it cannot do without, for an error that says so where its user may not read them.
     """
     environment = child_environment(options, depth)
-    family = mark_family(environment, options)
     with Pipes() as pipes, ExitStack() as undo:
+        family = family_for(options, environment, undo)
         group = group_for(options)
         if group is not None:
             undo.callback(group.remove)
@@ -72,12 +72,12 @@ def child_environment(options: SpawnOptions, depth: int) -> dict[str, str]:
     return {**inherited, **login_environment(options), **options.environment, **depths}
 
 
-def mark_family(environment: dict[str, str], options: SpawnOptions) -> str | None:
-    """Put a mark for the child's descendants into its environment where they shall be found by it."""
+def family_for(options: SpawnOptions, environment: dict[str, str], undo: ExitStack) -> Family | None:
+    """What ends the child's descendants where that is asked for; `undo` closes it."""
     if not options.end_daemons:
         return None
-    family = uuid.uuid4().hex
-    environment[FAMILY_VARIABLE] = f"{environment.get(FAMILY_VARIABLE, '')}:{family}".lstrip(":")
+    family = Family(environment)
+    undo.callback(family.close)
     return family
 
 

@@ -3,8 +3,7 @@
 The mark is a variable with a value nobody else has. Fork, exec, setsid and a double fork all hand it on, so that a
 daemon bears it in /proc/<pid>/environ whoever its parent is by now. Not found is one that was started with an
 environment of its own making (`env -i`), has written over it, or runs as a user whom this program may not look at.
-A cgroup finds those too; see `cgroup`. After the death of this program itself nobody looks for daemons: the lifeline
-ends the process group alone.
+A cgroup finds those too; see `cgroup`. Who looks for them is a `family`.
 
 A child that is forked and executes nothing shows there what its server was started with, so the server is started with
 room for marks, into which the child writes its own.

@@ -21,12 +21,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from threading import RLock
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from gostage_sim.gostage.spawn.cgroup import Group
-from gostage_sim.gostage.spawn.descendants import end_family
 from gostage_sim.gostage.spawn.readiness import is_readable
 from gostage_sim.gostage.spawn.session import ExitStatus
+
+if TYPE_CHECKING:
+    from gostage_sim.gostage.spawn.family import Family
 
 PIPE_BYTES = 256 * 1024
 """Room in the pipe from the child: fewer switches between the two than with the default of 64 KiB."""
@@ -157,8 +159,7 @@ class Process:
     `pidfd` is None for a child that was gone and reaped before it could be had: this program ignores SIGCHLD, or waits
     for every child. What such a child wrote is in the pipes, and an event that has happened stands in for its pidfd.
     `take_status(pidfd)` takes the exit status from whoever has it, once the child is gone; `also` are descriptors that
-    it needs for that. `family` is the mark of its descendants, see `descendants`; `group` the control group that it is
-    in.
+    it needs for that. `family` ends its descendants; `group` is the control group that it is in.
     """
 
     def __init__(
@@ -169,7 +170,7 @@ class Process:
         take_status: Callable[[int], ExitStatus],
         *,
         also: Iterable[int] = (),
-        family: str | None = None,
+        family: Family | None = None,
         group: Group | None = None,
     ) -> None:
         self.pid = pid
@@ -208,9 +209,9 @@ class Process:
                 _signal_group(self.pidfd, self.pid, signum)
 
     def end_descendants(self) -> None:
-        """SIGKILL to who left the process group and bears the child's mark; a control group ends the rest with it."""
+        """SIGKILL to who left the process group, where that was asked for; a control group ends the rest with it."""
         if self._family is not None:
-            end_family(self._family)
+            self._family.end()
 
     def end(self) -> None:
         """SIGKILL to everybody that is the child's; returns when it is gone, or a second is over."""
@@ -250,9 +251,12 @@ class Process:
         _open_processes.pop(id(self), None)
         for fd in list(self._open):
             self.close_fd(fd)
-        self._leave_group()
+        self._let_go()
 
-    def _leave_group(self) -> None:
+    def _let_go(self) -> None:
+        family, self._family = self._family, None
+        if family is not None:
+            family.close()
         group, self._group = self._group, None
         if group is not None:
             group.remove()
@@ -281,7 +285,7 @@ def _end_all() -> None:
         process = known()
         if process is not None and process.is_ours and process._reaped is None:
             process.end()
-            process._leave_group()
+            process._let_go()
 
 
 _PIDFD_SIGNAL_PROCESS_GROUP = 1 << 2  # include/uapi/linux/pidfd.h

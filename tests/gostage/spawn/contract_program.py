@@ -100,7 +100,10 @@ def hold(ctx: gostage.ActionContext) -> None:
     if ctx.store.get_or_default("deaf", False):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     grandchild = subprocess.Popen(["sleep", "1000"])
-    ctx.send("up", [os.getpid(), grandchild.pid])
+    pids = [os.getpid(), grandchild.pid]
+    if ctx.store.get_or_default("daemon", False):
+        pids.append(subprocess.Popen(["sleep", "1000"], start_new_session=True).pid)
+    ctx.send("up", pids)
     while True:
         signal.pause()
 
@@ -130,12 +133,13 @@ def main() -> None:
         runner = gostage.Runner(launcher=launcher)
 
         def show(message: gostage.Message) -> None:
-            running = getattr(launcher, "_server", None)
-            print(*message.payload, *([running.pid] if running else []), flush=True)
+            servers = getattr(launcher, "_servers", {})
+            print(*message.payload, *(server.pid for server, _ in servers.values()), flush=True)
 
         runner.broker.register_handler("up", show)
         definition = gostage.SubWorkflowDef.of("contract.hold")
-        print(runner.spawn(definition, options=gostage.SpawnOptions(environment=ENVIRONMENT)))
+        options = gostage.SpawnOptions(environment=ENVIRONMENT, end_daemons=True)
+        print(runner.spawn(definition, initial_store={"daemon": True}, options=options))
 
 
 if __name__ == "__main__":

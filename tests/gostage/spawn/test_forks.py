@@ -36,6 +36,8 @@ assert os.waitpid(worker, 0) == (worker, 0)
 os.open({fifo!r}, os.O_RDWR)
 print(handle.wait().outcome)
 """
+QUIET_PYTHON = [sys.executable, "-W", "ignore::DeprecationWarning"]
+"""From 3.12 on Python warns who forks with threads, and a process that uses gRPC has some."""
 LAUNCHERS = ["None", "gostage.launchers.ForkServer()"]
 
 
@@ -48,7 +50,7 @@ def fifo(tmp_path: Path) -> Path:
 def _script(folder: Path, fifo: Path, launcher: str, code: str, transport: str = "json") -> list[str]:
     program = (PARENT + code).replace("{fifo!r}", repr(str(fifo)))
     (folder / "parent.py").write_text(program.format(launcher=launcher, transport=transport))
-    return [sys.executable, str(folder / "parent.py")]
+    return [*QUIET_PYTHON, str(folder / "parent.py")]
 
 
 @pytest.mark.parametrize("transport", ["json", "grpc"])
@@ -168,7 +170,7 @@ def test_a_fork_of_a_process_that_uses_grpc(tmp_path: Path) -> None:
     """Where the parent or the child has used gRPC, a fork of it is told that it cannot, and can spawn over JSON."""
     script = tmp_path / "program.py"
     script.write_text(IN_A_FORK_OF_GRPC)
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*QUIET_PYTHON, str(script)], capture_output=True, text=True, timeout=120)
     refused = (
         "start_failed this process was forked from process P, which uses gRPC, and gRPC works in no fork of a process "
         "that does; spawn with Runner(transport='json') here, or fork before the first child by gRPC is started\n"

@@ -17,7 +17,7 @@ from typing import Self
 
 from gostage_sim.gostage.errors import safe_str
 from gostage_sim.gostage.registry import entries
-from gostage_sim.gostage.spawn.command import child_environment, group_for, mark_family
+from gostage_sim.gostage.spawn.command import child_environment, family_for, group_for
 from gostage_sim.gostage.spawn.confinement import refusal, settings_of
 from gostage_sim.gostage.spawn.launchers.contract import Launch, LaunchError
 from gostage_sim.gostage.spawn.launchers.fork_server.actions import pack
@@ -62,9 +62,9 @@ class ForkServer:
     def start(self, launch: Launch) -> Process:
         options = launch.options
         environment = child_environment(options, launch.depth)
-        family = mark_family(environment, options)
         deadline = time.monotonic() + self.start_timeout_s
         with Pipes() as pipes, ExitStack() as undo, ExitStack() as passed_on:
+            family = family_for(options, environment, undo)
             group = group_for(options)
             if group is not None:
                 undo.callback(group.remove)
