@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import fcntl
+import json
 import os
 import select
 import signal
@@ -12,6 +13,7 @@ import sys
 import termios
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,6 +105,79 @@ def test_bad_definition() -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (1, "")
     assert '"error_message":"the definition on stdin is not JSON: not JSON at character 0"' in done.stdout
+
+
+FOR_A_FOREIGN_PARENT = """
+from gostage_sim import gostage
+
+@gostage.action("good")
+def good(ctx):
+    print("stray")
+    ctx.send("row", {"a": [1, 2.5, None, "\\u00fc\\u2028"]})
+    ctx.logger.info("hello")
+    ctx.store.put("k", ctx.params["p"])
+    ctx.store.delete("gone")
+
+@gostage.action("bad")
+def bad(ctx):
+    raise ValueError("no good")
+
+gostage.child_main()
+"""
+GOOD = {
+    "id": "w",
+    "unknown": 1,
+    "initialStore": {"gone": 1},
+    "transport": {"Type": "", "GRPCAddress": "", "GRPCPort": 0},
+    "stages": [{"id": "s", "tags": None, "actions": [{"id": "good", "params": {"p": 7}}]}],
+}
+BAD = {"id": "w", "stages": [{"id": "s", "actions": [{"id": "bad"}]}]}
+
+
+def lines_for_a_foreign_parent(folder: Path, definition: dict[str, Any], code: int) -> list[dict[str, Any]]:
+    """What a parent of another make reads of a child: it writes a definition, as Go does, and knows nothing else."""
+    (folder / "app.py").write_text(FOR_A_FOREIGN_PARENT)
+    done = subprocess.run(
+        [sys.executable, str(folder / "app.py"), "--gostage-child"],
+        input=json.dumps(definition).encode(),
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == code, done.stderr
+    assert done.stdout.endswith(b"\n")
+    return [json.loads(line) for line in done.stdout.removesuffix(b"\n").split(b"\n")]
+
+
+def test_what_a_foreign_parent_reads(tmp_path: Path) -> None:
+    """Every line of a child that completes: one JSON object each, and nothing between them."""
+    row, log, store, result = lines_for_a_foreign_parent(tmp_path, GOOD, 0)
+    where = {"stage_id": "s", "action_name": "good"}
+    assert row == {"type": "row", "payload": {"a": [1, 2.5, None, "\u00fc\u2028"]}, "context": where}
+    assert time.time() - 60 < log["payload"].pop("time") <= time.time()
+    assert log == {"type": "log", "payload": {"level": "info", "message": "hello", "logger": "good"}, "context": where}
+    assert store == {"type": "final_store", "payload": {"k": 7, "param:good:p": 7}}
+    took_ms = result["payload"].pop("execution_time_ms")
+    assert isinstance(took_ms, int)
+    assert 0 <= took_ms < 60_000
+    assert result == {"type": "workflow_result", "payload": {"workflow_id": "w", "success": True, "error_message": ""}}
+
+
+def test_what_a_foreign_parent_reads_of_a_failure(tmp_path: Path) -> None:
+    """A child that fails says so in the words of the original; what only ours reads stands beside it."""
+    store, result = lines_for_a_foreign_parent(tmp_path, BAD, 1)
+    assert store == {"type": "final_store", "payload": {}}
+    error = result["payload"].pop("error")
+    assert result["payload"].pop("execution_time_ms") >= 0
+    assert result == {
+        "type": "workflow_result",
+        "payload": {
+            "workflow_id": "w",
+            "success": False,
+            "error_message": "action 'bad' of stage 's' in workflow 'w' failed: ValueError: no good",
+        },
+    }
+    assert error.pop("traceback").splitlines()[-1] == "ValueError: no good"
+    assert error == {"type": "ValueError", "message": "no good", "panicked": False}
 
 
 def test_a_thread_that_outlives_the_action(program: Program) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,9 @@ from gostage_sim import gostage
 from ..conftest import gone
 from .contract_program import ENVIRONMENT, FILE, LAUNCHERS
 
-"""Within which everybody is gone whose parent was killed."""
+#: What this program was doing whenever it was forked in a way that runs Python code, or might.
+_forks: list[str] = []
+os.register_at_fork(before=lambda: _forks.append("".join(traceback.format_stack())))
 
 
 @pytest.fixture(params=LAUNCHERS)
@@ -266,6 +269,14 @@ def test_several_at_once(runner: gostage.Runner) -> None:
         thread.join(60)
     assert [results[number].final_store["size"] for number in range(6)] == list(range(6))
     assert [results[number].message_counts["many"] for number in range(6)] == [100] * 6
+
+
+@pytest.mark.parametrize("settings", [{}, {"umask": 0o77}, {"end_daemons": True}], ids=["plain", "umask", "daemons"])
+def test_this_program_is_never_forked(runner: gostage.Runner, settings: dict[str, Any]) -> None:
+    """It may have threads, so no launcher runs any Python between fork and exec here: no `os.fork`, no `preexec_fn`."""
+    before = len(_forks)
+    assert facts_of(runner, **settings)["pid"] != os.getpid()
+    assert _forks[before:] == []
 
 
 @pytest.mark.parametrize("name", LAUNCHERS)

@@ -45,6 +45,7 @@ from gostage_sim.gostage import ResourceLimits, SpawnOptions
         ({"forward_stderr": "yes"}, "SpawnOptions.forward_stderr must be True, False or a callable; found 'yes'"),
         ({"forward_stderr": 1}, "SpawnOptions.forward_stderr must be True, False or a callable; found 1"),
         ({"end_daemons": None}, "SpawnOptions.end_daemons must be True or False; found None"),
+        ({"anonymous_child": 1}, "SpawnOptions.anonymous_child must be True or False; found 1"),
     ],
 )
 def test_wrong_options(arguments: dict[str, Any], text: str) -> None:
