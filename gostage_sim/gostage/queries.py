@@ -62,6 +62,7 @@ class Queries:
         self,
         *,
         stage: str | None = None,
+        id: str | None = None,
         name: str | None = None,
         name_part: str | None = None,
         description_part: str | None = None,
@@ -72,11 +73,12 @@ class Queries:
     ) -> list[Action]:
         """The actions for which everything given holds, of all stages or of the one with the id `stage`.
 
-        Otherwise as `find_stages`. An action that stands at several places is found once for each.
+        `id` is the one it is registered under, see `Action.registered_id`; otherwise as `find_stages`. An action that
+        stands at several places is found once for each.
         """
-        return self.filter_actions(
-            _criteria(name, name_part, description_part, tag, all_tags, any_tag, type), stage=stage
-        )
+        meant = _criteria(name, name_part, description_part, tag, all_tags, any_tag, type)
+        actions = self.filter_actions(meant, stage=stage)
+        return actions if id is None else [action for action in actions if action.registered_id == id]
 
     def filter_actions(self, predicate: Callable[[Action], object], *, stage: str | None = None) -> list[Action]:
         """The actions for which `predicate(action)` is true, of all stages or of the one with the id `stage`."""
