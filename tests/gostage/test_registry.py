@@ -30,6 +30,8 @@ def test_decorator_registers_and_returns_the_function() -> None:
     assert (made.name, made.description, made.tags) == ("copy", "Copies.", ("io",))
     assert callable(copy)
     assert gostage.new_action("copy") is not made
+    gostage.action("move", description="Moves.")(copy)
+    assert gostage.new_action("move").description == "Moves."
     assert repr(made) == "FunctionAction('copy')"
 
 
