@@ -14,6 +14,7 @@ The map:
 * `runner`, `execution`, `run_options`       runs workflows here, and spawns sub-workflows there
 * `middleware`                               what goes around workflows, stages and actions; ten are shipped
 * `transports`                               how children send to their parent: JSON lines or gRPC
+* `arguments`                                what is refused where it is given
 * `errors`                                   every exception, as one tree
 * `wire`                                     JSON lines and protobuf: encoding, framing, messages
 * `child`                                    all that runs in a child; imports next to nothing
