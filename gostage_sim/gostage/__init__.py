@@ -13,7 +13,8 @@ The map:
 * `delivery`, `local`, `outgoing`            the way of a message: to handlers, within this process, through middleware
 * `runner`, `execution`, `run_options`       runs workflows here, and spawns sub-workflows there
 * `middleware`                               what goes around workflows, stages and actions; ten are shipped
-* `transports`, `grpc_ends`                 how children send to their parent: JSON lines or gRPC
+* `transports`, `grpc_ends`                  how children send to their parent: JSON lines or gRPC
+* `arguments`                                what is refused where it is given
 * `errors`                                   every exception, as one tree
 * `wire`                                     JSON lines and protobuf: encoding, framing, messages
 * `child`                                    all that runs in a child; imports next to nothing

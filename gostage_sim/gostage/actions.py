@@ -63,6 +63,8 @@ class Action(Tagged):
         name = _ClassName()
         params = _OwnParams()
     description: str = ""
+    registered_id: str = ""
+    """The id by which the registry made it, whatever its name is; empty for an action that was made directly."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -47,7 +47,8 @@ class Queries:
         `name` is the exact name, `name_part` and `description_part` occur in it whatever the case; `type` is a class of
         stages, its subclasses included.
         """
-        stages = self.filter_stages(_criteria(name, name_part, description_part, tag, all_tags, any_tag, type))
+        meant = _criteria("stages", name, name_part, description_part, tag, all_tags, any_tag, type)
+        stages = self.filter_stages(meant)
         return stages if id is None else [stage for stage in stages if stage.id == id]
 
     def filter_stages(self, predicate: Callable[[Stage], object]) -> list[Stage]:
@@ -62,6 +63,7 @@ class Queries:
         self,
         *,
         stage: str | None = None,
+        id: str | None = None,
         name: str | None = None,
         name_part: str | None = None,
         description_part: str | None = None,
@@ -72,11 +74,12 @@ class Queries:
     ) -> list[Action]:
         """The actions for which everything given holds, of all stages or of the one with the id `stage`.
 
-        Otherwise as `find_stages`. An action that stands at several places is found once for each.
+        `id` is the one it is registered under, see `Action.registered_id`; otherwise as `find_stages`. An action that
+        stands at several places is found once for each.
         """
-        return self.filter_actions(
-            _criteria(name, name_part, description_part, tag, all_tags, any_tag, type), stage=stage
-        )
+        meant = _criteria("actions", name, name_part, description_part, tag, all_tags, any_tag, type)
+        actions = self.filter_actions(meant, stage=stage)
+        return actions if id is None else [action for action in actions if action.registered_id == id]
 
     def filter_actions(self, predicate: Callable[[Action], object], *, stage: str | None = None) -> list[Action]:
         """The actions for which `predicate(action)` is true, of all stages or of the one with the id `stage`."""
@@ -100,6 +103,7 @@ class Queries:
 
 
 def _criteria(
+    what: str,
     name: str | None,
     name_part: str | None,
     description_part: str | None,
@@ -111,6 +115,10 @@ def _criteria(
     """One predicate of all that was asked for."""
     name_lower = None if name_part is None else name_part.lower()
     description_lower = None if description_part is None else description_part.lower()
+    if type_ is not None:
+        from gostage_sim.gostage.arguments import require_class
+
+        require_class(type_, what)
     every = None if all_tags is None else frozenset(distinct_tags(all_tags))
     some = None if any_tag is None else frozenset(distinct_tags(any_tag))
 

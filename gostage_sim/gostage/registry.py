@@ -94,7 +94,10 @@ class _Decorated:
 
 
 def new_action(id: str) -> Action:
-    """A new action of this id; UnknownActionError with close matches when nobody registered it."""
+    """A new action of this id, which it knows as its `registered_id`.
+
+    UnknownActionError with close matches when nobody registered it.
+    """
     known = _factories.get(id)
     if known is None:
         raise unknown_actions((id,))
@@ -103,6 +106,7 @@ def new_action(id: str) -> Action:
         raise RegistrationError(
             f"the factory of action {id!r}, registered at {known.place}, made {type(made).__name__}, expected an Action"
         )
+    object.__setattr__(made, "registered_id", id)  # also into a frozen dataclass
     return made
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gostage_sim.gostage.arguments import is_amount
 from gostage_sim.gostage.errors import safe_str
 from gostage_sim.gostage.middleware.adding import extended
 
@@ -32,7 +33,7 @@ class RunOptions:
     """Around the whole workflow, inside of the runner's own."""
 
     def __post_init__(self) -> None:
-        if self.timeout_s is not None and not (isinstance(self.timeout_s, int | float) and self.timeout_s >= 0):
+        if self.timeout_s is not None and not is_amount(self.timeout_s):
             raise ValueError(f"timeout_s is a number of seconds, 0 or more, or None; found {self.timeout_s!r}")
         extended((), self.middleware)  # refuses what is none
         if self.cancel is not None and not callable(getattr(self.cancel, "is_set", None)):

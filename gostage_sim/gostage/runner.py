@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from gostage_sim.gostage.transports import Transport
 
 
+_LEVELS = ("debug", "info", "warning", "error", "critical", "exception")
+"""What a logger has a method for."""
+
+
 class Runner:
     """Runs workflows. Its `broker` holds the handlers for messages of workflows run here and of spawned children.
 
@@ -57,6 +61,12 @@ class Runner:
     ) -> None:
         if launcher is not None and (isinstance(launcher, type) or not callable(getattr(launcher, "start", None))):
             raise TypeError(f"launcher is an object with a method start(launch); found {launcher!r}")
+        if broker is not None and not isinstance(broker, Broker):
+            raise TypeError(f"broker is a Broker; found {broker!r}")
+        if logger is not None and (
+            isinstance(logger, type) or not all(callable(getattr(logger, name, None)) for name in _LEVELS)
+        ):
+            raise TypeError(f"logger is a logging.Logger, or has its methods {', '.join(_LEVELS)}; found {logger!r}")
         self.broker = broker or Broker()
         self.middleware: tuple[Middleware[RunContext], ...] = extended((), middleware)
         self.logger = logger

@@ -6,7 +6,7 @@ from gostage_sim.gostage.actions import Action
 from gostage_sim.gostage.chain import Chain
 from gostage_sim.gostage.middleware.adding import extended
 from gostage_sim.gostage.status import PENDING, tags_of
-from gostage_sim.gostage.store import Store
+from gostage_sim.gostage.store import Store, checked_key
 from gostage_sim.gostage.tags import Tagged, distinct_tags
 
 TYPE_CHECKING = False  # see gostage/__init__.py
@@ -66,8 +66,8 @@ class Stage(Tagged):
         self._register(self._chain.append(action))
 
     def set_initial_data(self, key: str, value: object) -> None:
-        """Put `value` into the workflow's store when the stage begins."""
-        self.initial_store[key] = value
+        """Put `value` into the workflow's store when the stage begins; StoreError for a key that is no str."""
+        self.initial_store[checked_key(key)] = value
 
     def use(self, *middleware: Middleware[StageContext]) -> None:
         """Put middleware around the block of this stage's actions; what was added first is outermost."""

@@ -60,7 +60,7 @@ class Store(Described):
         replaces the tags, properties and description of the key, which otherwise stay as they are.
         """
         if type(key) is not str:
-            key = _checked(key)
+            key = checked_key(key)
         lifetime = None if ttl is None else _seconds(key, ttl)
         if metadata is not None and not isinstance(metadata, Metadata):
             raise TypeError(f"the metadata of {key!r} is a Metadata; found {metadata!r}")
@@ -184,6 +184,9 @@ class Store(Described):
 
     def keys_by_type(self, type_: type | UnionType) -> list[str]:
         """The keys whose value is an instance of `type_`, as `get` sees it: a bool is no int."""
+        from gostage_sim.gostage.arguments import require_class
+
+        require_class(type_, "keys")
         found = self._snapshot().items()
         return [
             key for key, value in found if isinstance(value, type_) and (type_ is not int or type(value) is not bool)
@@ -246,6 +249,7 @@ class Store(Described):
 
     def find_collisions(self, other: Store) -> list[str]:
         """The keys for which both stores have a value, in this store's order."""
+        require_store(other, "what a store is compared with")
         theirs = set(other.keys())
         return [key for key in self.keys() if key in theirs]
 
@@ -354,7 +358,15 @@ class Store(Described):
             return {key: value for key, value in self._values.items() if not self._expired(key, now)}
 
 
-def _checked(key: object) -> str:
+def require_store(found: object, what: str) -> None:
+    """TypeError for what is no store."""
+    if not isinstance(found, Store):
+        hint = "; Store(values) makes one of a mapping" if hasattr(found, "keys") else ""
+        raise TypeError(f"{what} is a Store; found {type(found).__name__}{hint}")
+
+
+def checked_key(key: object) -> str:
+    """The key as the store has it; StoreError for what is no str."""
     if isinstance(key, str):  # an enum of texts, for example
         return str.__str__(key)
     raise StoreError(f"a store key is a str; found {key!r}")

@@ -59,11 +59,11 @@ class Switches(Queries):
 
     def disable_actions_by_type(self, type: type[Action], *, stage: str | None = None) -> int:
         """Skip the actions of this class and of its subclasses."""
-        return self._switch_actions(lambda action: isinstance(action, type), stage, disabled=True)
+        return self._switch_actions(_are(type), stage, disabled=True)
 
     def enable_actions_by_type(self, type: type[Action], *, stage: str | None = None) -> int:
         """Run the actions of this class and of its subclasses again."""
-        return self._switch_actions(lambda action: isinstance(action, type), stage, disabled=False)
+        return self._switch_actions(_are(type), stage, disabled=False)
 
     def is_stage_enabled(self, id: str) -> bool:
         """Whether there is such a stage, and it is not disabled."""
@@ -109,7 +109,7 @@ class Switches(Queries):
 
     def remove_actions_by_type(self, type: type[Action], *, stage: str | None = None) -> int:
         """Take out every action of this class and its subclasses, and return how many those were."""
-        return self._remove_actions(lambda action: isinstance(action, type), stage)
+        return self._remove_actions(_are(type), stage)
 
     def _switch_stage(self, id: str, *, disabled: bool) -> int:
         model = self._model()
@@ -126,3 +126,11 @@ class Switches(Queries):
 
     def _remove_actions(self, meant: Callable[[Action], bool], stage: str | None) -> int:
         return sum(home._remove(place) for home, place in self._action_places(stage) if meant(place.item))
+
+
+def _are(type: type[Action]) -> Callable[[Action], bool]:
+    """Whether an action is of this class; TypeError for what is no class."""
+    from gostage_sim.gostage.arguments import require_class
+
+    require_class(type, "actions")
+    return lambda action: isinstance(action, type)

@@ -9,7 +9,7 @@ from gostage_sim.gostage.errors import DefinitionError, WorkflowError
 from gostage_sim.gostage.middleware.adding import extended
 from gostage_sim.gostage.stage import Stage
 from gostage_sim.gostage.status import PENDING, mark, tags_of
-from gostage_sim.gostage.store import Store
+from gostage_sim.gostage.store import Store, require_store
 from gostage_sim.gostage.switches import Switches
 from gostage_sim.gostage.tags import Tagged, distinct_tags
 
@@ -51,6 +51,8 @@ class Workflow(Tagged, Switches):
         self.name = name or id
         self.description = description
         self.tags = distinct_tags(tags)
+        if store is not None:
+            require_store(store, f"the store of workflow {id!r}")
         self.store = Store() if store is None else store
         self.context: dict[str, Any] = {}
         self.middleware: tuple[Middleware[StageContext], ...] = ()

@@ -42,6 +42,15 @@ def each_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     return str(request.param)
 
 
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns after a microsecond: what a lock does not hold together falls apart."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
     """No test of the engine leaves a descriptor or a child behind."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gostage_sim.gostage import Action, ActionContext, FunctionAction, Runner, RunOptions, Stage, errors
+from gostage_sim.gostage import Action, ActionContext, FunctionAction, Runner, RunOptions, Stage, Workflow, errors
 
 from .flows import Log, Work, flow, property_of, run
 
@@ -221,6 +221,23 @@ def test_remove_by_tag_and_type() -> None:
     run(flow(stage, Stage("u", actions=[Special("F", lambda ctx: None), log.action("G")])))
     assert log == ["A", "D", "G"]
     assert removed == [2, 2, 0]
+
+
+@pytest.mark.parametrize(
+    "remove",
+    [
+        lambda w, stage: w.remove_action("A", stage=stage),
+        lambda w, stage: w.remove_actions_by_tag("t", stage=stage),
+        lambda w, stage: w.remove_actions_by_type(FunctionAction, stage=stage),
+    ],
+    ids=["name", "tag", "type"],
+)
+def test_remove_from_one_stage(remove: Callable[[Workflow, str], int]) -> None:
+    """With `stage` only the actions of that stage are taken out, and none when there is no such stage."""
+    log = Log()
+    workflow = flow(*(Stage(id, actions=[log.action("A", tags=("t",))]) for id in ("s", "u")))
+    assert (remove(workflow, "nowhere"), remove(workflow, "u"), remove(workflow, "u")) == (0, 1, 0)
+    assert [stage.action_count for stage in workflow.stages] == [1, 0]
 
 
 def test_a_removed_dynamic_action_leaves_its_siblings_in_order() -> None:

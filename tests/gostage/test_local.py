@@ -86,6 +86,7 @@ def test_a_run_that_sends_nothing_has_no_session() -> None:
     assert done.stdout == "None False\n"
 
 
+@pytest.mark.usefixtures("restless")
 def test_handlers_of_one_workflow_take_turns() -> None:
     """Threads of one workflow never call its handlers at once, and sequence is the order of the calls."""
     broker = gostage.Broker()
@@ -108,6 +109,30 @@ def test_handlers_of_one_workflow_take_turns() -> None:
         thread.join()
     assert order == list(range(1, 801))
     assert max(most) == 1
+
+
+@pytest.mark.usefixtures("restless")
+def test_threads_that_send_first_share_one_session() -> None:
+    """Threads of one workflow that send its first messages at once count on in the same session."""
+    broker = gostage.Broker()
+    seen: list[gostage.Message] = []
+    broker.register_handler("t", seen.append)
+    for _ in range(300):
+        seen.clear()
+        place = context(gostage.Workflow("w"), "s", "a")
+        meeting = threading.Barrier(4)
+
+        def work(place: gostage.ActionContext = place, meeting: threading.Barrier = meeting) -> None:
+            meeting.wait()
+            broker.send("t", 1, place)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [message.context.sequence for message in seen] == [1, 2, 3, 4]
+        assert len({message.context.session_id for message in seen}) == 1
 
 
 def test_a_handler_may_send() -> None:

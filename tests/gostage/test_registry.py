@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,8 @@ def test_decorator_registers_and_returns_the_function() -> None:
     assert (made.name, made.description, made.tags) == ("copy", "Copies.", ("io",))
     assert callable(copy)
     assert gostage.new_action("copy") is not made
+    gostage.action("move", description="Moves.")(copy)
+    assert gostage.new_action("move").description == "Moves."
     assert repr(made) == "FunctionAction('copy')"
 
 
@@ -178,3 +181,32 @@ def test_a_factory_that_makes_one_object_only() -> None:
         "the factory of action 'a' made the same object twice; each place in a workflow has params of its own, "
         "so let it make a new one every time"
     )
+
+
+def test_an_action_knows_its_id() -> None:
+    """It is found by the id the registry made it under, whatever it is called; one made directly has none."""
+
+    @dataclass(frozen=True)
+    class Copy(gostage.Action):
+        name = "Copy files"
+
+    gostage.register_action("files.copy", Copy)
+    gostage.register_action("files.copy.again", Copy)
+    asked: list[list[str]] = []
+    gostage.action("ask")(lambda ctx: asked.append([action.name for action in ctx.find_actions(id="ask")]))
+    stages = [
+        gostage.StageDef(id="s", actions=[gostage.ActionDef(id="ask", name="Ask"), gostage.ActionDef(id="ask")]),
+        gostage.StageDef(id="t", actions=[gostage.ActionDef(id="ask", name="Last")]),
+    ]
+    workflow = gostage.Workflow.from_def(gostage.SubWorkflowDef(id="w", stages=stages))
+    gostage.Runner().execute(workflow)
+    assert asked == [["Ask", "ask", "Last"]] * 3
+    assert [action.name for action in workflow.find_actions(id="ask", stage="t", name_part="la")] == ["Last"]
+    assert workflow.find_actions(id="Ask") == []
+    made = [gostage.new_action("files.copy"), gostage.new_action("files.copy.again"), Copy()]
+    assert [action.registered_id for action in made] == ["files.copy", "files.copy.again", ""]
+    workflow.stages[1].add_action(made[0])
+    workflow.stages[1].add_action(made[2])
+    (found,) = workflow.find_actions(id="files.copy")
+    assert found is made[0]
+    assert workflow.find_actions(id="Copy files") == []

@@ -99,12 +99,14 @@ def test_bad_options(arguments: dict[str, Any], kind: type[Exception], text: str
 
 @pytest.mark.parametrize(("ignore", "ran"), [(False, ["A", "B"]), (True, ["A", "B", "C"])])
 def test_run_all(ignore: bool, ran: list[str]) -> None:
-    """Workflows run one after another, to the first failure or to the end."""
+    """Workflows run one after another with the same options, to the first failure or to the end."""
     log = Log()
     workflows = [flow(log.stage("s", name, B=failing), id=name) for name in "ABC"]
-    results = Runner().run_all(workflows, ignore_errors=ignore)
+    options = RunOptions(initial_store={"k": 1})
+    results = Runner().run_all(workflows, options, ignore_errors=ignore)
     assert log == ran
     assert [(result.workflow_id, result.success) for result in results] == [(name, name != "B") for name in ran]
+    assert [result.final_store for result in results] == [{"k": 1}] * len(ran)
 
 
 def test_format_results() -> None:

@@ -337,6 +337,7 @@ def test_threads_share_it() -> None:
     assert store.count() == THREADS * 100
 
 
+@pytest.mark.usefixtures("restless")
 def test_no_update_is_lost_or_seen_by_half() -> None:
     """Updates of different fields of one value by many threads all arrive; readers see both halves or none."""
     store = Store({"account": Account({str(number): 0 for number in range(THREADS)})})

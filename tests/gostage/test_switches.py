@@ -73,6 +73,70 @@ def test_during_a_run(
     assert log == ["A", "B", "C", "D", "A"]
 
 
+@pytest.mark.parametrize(
+    ("disable", "enable"),
+    [
+        (lambda w, stage: w.disable_action("X", stage=stage), lambda w, stage: w.enable_action("X", stage=stage)),
+        (
+            lambda w, stage: w.disable_actions_by_tag("t", stage=stage),
+            lambda w, stage: w.enable_actions_by_tag("t", stage=stage),
+        ),
+        (
+            lambda w, stage: w.disable_actions_by_type(Special, stage=stage),
+            lambda w, stage: w.enable_actions_by_type(Special, stage=stage),
+        ),
+    ],
+    ids=["name", "tag", "type"],
+)
+def test_in_one_stage(
+    disable: Callable[[Workflow, str | None], int], enable: Callable[[Workflow, str | None], int]
+) -> None:
+    """With `stage` only the actions of that stage are switched, and none when there is no such stage."""
+    stages = [Stage(id, actions=[Special("X", lambda ctx: None, tags=["t"])]) for id in ("s", "u")]
+    workflow = flow(*stages)
+
+    def enabled() -> list[bool]:
+        return [workflow.is_action_enabled("X", stage=id) for id in ("s", "u")]
+
+    assert (disable(workflow, "nowhere"), disable(workflow, "u"), enabled()) == (0, 1, [True, False])
+    assert (disable(workflow, None), enabled()) == (1, [False, False])
+    assert (enable(workflow, "nowhere"), enable(workflow, "u"), enabled()) == (0, 1, [False, True])
+
+
+def test_what_is_not_there_is_not_enabled() -> None:
+    """A stage or an action that a workflow does not have is neither enabled nor an error."""
+    workflow = make(Log())
+    assert (workflow.is_stage_enabled("s"), workflow.is_stage_enabled("nowhere")) == (True, False)
+    assert (workflow.is_action_enabled("A"), workflow.is_action_enabled("nobody")) == (True, False)
+    assert (workflow.is_action_enabled("A", stage="u"), workflow.is_action_enabled("A", stage="nowhere")) == (
+        True,
+        False,
+    )
+    workflow.remove_stage("s")
+    assert workflow.is_stage_enabled("s") is False
+
+
+def test_places_behind_what_is_skipped() -> None:
+    """A disabled action keeps its place: those behind it have the index and the order they would have otherwise."""
+    seen: list[tuple[str, int, bool]] = []
+
+    def note(ctx: ActionContext) -> None:
+        seen.append((ctx.action.name, ctx.action_index, ctx.is_last_action))
+
+    workflow = flow(Stage("s", actions=[FunctionAction(name, note) for name in "ABCD"]))
+    workflow.disable_action("B")
+    workflow.disable_action("D")
+    run(workflow)
+    assert seen == [("A", 0, False), ("C", 2, False)]
+    assert [property_of(workflow, f"action:s:{name}", "order") for name in "ABCD"] == [0, 1, 2, 3]
+    workflow.enable_action("B")
+    workflow.remove_action("A")
+    seen.clear()
+    run(workflow)
+    assert seen == [("B", 0, False), ("C", 1, False)]
+    assert [property_of(workflow, f"action:s:{name}", "order") for name in "BCD"] == [0, 1, 2]
+
+
 def test_skipped_is_marked() -> None:
     """What was skipped says so in the states and in the store; a skipped stage's actions are skipped with it."""
     log = Log()

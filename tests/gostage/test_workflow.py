@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -83,3 +84,80 @@ def test_something_else_altogether() -> None:
     with pytest.raises(TypeError) as caught:
         gostage.Workflow.from_def(None)  # type: ignore[arg-type]
     assert str(caught.value) == "from_def() takes a SubWorkflowDef or a dict; found NoneType"
+
+
+EVERY_KEY = {
+    "id": "import",
+    "name": "Import users",
+    "description": "Reads a file and writes to the database",
+    "tags": ["nightly", "users"],
+    "stages": [
+        {
+            "id": "read",
+            "name": "Read the file",
+            "description": "From the disk",
+            "tags": ["io", "disk"],
+            "actions": [
+                {
+                    "id": "a",
+                    "name": "Read lines",
+                    "description": "One user a line",
+                    "tags": ["csv"],
+                    "params": {"path": "users.csv", "limits": {"lines": [1, None, 2.5]}},
+                },
+                {"id": "a"},
+            ],
+        },
+        {"id": "write"},
+    ],
+    "initialStore": {"limit": 10, "nothing": None},
+    "transport": {"Type": "grpc", "GRPCAddress": "localhost", "GRPCPort": 5051},
+}
+
+
+def unknown_keys_everywhere(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with keys that nobody reads, in every part that has keys of ours."""
+    more = {"version": 3, "extra": {"id": 5, "tags": None}}
+    stages = [
+        {**stage, **more, "actions": [{**action, **more} for action in stage.get("actions", ())]}
+        for stage in document["stages"]
+    ]
+    return {**document, **more, "stages": stages, "transport": {**document["transport"], **more}}
+
+
+@pytest.mark.parametrize("written", [EVERY_KEY, unknown_keys_everywhere(EVERY_KEY)], ids=["known", "unknown"])
+def test_every_key_of_a_document_arrives(written: dict[str, Any]) -> None:
+    """A rebuilt workflow carries all that its JSON says, as a child and as a parent read it; other keys are ignored."""
+    definition = gostage.SubWorkflowDef.from_json(json.dumps(written))
+    assert definition.to_document() == EVERY_KEY
+    assert gostage.SubWorkflowDef.from_json(definition.to_json()) == definition
+    assert definition.transport == gostage.TransportDef(type="grpc", grpc_address="localhost", grpc_port=5051)
+    for source in (definition, json.loads(json.dumps(written))):
+        workflow = gostage.Workflow.from_def(source)
+        described = (workflow.id, workflow.name, workflow.description, workflow.tags)
+        assert described == (
+            "import",
+            "Import users",
+            "Reads a file and writes to the database",
+            ("nightly", "users"),
+        )
+        read, write = workflow.stages
+        assert (read.id, read.name, read.description, read.tags) == (
+            "read",
+            "Read the file",
+            "From the disk",
+            ("io", "disk"),
+        )
+        assert (write.id, write.name, write.description, write.tags, write.actions) == ("write", "write", "", (), ())
+        params = {"path": "users.csv", "limits": {"lines": [1, None, 2.5]}}
+        assert [(a.registered_id, a.name, a.description, a.tags, a.params) for a in read.actions] == [
+            ("a", "Read lines", "One user a line", ("csv",), params),
+            ("a", "a", "made", ("t",), {}),
+        ]
+        assert workflow.store.export_all() == {
+            "param:a:path": "users.csv",
+            "param:a:limits": params["limits"],
+            "limit": 10,
+            "nothing": None,
+        }
+        assert workflow.store.metadata("stage:read").tags == {"io", "disk", "system"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from gostage_sim.gostage.arguments import is_amount
 from gostage_sim.gostage.errors import DeadlineExceededError, WorkflowCancelledError, original_error
 from gostage_sim.gostage.middleware.recovery import as_predicate
 
@@ -42,8 +43,19 @@ def retry(
     messages that were sent stay. Neither a cancelled run nor one whose time is over is tried again, and both are
     noticed after a pause. `sleep`, `clock` and `random` are there for tests.
     """
-    if attempts < 1:
-        raise ValueError(f"attempts are 1 or more; found {attempts!r}")
+    if type(attempts) is not int or attempts < 1:
+        raise ValueError(f"attempts are a whole number, 1 or more; found {attempts!r}")
+    if timeout_s is not None and not is_amount(timeout_s):
+        raise ValueError(f"timeout_s is a number of seconds, 0 or more, or None; found {timeout_s!r}")
+    for name, seconds in (
+        ("wait_initial_s", wait_initial_s),
+        ("wait_max_s", wait_max_s),
+        ("wait_jitter_s", wait_jitter_s),
+    ):
+        if not is_amount(seconds):
+            raise ValueError(f"{name} is a number of seconds, 0 or more; found {seconds!r}")
+    if not is_amount(wait_base):
+        raise ValueError(f"wait_base is a number, 0 or more; found {wait_base!r}")
     meant = as_predicate(on)
 
     def again(error: BaseException) -> bool:

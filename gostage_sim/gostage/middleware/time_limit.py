@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gostage_sim.gostage.arguments import is_amount
+
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
     from gostage_sim.gostage.context import RunContext
@@ -15,7 +17,7 @@ def limit_time(seconds: float) -> Middleware[RunContext]:
     the limit is seen before the next action and at the end. To end code that asks nobody, spawn it as a child with a
     timeout. The nearest of several limits counts. Seconds are those of the runner's clock.
     """
-    if not seconds >= 0:
+    if not is_amount(seconds):
         raise ValueError(f"a time limit is a number of seconds, 0 or more; found {seconds!r}")
 
     def limit(ctx: RunContext, proceed: Proceed) -> None:

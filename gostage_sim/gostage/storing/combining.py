@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from gostage_sim.gostage.errors import MergeConflictError, StoreError, safe_str
+from gostage_sim.gostage.store import require_store
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Copied(NamedTuple):
 
 def take(store: Store, other: Store, strategy: MergeStrategy) -> Copied:
     """Put deep copies of what `other` has into `store`."""
+    require_store(other, "what a store takes over from")
     part = clone(other)  # the locks one after the other: two stores may merge each other at once
     with store._lock:
         store.remove_expired()

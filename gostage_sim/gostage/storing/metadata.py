@@ -32,6 +32,7 @@ class Metadata:
         updated_at: float = 0.0,
     ) -> None:
         self.tags: set[str] | frozenset[str] = set(distinct_tags(tags)) if tags else NO_TAGS
+        _require_text(description)
         self.properties: dict[str, object] = dict(properties) if properties else {}
         self.description = description
         self.created_at = created_at
@@ -47,6 +48,12 @@ class Metadata:
     def __repr__(self) -> str:
         facts = ", ".join(f"{name}={getattr(self, name)!r}" for name in sorted(self.__slots__))
         return f"Metadata({facts})"
+
+
+def _require_text(description: object) -> None:
+    """TypeError for a description that is no text."""
+    if not isinstance(description, str):
+        raise TypeError(f"a description is a str; found {description!r}")
 
 
 NO_TAGS: frozenset[str] = frozenset()
@@ -141,6 +148,8 @@ class Described:
 
         The key need not have a value.
         """
+        if description is not None:
+            _require_text(description)
         more = tags if type(tags) is frozenset else frozenset(distinct_tags(tags))
         with self._lock:
             facts = self._touched(key)

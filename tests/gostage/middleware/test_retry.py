@@ -126,9 +126,3 @@ def test_an_interrupt_is_not_retried(error: Any) -> None:
     with pytest.raises(error):
         Runner().execute(workflow)
     assert log == ["A"]
-
-
-def test_at_least_one_attempt() -> None:
-    """No attempt at all cannot be meant."""
-    with pytest.raises(ValueError, match=r"^attempts are 1 or more; found 0$"):
-        retry(attempts=0)

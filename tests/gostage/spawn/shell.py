@@ -13,6 +13,9 @@ IGNORES_SIGTERM = "trap '' TERM; " + HOLDS
 NAMED = 'read -r document; id=${document#*:\\"}; id=${id%\\"*}; '
 """Puts the id of a definition without stages into `$id`."""
 
+SAYS = """read -r document; printf '{"type":"got","payload":[%s,"%s"]}\\n' "$document" "$WORD" """
+"""Sends its definition, and what is in its environment under WORD."""
+
 
 def shell(code: str, **runner: object) -> gostage.Runner:
     """A runner whose children run this."""

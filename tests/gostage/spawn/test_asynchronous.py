@@ -17,7 +17,7 @@ from gostage_sim import gostage
 from gostage_sim.gostage.errors import ChildExitedError
 
 from ..conftest import gone
-from .shell import HOLDS, IGNORES_SIGTERM, NAMED, UP, named, shell
+from .shell import HOLDS, IGNORES_SIGTERM, NAMED, SAYS, UP, named, shell
 
 (CHILD,) = named("child")
 PATIENT = gostage.SpawnOptions(grace_s=1000)
@@ -71,6 +71,17 @@ def test_result_messages_and_thread(run: Run) -> None:
     assert seen == [(1, task), (2, task), (3, task)]
     with pytest.raises(ChildExitedError):
         run(runner.aspawn(CHILD, check=True))
+
+
+def test_the_child_gets_what_it_is_called_with(run: Run) -> None:
+    """The initial store, added to the definition's own, and the options."""
+    runner = shell(SAYS)
+    got: list[Any] = []
+    runner.broker.register_handler("got", lambda message: got.append(message.payload))
+    definition = gostage.SubWorkflowDef(id="a", initial_store={"me": "a"})
+    options = gostage.SpawnOptions(environment={"WORD": "said"})
+    run(runner.aspawn(definition, initial_store={"more": 1}, options=options))
+    assert got == [[{"id": "a", "initialStore": {"me": "a", "more": 1}}, "said"]]
 
 
 def test_many_at_once(run: Run) -> None:

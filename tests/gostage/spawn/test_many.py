@@ -19,7 +19,7 @@ from gostage_sim.gostage.errors import SpawnVetoedError
 from gostage_sim.gostage.spawn import many
 
 from ..conftest import gone
-from .shell import IGNORES_SIGTERM, NAMED, UP, Gate, named, shell
+from .shell import IGNORES_SIGTERM, NAMED, SAYS, UP, Gate, named, shell
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +46,17 @@ def test_results_as_they_finish(tmp_path: Path) -> None:
         ("first", "completed", 0),
     ]
     gate.close()
+
+
+def test_every_child_gets_what_it_is_called_with() -> None:
+    """The initial store, added to the definition's own, and the options are those of every child."""
+    runner = shell(SAYS)
+    got: list[Any] = []
+    runner.broker.register_handler("got", lambda message: got.append(message.payload))
+    definitions = [gostage.SubWorkflowDef(id=id, initial_store={"me": id}) for id in ("a", "b")]
+    options = gostage.SpawnOptions(environment={"WORD": "said"})
+    list(runner.spawn_all(definitions, max_parallel=1, initial_store={"all": 1}, options=options))
+    assert got == [[{"id": id, "initialStore": {"me": id, "all": 1}}, "said"] for id in ("a", "b")]
 
 
 @pytest.mark.parametrize("max_parallel", [None, 1, 3])

@@ -98,6 +98,11 @@ def order() -> Order:
     return made
 
 
+@dataclass
+class Box:
+    inner: Box | None = None
+
+
 def arrived(value: object) -> Store:
     """A store as the other process sees it."""
     return Store.from_export(json.loads(json.dumps(Store({"k": value}).export_all())))
@@ -248,3 +253,11 @@ def test_too_deep_to_read() -> None:
     for _ in range(300):
         data, wanted = [data], list[wanted]
     assert Store.from_export({"k": data}).get("k", wanted) == data
+    boxes: dict[str, Any] = {}
+    for _ in range(250):
+        boxes = {"inner": boxes}
+    store = Store.from_export({"k": boxes})
+    with pytest.raises(errors.WrongTypeError) as caught:
+        store.get("k", Box)
+    assert str(caught.value) == "the value under 'k' is nested too deep to be read as Box"
+    assert store.get("k", dict) == boxes
