@@ -16,8 +16,24 @@ from pathlib import Path
 
 from gostage_sim import gostage
 from gostage_sim.gostage import launchers
+from gostage_sim.gostage.spawn.process import Process
 
 FILE = Path(__file__)
+
+
+class Below:
+    """The README's example of a launcher that a user writes."""
+
+    foreign = False
+
+    def __init__(self, *prefix: str) -> None:
+        self.prefix = prefix
+
+    def start(self, launch: launchers.Launch) -> Process:
+        command = [*self.prefix, sys.executable, str(FILE), "--gostage-child"]
+        return launchers.Program(command, foreign=False).start(launch)
+
+
 LAUNCHERS: dict[str, Callable[[], AbstractContextManager[launchers.Launcher]]] = {
     "Program": lambda: contextlib.nullcontext(
         launchers.Program([sys.executable, str(FILE), "--gostage-child"], foreign=False)
@@ -25,6 +41,7 @@ LAUNCHERS: dict[str, Callable[[], AbstractContextManager[launchers.Launcher]]] =
     "ChildModule": lambda: contextlib.nullcontext(launchers.ChildModule([FILE.stem])),
     "ThisProgram": lambda: contextlib.nullcontext(launchers.ThisProgram()),
     "ForkServer": launchers.ForkServer,
+    "Below": lambda: contextlib.nullcontext(Below("env")),
 }
 """A new launcher is held to the contract by one line here."""
 ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(FILE.parent), *sys.path])}
