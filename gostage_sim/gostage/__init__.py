@@ -41,8 +41,12 @@ Names are loaded on first use (PEP 562), so that a child pays only for what it u
 
 from __future__ import annotations
 
+import atexit
+
 TYPE_CHECKING = False  # what mypy takes for typing.TYPE_CHECKING; importing typing would cost a child 10 ms
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gostage_sim.gostage import middleware as middleware
     from gostage_sim.gostage import transports as transports
     from gostage_sim.gostage.actions import Action as Action
@@ -156,6 +160,14 @@ __all__ = [
     "register_action",
     "transports",
 ]
+
+_at_the_very_end: list[Callable[[], object]] = []
+
+
+@atexit.register  # before anybody who imports this does, and so what is called after all of theirs
+def _end() -> None:
+    while _at_the_very_end:
+        _at_the_very_end.pop()()
 
 
 def __getattr__(name: str) -> object:

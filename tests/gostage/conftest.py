@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import sys
@@ -43,6 +44,12 @@ def each_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
+def over_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For children that write their lines by hand, and for what is about the pipe: whatever the environment says."""
+    monkeypatch.setenv("GOSTAGE_IPC_TRANSPORT", "json")
+
+
+@pytest.fixture
 def restless() -> Iterator[None]:
     """Threads take turns after a microsecond: what a lock does not hold together falls apart."""
     before = sys.getswitchinterval()
@@ -53,9 +60,11 @@ def restless() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
-    """No test of the engine leaves a descriptor or a child behind."""
+    """No test of the engine leaves a descriptor or a child behind; who forgets a runner is rid of its server too."""
     before = set(os.listdir("/proc/self/fd"))
     yield
+    if not set(os.listdir("/proc/self/fd")) <= before:
+        gc.collect()
     until = time.monotonic() + 2.0  # the thread of a gRPC server that has stopped lets go of them when it ends
     while not set(os.listdir("/proc/self/fd")) <= before and time.monotonic() < until:
         os.sched_yield()

@@ -52,6 +52,9 @@ def test_statuses_before_and_after() -> None:
     metadata = workflow.store.metadata("action:s:B")
     assert metadata.properties == {"order": 1, "createdBy": "program", "status": "completed"}
     assert metadata.tags == {"system"}
+    for key, order in (("stage:t", 1), ("workflow:w", 0)):
+        kept = {"order": order, "createdBy": "program", "status": "completed"}
+        assert workflow.store.metadata(key).properties == kept
     assert workflow.store.find_keys_by_property("status", "completed") == workflow.store.find_keys_by_tag("system")
     assert workflow.store.keys() == []
 

@@ -35,6 +35,12 @@ def workflow(*functions: Any) -> gostage.Workflow:
     return made
 
 
+def test_arguments_have_names() -> None:
+    """What a runner is given is named: the next version may take more."""
+    with pytest.raises(TypeError):
+        gostage.Runner(gostage.Broker())  # type: ignore[call-arg]
+
+
 def test_actions_run_in_order_over_one_store() -> None:
     """Actions run one after another, see the stage's initial data and where they stand; messages are handled here."""
     runner = gostage.Runner()

@@ -28,6 +28,7 @@ def test_the_environment_says_what_the_program_leaves_open(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], given: Any, expected: transports.Transport
 ) -> None:
     """A transport or its name given by the program counts; otherwise the environment; otherwise JSON."""
+    monkeypatch.delenv("GOSTAGE_IPC_TRANSPORT", raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert named(given) == expected

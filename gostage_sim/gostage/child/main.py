@@ -6,6 +6,7 @@ import os
 import sys
 import time
 
+from gostage_sim.gostage import _at_the_very_end
 from gostage_sim.gostage.broker import Broker
 from gostage_sim.gostage.child import IMPORTS_VARIABLE
 from gostage_sim.gostage.child.channel import JsonChannel, guard_stdout, point_at_nothing
@@ -65,12 +66,10 @@ def child_main(
     runner = Runner(broker=Broker(channel), middleware=middleware)
     for one in ipc_middleware:
         runner.broker.use(one)
-    try:
-        code = _run(channel, wrap, runner)
-        if before_exit is not None:
-            before_exit(channel)
-    finally:
-        runner.broker.close()
+    _at_the_very_end.append(runner.broker.close)  # what runs on the way out may still have something to say
+    code = _run(channel, wrap, runner)
+    if before_exit is not None:
+        before_exit(channel)
     sys.exit(code)
 
 

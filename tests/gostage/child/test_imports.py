@@ -18,7 +18,9 @@ HEAVY = ("grpc", "pydantic", "ruamel", "yaml", "pytest", "asyncio", "msgspec", "
 
 def test_a_json_child_loads_next_to_nothing(program: Program) -> None:
     """A JSON child loads neither grpc, pydantic, yaml, pytest, asyncio nor the harness, nor the costly stdlib."""
-    runner = program("import sys\n@gostage.action('act')\ndef act(ctx):\n    ctx.store.put('m', sorted(sys.modules))\n")
+    runner = program(
+        "import sys\n@gostage.action('act')\ndef act(ctx):\n    ctx.store.put('m', sorted(sys.modules))\n", "json"
+    )
     loaded = spawn_one(runner).final_store["m"]
     assert "gostage_sim.gostage.child.main" in loaded
     assert [name for name in loaded if name.startswith(HEAVY) and not name.startswith("_")] == []
@@ -26,7 +28,7 @@ def test_a_json_child_loads_next_to_nothing(program: Program) -> None:
 
 def test_a_child_module_loads_no_more() -> None:
     """Nor does a child of `ChildModule`, which is not run by `-m`; what the bench measures is such a child."""
-    runner = gostage.Runner(launcher=gostage.launchers.ChildModule([f"{__package__}.loaded"]))
+    runner = gostage.Runner(launcher=gostage.launchers.ChildModule([f"{__package__}.loaded"]), transport="json")
     loaded = runner.spawn(gostage.SubWorkflowDef.of("loaded"), check=True).final_store["m"]
     assert "gostage_sim.bench.spawn.child" in loaded
     assert [name for name in loaded if name.startswith(("runpy", *HEAVY)) and not name.startswith("_")] == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from gostage_sim import gostage
 
 from ..conftest import Program
@@ -108,6 +110,7 @@ def test_sending_that_logs_does_not_recurse(program: Program) -> None:
     assert [entry["message"] for entry in seen] == ["sees a", "b"]
 
 
+@pytest.mark.usefixtures("each_transport")
 def test_from_threads_and_after_the_end(program: Program) -> None:
     """Threads may log at once, and what is logged on the way out arrives behind the result."""
     seen, result = logged(
@@ -130,7 +133,8 @@ def test_nobody_listens_any_more(program: Program) -> None:
     runner = program(
         "import logging, os, sys\n"
         "@gostage.action('act')\ndef act(ctx):\n    ctx.send('up')\n    fd = ctx._run.broker._channel.fd\n"
-        "    os.close(fd)\n    logging.warning('to nobody')\n    os.write(2, b'went on')\n    os._exit(0)\n"
+        "    os.close(fd)\n    logging.warning('to nobody')\n    os.write(2, b'went on')\n    os._exit(0)\n",
+        "json",
     )
     result = runner.spawn(gostage.SubWorkflowDef.of("act"))
     assert (result.exit_code, result.stderr_tail) == (0, "WARNING:root:to nobody\nwent on")

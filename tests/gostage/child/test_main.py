@@ -282,7 +282,7 @@ def waiting_in(pipe: int) -> int:
 )
 def test_signal_in_the_middle_of_a_line(program: Program, body: str, types: list[str], bad: int) -> None:
     """A signal handler that raises in the middle of a line loses that line alone; one that sends tears no line."""
-    runner = program(TORN.replace("{body}", body))
+    runner = program(TORN.replace("{body}", body), "json")
     handle = runner.start(gostage.SubWorkflowDef.of("act"))
 
     def hold(message: gostage.Message) -> None:

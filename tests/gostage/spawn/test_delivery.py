@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import Any
 
 import pytest
@@ -27,6 +29,31 @@ DEFINITION = gostage.SubWorkflowDef(
         gostage.StageDef(id="s2", actions=[gostage.ActionDef(id="second")]),
     ],
 )
+
+
+def test_the_messages_of_the_original() -> None:
+    """Every type that a child of the original writes, with keys of its own beside, reaches its handler as it is."""
+    sent: list[dict[str, Any]] = [
+        {"type": "workflow_start", "payload": {"workflow_id": "w", "workflow_definition": {"id": "w"}}, "time": 1},
+        {"type": "log", "payload": {"level": "INFO", "message": "hello"}},
+        {"type": "store_put", "payload": {"key": "k", "value": [1, None]}},
+        {"type": "store_delete", "payload": {"key": "k"}},
+        {"type": "mine", "payload": None},
+        {"type": "final_store", "payload": {"a": 1}},
+        {"type": "workflow_result", "payload": {"workflow_id": "w", "success": True, "error_message": ""}},
+    ]
+    code = "import sys; sys.stdin.read(); sys.stdout.write(sys.argv[1])"
+    command = [sys.executable, "-S", "-c", code, "".join(f"{json.dumps(line)}\n" for line in sent)]
+    runner = gostage.Runner(launcher=gostage.launchers.Program(command), transport="json")
+    seen: list[dict[str, Any]] = []
+    for line in sent:
+        type = line["type"]
+        runner.broker.register_handler(
+            type, lambda message: seen.append({"type": message.type, "payload": message.payload})
+        )
+    result = runner.spawn(DEFINITION)
+    assert (result.outcome, result.malformed.count, result.final_store) == ("completed", 0, {"a": 1})
+    assert seen == [{"type": line["type"], "payload": line["payload"]} for line in sent]
 
 
 def test_handlers_narrowed_to_a_part_of_a_child(program: Program) -> None:

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +107,45 @@ assert [ack.message_id for ack in acks] == ["first", *map(str, range(1, 500)), "
     assert (result.outcome, result.stderr_tail) == ("completed", "")
     assert seen[:-1] == [("n", i) for i in range(603)]
     assert seen[-1][0] == "workflow_result"
+
+
+def test_an_unknown_rpc(runner: gostage.Runner, generated: Path) -> None:
+    """Who calls what this parent does not have is told so, as it would be by the original, and can go on."""
+    code = """
+channel = grpc.insecure_channel(target)
+channels.append(channel)
+says = error_of(lambda: channel.unary_unary("/gostage.WorkflowIPC/Later")(b"", metadata=token))
+assert says.startswith("UNIMPLEMENTED: "), says
+assert rpc.WorkflowIPCStub(channel).SendMessage(done(), metadata=token).success
+"""
+    result, _ = foreign(runner, generated, code)
+    assert (result.outcome, result.stderr_tail, runner.refused_calls) == ("completed", "", 0)
+
+
+def test_handlers_of_calls_at_once_do_not_overlap(runner: gostage.Runner, generated: Path) -> None:
+    """A child that sends by several calls at the same time is handled by one thread, one message after another."""
+    code = """
+import threading
+def send(n):
+    assert all(ack.success for ack in stub.StreamMessages((ipc([n, i]) for i in range(200)), metadata=token))
+threads = [threading.Thread(target=send, args=(n,)) for n in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+stub.SendMessage(done(), metadata=token)
+"""
+    inside, overlaps, threads = threading.Lock(), 0, set()
+
+    def handle(message: gostage.Message) -> None:
+        nonlocal overlaps
+        overlaps += not inside.acquire(blocking=False)
+        threads.add(threading.get_ident())
+        os.sched_yield()
+        inside.release()
+
+    runner.broker.register_handler("n", handle)
+    result, _ = foreign(runner, generated, code)
+    assert (result.outcome, result.stderr_tail, result.message_counts["n"]) == ("completed", "", 800)
+    assert (overlaps, threads) == (0, {threading.get_ident()})
 
 
 def test_what_is_no_message_goes_into_quarantine(runner: gostage.Runner, generated: Path) -> None:

@@ -65,6 +65,7 @@ VALUES = {
 }
 
 
+@pytest.mark.usefixtures("each_transport")
 def test_rich_values_there_and_back(program: Program) -> None:
     """An initial store reaches the child in its types, and the final store the parent, whose plain data is tagged."""
     runner = program(
@@ -79,6 +80,7 @@ def test_rich_values_there_and_back(program: Program) -> None:
     assert result.final_store["decimal"] == {"$type": "decimal", "value": "1.10"}
 
 
+@pytest.mark.usefixtures("each_transport")
 def test_objects_of_classes(program: Program) -> None:
     """The child reads the parent's objects as its own classes, and the parent the child's, each by naming them."""
     runner = program(

@@ -70,6 +70,11 @@ def test_types_of_the_original() -> None:
             message, field = name.split(".")
             found = pb.DESCRIPTOR.message_types_by_name[message].fields_by_name[field]
             assert found.type == getattr(found, kind), name
+    for message, field in (("LogPayload", "metadata"), ("FinalStorePayload", "type_info")):
+        entry = pb.DESCRIPTOR.message_types_by_name[message].fields_by_name[field].message_type
+        assert entry is not None
+        assert entry.GetOptions().map_entry
+        assert [one.type for one in entry.fields] == [entry.fields[0].TYPE_STRING] * 2
 
 
 def test_the_service_of_the_original() -> None:
