@@ -121,6 +121,7 @@ def test_true_verdict_although_the_kernel_reaps(code: str, status: tuple[Any, ..
     assert (result.outcome, result.exit_code, result.signal) == status
 
 
+@pytest.mark.usefixtures("over_json")
 def test_a_child_that_is_gone_before_it_can_be_watched() -> None:
     """In a program that ignores SIGCHLD a child may be dead and reaped at once; it ran, and what it said is handled."""
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -147,6 +148,7 @@ def test_a_child_that_closes_stdin_cannot_raise_sigpipe(monkeypatch: pytest.Monk
     assert signal.SIGPIPE not in signal.sigpending()
 
 
+@pytest.mark.usefixtures("over_json")
 def test_waiting_in_a_handler_of_the_same_child() -> None:
     """A handler that waits for its own child is told so, and nothing else comes of it."""
     runner = gostage.Runner(launcher=FOREIGN)

@@ -41,6 +41,7 @@ def run_parent(code: str) -> str:
 
 @pytest.mark.parametrize("closed", CLOSED, ids=str)
 @pytest.mark.parametrize("confined", [False, True])
+@pytest.mark.usefixtures("over_json")
 def test_closed_standard_descriptors(tmp_path: Path, closed: tuple[int, ...], confined: bool) -> None:
     """A parent without any of 0, 1 and 2 gives its child all three; it sees these and the lifeline, no more."""
     report = tmp_path / "report"
@@ -194,6 +195,7 @@ def test_commands_that_cannot_be_executed(tmp_path: Path, kind: str, type_: str,
 
 
 @pytest.mark.parametrize("ending", ["sys.exit(3)", "os.kill(os.getpid(), 11)"])
+@pytest.mark.usefixtures("over_json")
 def test_a_thread_that_waits_for_every_child(ending: str) -> None:
     """When a thread of the program takes every exit status, all messages are handled, and the outcome is the kernel's
     where it still tells (Linux 6.15), or else the status is unknown and never a wrong one."""

@@ -74,6 +74,7 @@ while open(f"/proc/self/task/{os.getpid()}/children").read() == "": pass
 """
 
 
+@pytest.mark.usefixtures("over_json")
 def test_a_daemon_without_its_environment_is_ended_with_its_group(above: Path) -> None:
     """A child is in its group before its program begins; a daemon that bears no mark cannot leave the group, and the
     group is gone with the result."""

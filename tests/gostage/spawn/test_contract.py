@@ -26,8 +26,8 @@ os.register_at_fork(before=lambda: _forks.append("".join(traceback.format_stack(
 @pytest.fixture(params=LAUNCHERS)
 def runner(request: pytest.FixtureRequest) -> Iterator[gostage.Runner]:
     """A runner of each launcher, in turn."""
-    with LAUNCHERS[request.param]() as launcher:
-        yield gostage.Runner(launcher=launcher)
+    with LAUNCHERS[request.param]() as launcher, gostage.Runner(launcher=launcher) as made:
+        yield made
 
 
 def options(**kwargs: Any) -> gostage.SpawnOptions:
@@ -86,6 +86,7 @@ def test_endings(runner: gostage.Runner, definition: gostage.SubWorkflowDef, exp
     assert (result.outcome, result.exit_code, result.signal, error) == expected
 
 
+@pytest.mark.usefixtures("over_json")
 def test_all_that_was_sent_before_death_is_handled(runner: gostage.Runner) -> None:
     """A child killed right after its last send loses nothing of what it sent."""
     seen: list[int] = []
@@ -178,6 +179,7 @@ def test_working_folder(runner: gostage.Runner, tmp_path_factory: pytest.TempPat
     assert (result.outcome, result.error and result.error.type) == ("start_failed", "FileNotFoundError")
 
 
+@pytest.mark.usefixtures("over_json")
 def test_no_descriptor_but_its_own(runner: gostage.Runner) -> None:
     """Stdin at nothing, stdout at stderr, the private channel and the lifeline: not one of ours, not even an
     inheritable one."""

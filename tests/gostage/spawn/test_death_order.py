@@ -130,6 +130,7 @@ def definition_of(size: int) -> gostage.SubWorkflowDef:
 
 
 @pytest.mark.parametrize("name", ENDINGS)
+@pytest.mark.usefixtures("over_json")
 def test_endings(name: str, nursery: Nursery) -> None:
     """The outcome is what the kernel says of the end, whatever was said, closed or left unread before."""
     code, large, expected, types = ENDINGS[name]
@@ -152,6 +153,7 @@ LEAVE = {"grandchild": "pass", "daemon": "os.setsid()\n    if os.fork(): os._exi
     ids=["exits", "crashes"],
 )
 @pytest.mark.parametrize("who", LEAVE)
+@pytest.mark.usefixtures("over_json")
 def test_somebody_holds_the_pipes(who: str, end: str, expected: tuple[str, str | None], nursery: Nursery) -> None:
     """Neither a grandchild nor a daemon that holds all pipes holds up the result, and what it said is handled. The
     grandchild is ended with its group; the daemon has left it, and nobody asked for it."""
@@ -176,6 +178,7 @@ os.read(reading, 1)
     assert gone(pid)
 
 
+@pytest.mark.usefixtures("over_json")
 def test_killed_while_blocked_in_a_huge_write(nursery: Nursery) -> None:
     """A child killed in the write of a message of 192 MB, allowed, costs one bad line as long as the pipe."""
     runner = nursery.runner(
@@ -261,6 +264,7 @@ def scripts(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=20, deadline=None, database=None)
 @given(script=scripts(), fatal=st.booleans())
+@pytest.mark.usefixtures("over_json")
 def test_a_script_comes_out_as_the_core_says(script: dict[str, Any], fatal: bool) -> None:
     """Outcome, error, messages, counts, final store and quarantine of a real child are those that the core alone makes
     of the same sequence of events. Where a bad line ends the child, nobody can say how far it comes."""
