@@ -110,6 +110,13 @@ def test_what_has_a_form_of_its_own_travels_in_it(kind: str, payload: Any, field
     assert context.sequence_number == 7
 
 
+@pytest.mark.parametrize("more", [{}, {"timestamp": 12}, {"timestamp": 5}, {"timestamp": 0}, {"timestamp": "noon"}])
+def test_the_time_of_a_log_makes_no_timestamp(more: dict[str, Any]) -> None:
+    """What fills the field for others is neither added to the payload nor in the way of a timestamp of its own."""
+    payload = {"level": "info", "message": "m", "time": 12.75, **more}
+    assert from_proto(to_proto(message("log", payload)).SerializeToString()).payload == payload
+
+
 def fields(sent: Any) -> dict[int, Any]:
     """What was set, by number, as a reader sees it that has nothing but the descriptors."""
     found = {}
