@@ -48,7 +48,7 @@ def test_the_nearest_delegated_group_is_found(above: Path) -> None:
 
 
 WITHOUT = {
-    "not mounted": "for place in $(awk '$0 ~ / - cgroup2 / {print $5}' /proc/self/mountinfo); do umount -l $place; done",
+    "not mounted": "for place in $(awk '/ - cgroup2 / {print $5}' /proc/$$/mountinfo); do umount -l $place; done",
     "not in the kernel": "echo '4:memory:/' >$1; mount --bind $1 /proc/$$/cgroup",
 }
 """What a machine without cgroup v2 looks like, made in a mount namespace that nobody else sees."""
