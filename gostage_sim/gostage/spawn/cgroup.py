@@ -40,7 +40,8 @@ def delegated_group(*, memory: bool) -> Path | None:
 
 def _mount_and_own() -> tuple[Path, Path]:
     """Where cgroup v2 is mounted, and the group of this process below it. LookupError when it cannot be seen there."""
-    path = next(line[3:] for line in _lines("/proc/self/cgroup") if line.startswith("0::"))
+    # Without the line, on a machine with v1 alone, a path that is below no mount.
+    path = next((line[3:] for line in _lines("/proc/self/cgroup") if line.startswith("0::")), "")
     for line in _lines("/proc/self/mountinfo"):
         fields, _, kind = line.partition(" - ")
         if kind.startswith("cgroup2 "):

@@ -1,12 +1,14 @@
 """Messages as protobuf and back: what `gostage.proto` has a form for goes there, all the rest into `ipc_payload`.
 
 Nothing is lost: `from_proto(to_proto(message))` has the type, the payload and the place of `message`. A payload that
-has not the form of its type, as a `store_put` that is a list, travels as an `ipc_payload` of that type. What Go says of
-the types of its values (`value_type`, `type_info`) is not read.
+has not the form of its type, as a `store_put` that is a list, travels as an `ipc_payload` of that type. The
+types of its values (`value_type`, `type_info`) are said, as the original says them, and not read. What stays empty is
+listed in the package's README.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +30,8 @@ _ENUM = {
 }
 """By field of the oneof, which is also the name of the type."""
 _LIMITS_OF_INT64 = range(-(2**63), 2**63)
+_VALUE_TYPE = "json"
+"""What the original says of every value."""
 
 _encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 
@@ -36,6 +40,8 @@ def to_proto(message: Message) -> pb.IPCMessage:
     """The message with its whole context. It has an origin, and a payload as decoded from JSON."""
     context = message.context
     made = pb.IPCMessage(
+        message_id=f"{context.pid}-{context.sequence}",
+        timestamp=int(time.time()),
         context=pb.MessageContext(
             workflow_id=context.workflow_id,
             stage_id=context.stage_id,
@@ -44,7 +50,7 @@ def to_proto(message: Message) -> pb.IPCMessage:
             is_child_process=context.is_child,
             session_id=context.session_id,
             sequence_number=context.sequence,
-        )
+        ),
     )
     fill = _FILL.get(message.type)
     field = message.type
@@ -89,9 +95,13 @@ def _fill_log(made: pb.IPCMessage, payload: dict[str, Any]) -> bool:
     if not _has(payload, level=str, message=str):
         return False
     log = pb.LogPayload(level=payload.pop("level"), message=payload.pop("message"))
-    timestamp, metadata = payload.get("timestamp"), payload.get("metadata")
-    if type(timestamp) is int and timestamp and timestamp in _LIMITS_OF_INT64:
-        log.timestamp = payload.pop("timestamp")
+    timestamp, metadata, logged = payload.get("timestamp"), payload.get("metadata"), _seconds(payload.get("time"))
+    if "timestamp" not in payload:
+        log.timestamp = logged
+    elif type(timestamp) is int and timestamp and timestamp in _LIMITS_OF_INT64:
+        log.timestamp = timestamp
+        if timestamp != logged:  # else the reader would take it for one that was made of `time`
+            del payload["timestamp"]
     if isinstance(metadata, dict) and metadata and all(isinstance(value, str) for value in metadata.values()):
         log.metadata.update(payload.pop("metadata"))
     if payload:
@@ -102,17 +112,23 @@ def _fill_log(made: pb.IPCMessage, payload: dict[str, Any]) -> bool:
 
 def _read_log(log: pb.LogPayload) -> dict[str, Any]:
     payload: dict[str, Any] = {"level": log.level, "message": log.message}
-    if log.timestamp:
+    more = _more(log.more_json)
+    if log.timestamp and log.timestamp != _seconds(more.get("time")):
         payload["timestamp"] = log.timestamp
     if log.metadata:
         payload["metadata"] = dict(log.metadata)
-    return _more(log.more_json) | payload
+    return more | payload
+
+
+def _seconds(logged: Any) -> int:
+    """The `time` of a log message in whole seconds since 1970; 0 when it has none."""
+    return int(logged) if type(logged) in (int, float) and 0 < logged < 2**63 else 0
 
 
 def _fill_store_put(made: pb.IPCMessage, payload: dict[str, Any]) -> bool:
     if not _has(payload, key=str) or "value" not in payload:
         return False
-    put = pb.StorePutPayload(key=payload.pop("key"), value=_encode(payload.pop("value")))
+    put = pb.StorePutPayload(key=payload.pop("key"), value=_encode(payload.pop("value")), value_type=_VALUE_TYPE)
     if payload:
         return False
     made.store_put.CopyFrom(put)
@@ -174,6 +190,7 @@ def _fill_final_store(made: pb.IPCMessage, payload: dict[str, Any]) -> bool:
     made.final_store.SetInParent()
     for key, value in payload.items():
         made.final_store.store_data[key] = _encode(value)
+        made.final_store.type_info[key] = _VALUE_TYPE
     return True
 
 

@@ -180,6 +180,24 @@ def test_what_a_foreign_parent_reads_of_a_failure(tmp_path: Path) -> None:
     assert error == {"type": "ValueError", "message": "no good", "panicked": False}
 
 
+def test_a_parent_that_reads_no_longer(tmp_path: Path) -> None:
+    """A child whose stdout nobody reads gets an error from `send` that says so, and fails."""
+    script = tmp_path / "app.py"
+    script.write_text(
+        "import sys\nfrom gostage_sim import gostage\n@gostage.action('bad')\ndef bad(ctx):\n"
+        "    try:\n        ctx.send('row')\n"
+        "    except gostage.errors.ChannelClosedError as error:\n        print(error, file=sys.stderr)\n"
+        "gostage.child_main()\n"
+    )
+    command = [sys.executable, str(script), "--gostage-child"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.close()
+        _, stderr = child.communicate(json.dumps(BAD).encode(), timeout=60)
+    assert stderr.decode().splitlines()[0] == "the parent no longer reads this child's messages: [Errno 32] Broken pipe"
+    assert child.returncode == 1, stderr
+
+
 def test_a_thread_that_outlives_the_action(program: Program) -> None:
     """The result waits for threads that actions left running: what one sends and raises is part of it."""
     runner = program(

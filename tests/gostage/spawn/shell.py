@@ -30,8 +30,8 @@ def named(*ids: str) -> list[gostage.SubWorkflowDef]:
 class Gate:
     """A fifo at which children stand (`read x <path`) until it lets one through for each line."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "gate"
+    def __init__(self, folder: Path, name: str = "gate") -> None:
+        self.path = folder / name
         os.mkfifo(self.path)
         self._fd = os.open(self.path, os.O_RDWR)  # never blocks, and nobody sees its end
 

@@ -47,6 +47,28 @@ def test_the_nearest_delegated_group_is_found(above: Path) -> None:
     assert cgroup.delegated_group(memory=False) is None
 
 
+WITHOUT = {
+    "not mounted": "for place in $(awk '/ - cgroup2 / {print $5}' /proc/$$/mountinfo); do umount -l $place; done",
+    "not in the kernel": "echo '4:memory:/' >$1; mount --bind $1 /proc/$$/cgroup",
+}
+"""What a machine without cgroup v2 looks like, made in a mount namespace that nobody else sees."""
+
+
+@pytest.mark.parametrize("machine", WITHOUT)
+def test_a_machine_without_cgroup_v2(tmp_path: Path, machine: str) -> None:
+    """There is no group to make others in, which is not an error of a spawn; and why is said in words."""
+    code = (
+        "from gostage_sim.gostage.spawn import cgroup\nprint(cgroup.delegated_group(memory=False))\n"
+        "try: cgroup._mount_and_own()\nexcept LookupError as error: print(error)"
+    )
+    shell = f"{WITHOUT[machine]}\nexec {sys.executable} -c '{code}'"
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0:
+        pytest.skip("no mount namespace is to be had")
+    command = ["unshare", "-m", "/bin/sh", "-ec", shell, "", str(tmp_path / "groups")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("None\nno cgroup v2 mount shows the group of this process\n", "")
+
+
 def test_memory_is_limited_only_with_its_controller(above: Path) -> None:
     """Where the memory controller cannot be had there is no place for a limit, and the child goes without a group."""
     has_memory = "memory" in (above / "cgroup.controllers").read_text().split()

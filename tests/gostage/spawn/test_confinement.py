@@ -307,3 +307,19 @@ def test_an_import_that_fails(program: Program, tmp_path: Path, code: str | None
         "DefinitionError",
         f"module 'extra' of SpawnOptions.imports cannot be imported in the child: {error}",
     )
+
+
+def test_a_frozen_program_without_an_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who confines a child needs a Python: a frozen program's executable is none, and the error says what to do."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    runner = gostage.Runner(launcher=gostage.launchers.Program(["/bin/true"]))
+    result = runner.spawn(DEFINITION, options=gostage.SpawnOptions(umask=0o77))
+    assert result.error is not None
+    assert (result.outcome, result.error.message) == (
+        "start_failed",
+        "limits, user, group, umask, no_new_privs and niceness need a Python interpreter to start the child, and this "
+        "program is frozen; put a python3 on its PATH, or do without these options",
+    )
+    (tmp_path / "python3").symlink_to(sys.executable)
+    assert runner.spawn(DEFINITION, options=gostage.SpawnOptions(umask=0o77)).outcome == "completed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -260,29 +261,68 @@ server.start()
 definition = {"id": "w", "transport": {"type": "grpc", "grpcAddress": "127.0.0.1", "grpcPort": port},
               "stages": [{"id": "main", "actions": [{"id": "act"}]}]}
 child = subprocess.run([sys.executable, sys.argv[1], "--gostage-child"], input=json.dumps(definition).encode())
+{report}
+server.stop(None)
+"""
+IN_SHORT = """
 print(json.dumps([child.returncode, [[m.WhichOneof("payload"), m.context.action_name, m.context.sequence_number,
     json.loads(m.ipc_payload.payload_json or "null")] for m in seen], seen[-1].workflow_result.success,
     {k: json.loads(v) for k, v in seen[-2].final_store.store_data.items()}]))
-server.stop(None)
 """
+BY_NUMBER = """
+def fields(sent):
+    found = {}
+    for field, value in sent.ListFields():
+        if field.message_type is not None:
+            value = dict(value) if field.message_type.GetOptions().map_entry else fields(value)
+        found[field.number] = value
+    return found
+print(repr([fields(message) for message in seen]))
+"""
+
+
+def said_to_a_foreign_parent(folder: Path, generated: Path, action: str, report: str) -> str:
+    """What a parent that knows `SendMessage` alone reports of a child of ours with this action."""
+    script = folder / "program.py"
+    script.write_text(f"from gostage_sim import gostage\n@gostage.action('act')\n{action}gostage.child_main()\n")
+    command = [sys.executable, "-c", SERVER.replace("{report}", report), str(script)]
+    environment = {**os.environ, "PYTHONPATH": str(generated)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    return done.stdout
 
 
 def test_a_foreign_parent_that_knows_SendMessage_alone(generated: Path, tmp_path: Path) -> None:  # noqa: N802
     """Where a parent answers UNIMPLEMENTED, a child of ours sends message by message; none is lost, all in order."""
-    script = tmp_path / "program.py"
-    script.write_text(
-        "from gostage_sim import gostage\n@gostage.action('act')\ndef act(ctx):\n"
-        "    ctx.send('n', 0)\n    ctx.send_many('n', range(1, 300))\n    ctx.store.put('k', [1, None])\n"
-        "gostage.child_main()\n"
+    action = (
+        "def act(ctx):\n    ctx.send('n', 0)\n    ctx.send_many('n', range(1, 300))\n"
+        "    ctx.store.put('k', [1, None])\n"
     )
-    command = [sys.executable, "-c", SERVER, str(script)]
-    environment = {**os.environ, "PYTHONPATH": str(generated)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.stderr == ""
-    code, messages, success, store = json.loads(done.stdout)
+    said = said_to_a_foreign_parent(tmp_path, generated, action, IN_SHORT)
+    code, messages, success, store = json.loads(said)
     assert (code, success, store) == (0, True, {"k": [1, None]})
     assert messages[:300] == [["ipc_payload", "act", i + 1, i] for i in range(300)]
     assert [field for field, *_ in messages[300:]] == ["final_store", "workflow_result"]
+
+
+def test_every_field_that_a_foreign_parent_reads(generated: Path, tmp_path: Path) -> None:
+    """By number, whatever they are called here: ids that differ, the time in seconds, and what kind each value is."""
+    action = "def act(ctx):\n    ctx.logger.info('hello')\n    ctx.send('n', 5)\n    ctx.store.put('k', 1)\n"
+    earliest = int(time.time())
+    log, sent, store, result = ast.literal_eval(said_to_a_foreign_parent(tmp_path, generated, action, BY_NUMBER))
+    pid = log[22][4]
+    for number, message in enumerate((log, sent, store, result), 1):
+        assert message.pop(20) == f"{pid}-{number}"
+        assert earliest <= message.pop(21) <= time.time()
+    more = json.loads(log[10].pop(30))
+    assert log[10].pop(3) == int(more.pop("time"))
+    assert more == {"logger": "act"}
+    assert result[14].pop(4, 0) >= 0
+    place = {1: "w", 4: pid, 5: True}
+    assert log == {1: 1, 10: {1: "info", 2: "hello"}, 22: {**place, 2: "main", 3: "act", 9: 1}}
+    assert sent == {1: 8, 16: {1: "n", 2: b"5"}, 22: {**place, 2: "main", 3: "act", 9: 2}}
+    assert store == {1: 6, 15: {1: {"k": b"1"}, 2: {"k": "json"}}, 22: {**place, 9: 3}}
+    assert result == {1: 5, 14: {1: "w", 2: True}, 22: {**place, 9: 4}}
 
 
 # --- strangers ------------------------------------------------------------------------------------------------------

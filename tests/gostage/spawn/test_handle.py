@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,47 @@ def test_wait_with_a_time_out(tmp_path: Path) -> None:
     assert handle.result is result
     assert repr(handle) == f"<ChildHandle 'child' pid {handle.pid} completed>"
     gate.close()
+
+
+def test_times_of_a_child_that_is_held_back(tmp_path: Path) -> None:
+    """`first_message_s` ends with the first message, not with a later one, and `total_s` with the child; both begin
+    with the start, not with the wait."""
+    before_up, before_end = Gate(tmp_path), Gate(tmp_path, "end")
+    runner = shell(f"read x <{before_up.path}; {UP} read x <{before_end.path}; {UP} :")
+    began: list[float] = []
+    runner.broker.register_handler("up", lambda message: began.append(time.monotonic()))
+    before_start = time.monotonic()
+    handle = runner.start(CHILD)
+    after_start = time.monotonic()
+    with pytest.raises(TimeoutError):
+        handle.wait(timeout_s=0.05)
+    before_up_s = time.monotonic() - after_start
+    before_up.open()
+    while not began:
+        with pytest.raises(TimeoutError):
+            handle.wait(timeout_s=0.05)
+    up_s = began[0] - before_start
+    before_end.open()
+    result = handle.wait(timeout_s=20)
+    whole_s = time.monotonic() - before_start
+    before_up.close()
+    before_end.close()
+    assert result.message_counts == {"up": 2}
+    assert result.first_message_s is not None
+    assert before_up_s <= result.first_message_s <= up_s
+    assert began[1] - after_start <= result.total_s <= whole_s
+
+
+@pytest.mark.parametrize(
+    "argv", [["/bin/sh", "-c", "echo no message"], ["/does/not/exist"]], ids=["silent", "no start"]
+)
+def test_times_without_a_message(argv: list[str]) -> None:
+    """Without a message there is no time of the first; the whole is measured all the same, also of a failed start."""
+    began = time.monotonic()
+    result = gostage.Runner(launcher=gostage.launchers.Program(argv)).spawn(CHILD)
+    assert result.message_counts == {}
+    assert result.first_message_s is None
+    assert 0 < result.total_s <= time.monotonic() - began
 
 
 def test_time_out_while_another_thread_waits() -> None:

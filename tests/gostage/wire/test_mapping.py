@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from typing import Any, cast
 
 import pytest
@@ -33,7 +34,11 @@ FORMS: dict[str, st.SearchStrategy[Any]] = {
         MORE,
         st.fixed_dictionaries(
             {"level": TEXT, "message": TEXT},
-            optional={"timestamp": JSON | st.integers(-(2**63), 2**63), "metadata": JSON | st.dictionaries(TEXT, TEXT)},
+            optional={
+                "timestamp": JSON | st.integers(-(2**63), 2**63) | st.integers(0, 2),
+                "time": JSON | st.floats(0, 2**64) | st.floats(0, 3),
+                "metadata": JSON | st.dictionaries(TEXT, TEXT),
+            },
         ),
     ),
     "store_put": st.fixed_dictionaries({"key": TEXT, "value": JSON}, optional={"value_type": TEXT}),
@@ -103,6 +108,50 @@ def test_what_has_a_form_of_its_own_travels_in_it(kind: str, payload: Any, field
     assert (context.workflow_id, context.stage_id, context.action_name) == ("w", "stage", "act")
     assert (context.process_id, context.is_child_process, context.session_id) == (42, True, "s")
     assert context.sequence_number == 7
+
+
+@pytest.mark.parametrize("more", [{}, {"timestamp": 12}, {"timestamp": 5}, {"timestamp": 0}, {"timestamp": "noon"}])
+def test_the_time_of_a_log_makes_no_timestamp(more: dict[str, Any]) -> None:
+    """What fills the field for others is neither added to the payload nor in the way of a timestamp of its own."""
+    payload = {"level": "info", "message": "m", "time": 12.75, **more}
+    assert from_proto(to_proto(message("log", payload)).SerializeToString()).payload == payload
+
+
+def fields(sent: Any) -> dict[int, Any]:
+    """What was set, by number, as a reader sees it that has nothing but the descriptors."""
+    found = {}
+    for field, value in sent.ListFields():
+        if field.message_type is None:
+            found[field.number] = value
+        else:
+            found[field.number] = dict(value) if field.message_type.GetOptions().map_entry else fields(value)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "number", "expected"),
+    [
+        ("log", {"level": "info", "message": "m", "time": 12.75}, 10,
+         {1: "info", 2: "m", 3: 12, 30: b'{"time":12.75}'}),
+        ("log", {"level": "info", "message": "m", "time": 12.75, "timestamp": 5}, 10,
+         {1: "info", 2: "m", 3: 5, 30: b'{"time":12.75}'}),
+        ("log", {"level": "info", "message": "m", "time": "noon"}, 10, {1: "info", 2: "m", 30: b'{"time":"noon"}'}),
+        ("store_put", {"key": "k", "value": [1]}, 11, {1: "k", 2: b"[1]", 3: "json"}),
+        ("final_store", {"a": None, "b": "x"}, 15, {1: {"a": b"null", "b": b'"x"'}, 2: {"a": "json", "b": "json"}}),
+        ("progress", {"percent": 5}, 16, {1: "progress", 2: b'{"percent":5}'}),
+    ],
+)  # fmt: skip
+def test_every_field_that_is_filled(kind: str, payload: Any, number: int, expected: dict[int, Any]) -> None:
+    """The whole message by number: what the original fills is filled, in its units, and nothing beside it."""
+    earliest = int(time.time())
+    found = fields(pb.IPCMessage.FromString(to_proto(message(kind, payload, "stage", "act")).SerializeToString()))
+    assert earliest <= found.pop(21) <= time.time()
+    assert found.pop(1) in pb.MessageType.values()
+    assert found == {
+        number: expected,
+        20: "42-7",
+        22: {1: "w", 2: "stage", 3: "act", 4: 42, 5: True, 8: "s", 9: 7},
+    }
 
 
 LOG = pb.LogPayload(level="info", message="m")

@@ -6,6 +6,7 @@ import contextlib
 import enum
 import os
 import pickle
+import re
 import select
 import signal
 import subprocess
@@ -433,6 +434,73 @@ def test_a_module_that_cannot_be_preloaded(
     assert result.error is not None
     words = ["PID" if word.isdigit() and len(word) > 1 else word for word in result.error.message.split(" ")]
     assert " ".join(words) == text
+
+
+STOPS = "import os, signal\nif os.path.exists({mark!r}): os.kill(os.getpid(), signal.SIGSTOP)"
+
+
+@pytest.mark.parametrize(
+    ("options", "size", "text"),
+    [
+        ({"umask": 0o77}, 1, "a forked child did not begin in time; is it stopped?"),
+        ({}, 1_000_000, "a forked child did not take what it was sent in time; is it stopped?"),
+    ],
+    ids=["settings", "data"],
+)
+def test_a_child_that_is_stopped_at_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], size: int, text: str
+) -> None:
+    """It is given up, with what it did not do, and killed; the server, which did its part, goes on."""
+    mark = tmp_path / "mark"
+    hook = STOPS.format(mark=str(mark))
+    (tmp_path / "stops.py").write_text(f"import os\nos.register_at_fork(after_in_child=lambda: exec({hook!r}))\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    more = b"x" * size
+    with launchers.ForkServer(["stops"]) as launcher:
+        server = answer_of(launcher, lambda ctx: [os.getppid(), len(more)][0])
+        mark.touch()
+        launcher.start_timeout_s = 2.0
+        result = spawn(launcher, "answer", options=gostage.SpawnOptions(**options))
+        assert result.error is not None
+        assert (result.outcome, result.error.message) == ("start_failed", text)
+        mark.unlink()
+        launcher.start_timeout_s = 60.0
+        assert answer_of(launcher, lambda ctx: os.getppid()) == server
+
+
+LIES = """
+from multiprocess import forkserver
+def lie(fd, number, write=forkserver.write_signed):
+    write(fd, {number} if number > 255 else number)
+forkserver.write_signed = lie
+"""
+
+
+@pytest.mark.parametrize(
+    ("lie", "reason"),
+    [
+        ("{other}", "process {other} is no child of the fork server PID"),
+        (str(2**22 + 1), f"the child {2**22 + 1} of the fork server PID is gone"),
+        (str(2**40), f"the child {2**40} of the fork server PID is gone"),
+    ],
+    ids=["another's", "nobody's", "too large"],
+)
+def test_a_server_that_names_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: str, reason: str
+) -> None:
+    """A pid that is no child of the server's is never signalled: there is no child, and the error says whose it is."""
+    register("act", lambda ctx: None)
+    monkeypatch.syspath_prepend(tmp_path)
+    with subprocess.Popen(["sleep", "1000"]) as other:
+        (tmp_path / "lies.py").write_text(LIES.replace("{number}", lie.format(other=other.pid)))
+        with launchers.ForkServer(["lies"]) as launcher:
+            result = spawn(launcher, "act")
+        assert other.poll() is None
+        other.kill()
+    assert result.error is not None
+    assert result.outcome == "start_failed"
+    message = re.sub(r"fork server \d+", "fork server PID", result.error.message)
+    assert message == f"no child could be forked, in 2 attempts: {reason.format(other=other.pid)}"
 
 
 def test_wrong_preload() -> None:
