@@ -39,6 +39,8 @@ LOOKAHEAD_BYTES = 1024 * 1024
 """How much of a call gRPC may have read before it is asked for; less stops a child in the middle of each batch."""
 START_S = 10.0
 """How long an anonymous child may be connected before its start is known here."""
+MAX_PATH_BYTES = 107
+"""Of the address of a Unix socket; see unix(7)."""
 _OVER = "the session of this child is over"
 STOP_S = 2.0
 """How long stopping may take. The garbage collector may ask for it in the very thread that would have to answer."""
@@ -56,7 +58,9 @@ class GrpcServer:
         self._tokens: dict[Inlet, bytes] = {}
         self._anonymous: dict[Inlet, int | None] = {}
         self._folder: str | None = None
-        if not settings.unix_socket:
+        if settings.unix_socket:
+            _require_short_path()
+        else:
             _require_free(settings)
         self._door, self._threads = _Door(self), _ThreadEach()
         self._server = grpc.server(
@@ -268,6 +272,16 @@ class _ThreadEach(Executor):
 
 def _target(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _require_short_path() -> None:
+    """LaunchError where the path of a Unix socket would be longer than the system takes."""
+    length = len(os.fsencode(tempfile.gettempdir())) + len("/gostage-12345678/s")
+    if length > MAX_PATH_BYTES:
+        raise LaunchError(
+            f"the gRPC server cannot listen on a Unix socket in {tempfile.gettempdir()}: its path would have {length} "
+            f"bytes, and the system takes {MAX_PATH_BYTES}; set TMPDIR to a folder with a shorter path"
+        )
 
 
 def _require_free(settings: Grpc) -> None:

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -420,6 +421,30 @@ def test_a_fixed_port(program: Program) -> None:
             "chooses one that is free",
         )
     assert runner.spawn(ONE, options=PATIENT).outcome == "completed"
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_a_unix_socket_with_a_long_path(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spare: int
+) -> None:
+    """With a path that is too long for the system no child starts, and the error says what to do; one that fits serves."""
+    room = 107 - spare - len("/gostage-12345678/s") - len(f"{tmp_path}/") + 1
+    folder = tmp_path / ("x" * room)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    runner = program(CHILD_FACTS, gostage.transports.grpc(unix_socket=True))
+    result = runner.spawn(ONE, options=PATIENT)
+    runner.close()
+    assert list(folder.iterdir()) == []
+    if spare:
+        assert result.outcome == "completed"
+        return
+    assert result.error is not None
+    assert (result.outcome, result.error.message) == (
+        "start_failed",
+        f"the gRPC server cannot listen on a Unix socket in {folder}: its path would have 108 bytes, and the system "
+        "takes 107; set TMPDIR to a folder with a shorter path",
+    )
 
 
 def test_the_definition_chooses_for_one_child(program: Program) -> None:
