@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 
 _owner: int | None = None
+_setting = Lock()
 
 
 def own_grpc() -> None:
@@ -20,6 +24,26 @@ def own_grpc() -> None:
             f"this process was forked from process {_owner}, which uses gRPC, and gRPC works in no fork of a process "
             "that does; spawn with Runner(transport='json') here, or fork before the first child by gRPC is started"
         )
+
+
+@contextmanager
+def core_settings(*, quiet: bool) -> Iterator[None]:
+    """While gRPC's C core begins, which is when the first server or channel is made, it finds its settings here.
+
+    It reads them in the environment, where nobody else is to see them, nor a child of this process to inherit them.
+    Without fork support: its handlers around a fork stop and start threads, and where the user may have no more, that
+    aborts the program. A child is `quiet`: the core writes to stderr what we raise.
+    """
+    settings = {"GRPC_ENABLE_FORK_SUPPORT": "0", **({"GRPC_VERBOSITY": "NONE"} if quiet else {})}
+    with _setting:
+        ours = [name for name in settings if name not in os.environ]
+        try:
+            for name in ours:
+                os.environ[name] = settings[name]
+            yield
+        finally:
+            for name in ours:
+                os.environ.pop(name, None)
 
 
 def keep_alive(after_ms: int) -> tuple[tuple[str, int], ...]:

@@ -25,22 +25,23 @@ def open_connection(document: dict[str, Any]) -> GrpcChannel | None:
     told = {str(key).lower(): value for key, value in transport.items()}  # in any case, as Go reads them
     if told.get("type") != "grpc":
         return None
-    channel = load_grpc()(
-        _target(str(told.get("grpcaddress") or "127.0.0.1"), told.get("grpcport") or 0),
-        token,
-        str(document.get("id") or ""),
-        acknowledge_each=told.get("acknowledge") == "each",
-        window_bytes=int(told.get("windowbytes") or 0),
-        keep_alive_ms=int(told.get("keepalivems") or 0),
-    )
+    from gostage_sim.gostage.grpc_ends import core_settings
+
+    with core_settings(quiet=True):
+        channel = load_grpc()(
+            _target(str(told.get("grpcaddress") or "127.0.0.1"), told.get("grpcport") or 0),
+            token,
+            str(document.get("id") or ""),
+            acknowledge_each=told.get("acknowledge") == "each",
+            window_bytes=int(told.get("windowbytes") or 0),
+            keep_alive_ms=int(told.get("keepalivems") or 0),
+        )
     os.register_at_fork(after_in_child=channel.abandon)
     return channel
 
 
 def load_grpc() -> type[GrpcChannel]:
     """Import all that a child by gRPC needs; a fork server does it before there are children. Starts no thread."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its C library writes to stderr what we raise
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # it aborts where no thread can be started after a fork
     from gostage_sim.gostage.child.grpc_channel import GrpcChannel
 
     try:  # what grpc itself imports when it makes its first channel

@@ -13,7 +13,7 @@ import msgspec
 
 from gostage_sim.gostage.child import TOKEN_VARIABLE
 from gostage_sim.gostage.definition import SubWorkflowDef, TransportDef
-from gostage_sim.gostage.grpc_ends import own_grpc
+from gostage_sim.gostage.grpc_ends import core_settings, own_grpc
 from gostage_sim.gostage.spawn.launchers.contract import LaunchError
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.readers import LineReader, PutAway, Reader
@@ -111,14 +111,13 @@ class Links:
             own_grpc()
         except RuntimeError as error:
             raise LaunchError(str(error)) from error
-        # Its handlers around a fork stop and start threads; where the user may have no more, that aborts this program.
-        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-        from gostage_sim.gostage.spawn.grpc_server import GrpcServer
-
         with self._lock:
             server = self._server
             if server is None:
-                server = self._server = GrpcServer(settings)
+                with core_settings(quiet=False):
+                    from gostage_sim.gostage.spawn.grpc_server import GrpcServer
+
+                    server = self._server = GrpcServer(settings)
                 self._end = weakref.finalize(self, server.close)  # also at the end of the program
         if wanted is not None:
             address, port = wanted.grpc_address or server.address, wanted.grpc_port or server.port

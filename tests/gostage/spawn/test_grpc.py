@@ -427,7 +427,7 @@ def test_a_fixed_port(program: Program) -> None:
 def test_a_unix_socket_with_a_long_path(
     program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spare: int
 ) -> None:
-    """With a path that is too long for the system no child starts, and the error says what to do; one that fits serves."""
+    """With a path that is too long no child starts, and the error says what to do; one that fits serves."""
     room = 107 - spare - len("/gostage-12345678/s") - len(f"{tmp_path}/") + 1
     folder = tmp_path / ("x" * room)
     folder.mkdir()

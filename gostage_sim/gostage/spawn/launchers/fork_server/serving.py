@@ -12,6 +12,7 @@ from importlib import import_module
 from multiprocess import forkserver  # type: ignore[import-untyped]
 
 from gostage_sim.gostage.child.connection import load_grpc
+from gostage_sim.gostage.grpc_ends import core_settings
 
 ALWAYS = (
     "dill",
@@ -47,7 +48,7 @@ def serve(
             os.write(failure_fd, f"module {module!r} of preload cannot be imported: {text}".encode()[:4096])
             raise
     if by_grpc:
-        with contextlib.suppress(ImportError):  # a child will say so
+        with contextlib.suppress(ImportError), core_settings(quiet=True):  # a child will say that it is missing
             load_grpc()
     os.close(failure_fd)  # before there is a child that could write to it
     sys.stdout.flush()
