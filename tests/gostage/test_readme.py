@@ -36,6 +36,7 @@ def test_every_program_has_its_output() -> None:
 
 
 @pytest.mark.parametrize("name", SNIPPETS)
+@pytest.mark.usefixtures("over_json")  # two ways to this program, log lines and stderr, keep no order by gRPC
 def test_program(name: str, tmp_path: Path) -> None:
     """The program is complete and prints exactly what is shown."""
     (tmp_path / name).write_text(SNIPPETS[name])

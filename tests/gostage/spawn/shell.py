@@ -18,8 +18,9 @@ SAYS = """read -r document; printf '{"type":"got","payload":[%s,"%s"]}\\n' "$doc
 
 
 def shell(code: str, **runner: object) -> gostage.Runner:
-    """A runner whose children run this."""
-    return gostage.Runner(launcher=gostage.launchers.Program(["/bin/sh", "-c", code]), **runner)  # type: ignore[arg-type]
+    """A runner whose children run this, and write JSON lines by themselves."""
+    launcher = gostage.launchers.Program(["/bin/sh", "-c", code])
+    return gostage.Runner(launcher=launcher, transport="json", **runner)  # type: ignore[arg-type]
 
 
 def named(*ids: str) -> list[gostage.SubWorkflowDef]:

@@ -42,6 +42,7 @@ def daemon_of(options: gostage.SpawnOptions, before: str = "pass", then: str = P
     return pids
 
 
+@pytest.mark.usefixtures("over_json")
 def test_daemons_are_left_alone_unless_asked_for() -> None:
     """A daemon outlives its child: it left the process group on purpose."""
     (pid,) = daemon_of(gostage.SpawnOptions(drain_s=5))
@@ -58,6 +59,7 @@ def test_daemons_are_left_alone_unless_asked_for() -> None:
         ("os.environ.clear()", PAUSES),  # this process still bears what it was started with
     ],
 )
+@pytest.mark.usefixtures("over_json")
 def test_daemons_are_ended_when_asked_for(before: str, then: str) -> None:
     """With end_daemons a daemon is gone when the result is there, whoever its parent is and whatever it executes."""
     (pid,) = daemon_of(gostage.SpawnOptions(end_daemons=True, drain_s=5), before, then)
@@ -105,6 +107,7 @@ def test_no_room_for_a_mark() -> None:
     assert Path("/proc/self/environ").read_bytes() == before
 
 
+@pytest.mark.usefixtures("over_json")
 def test_a_daemon_of_a_grandchild_is_found_from_above() -> None:
     """A child that spawns with a mark of its own hands on the one it bears."""
     code = (
