@@ -40,7 +40,7 @@ def kib(name):
     with open('/proc/self/status') as status:
         return next(int(line.split()[1]) for line in status if line.startswith(name))
 child, limit = sys.argv[1], int(sys.argv[2])
-runner = gostage.Runner(launcher=gostage.launchers.Program([sys.executable, '-S', '-c', child]))
+runner = gostage.Runner(launcher=gostage.launchers.Program([sys.executable, '-S', '-c', child]), transport='json')
 seen, before, kept = [], [], []
 def note(message):
     if message.type == 'before':
