@@ -118,6 +118,7 @@ def test_a_large_message_that_is_torn_by_death() -> None:
     assert seen["left_bytes"] < 4 * MIB
 
 
+@pytest.mark.usefixtures("over_json")
 def test_killed_while_blocked_in_the_write(program: Program) -> None:
     """A child killed in the middle of writing 192 MiB is reported as signaled, with one torn line and nothing more."""
     runner = program(
