@@ -20,7 +20,8 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="switching users needs ro
 
 
 def readable_python(tmp_path_factory: pytest.TempPathFactory, code: str) -> gostage.Runner:
-    """A runner whose children run that code and then are children, as `program`, also as another user."""
+    """A runner whose children run that code and then are children, as `program`, also as another user; over JSON, as
+    that interpreter need not have gRPC."""
     folder = tmp_path_factory.mktemp("readable")
     script = folder / "program.py"
     script.write_text(HEAD + code + TAIL)
@@ -29,7 +30,7 @@ def readable_python(tmp_path_factory: pytest.TempPathFactory, code: str) -> gost
         if path != Path(tempfile.gettempdir()) and path.is_relative_to(tempfile.gettempdir()):
             path.chmod(0o755)
     argv = [public_python(), str(script), "--gostage-child"]
-    return gostage.Runner(launcher=gostage.launchers.Program(argv, foreign=False))
+    return gostage.Runner(launcher=gostage.launchers.Program(argv, foreign=False), transport="json")
 
 
 def copy_package(folder: Path) -> None:

@@ -105,7 +105,8 @@ def test_the_loop_has_its_turn(run: Run) -> None:
     """While a child floods, other tasks run after each chunk of 64 KiB at the latest."""
     line = b'{"type":"n"}\n'
     code = f"import os\nfor _ in range(100): os.write(1, {line!r} * 5000)"
-    runner = gostage.Runner(launcher=gostage.launchers.Program([sys.executable, "-S", "-c", code]))
+    launcher = gostage.launchers.Program([sys.executable, "-S", "-c", code])
+    runner = gostage.Runner(launcher=launcher, transport="json")
     count = 0
     runs: list[int] = []
 
@@ -145,10 +146,10 @@ def test_deadlines(run: Run, code: str, options: gostage.SpawnOptions, ending: t
 
 def test_no_child(run: Run) -> None:
     """A child that cannot be started is a result, and arguments of a wrong type raise."""
-    runner = gostage.Runner(launcher=gostage.launchers.Program(["/does/not/exist"]))
-    assert run(runner.aspawn(CHILD)).outcome == "start_failed"
-    with pytest.raises(TypeError, match="a child is started from a SubWorkflowDef; found int"):
-        run(runner.aspawn(5))  # type: ignore[arg-type]
+    with gostage.Runner(launcher=gostage.launchers.Program(["/does/not/exist"])) as runner:
+        assert run(runner.aspawn(CHILD)).outcome == "start_failed"
+        with pytest.raises(TypeError, match="a child is started from a SubWorkflowDef; found int"):
+            run(runner.aspawn(5))  # type: ignore[arg-type]
 
 
 class Watch:
@@ -306,10 +307,10 @@ def test_a_loop_that_ends_under_it(factory: Callable[[], asyncio.AbstractEventLo
 
 
 def test_asyncio_is_loaded_for_aspawn_alone() -> None:
-    """A parent that spawns, with handles and many at once, does not load asyncio."""
+    """A parent that spawns, with handles and many at once, does not load asyncio; gRPC's package does by itself."""
     code = (
         "import sys\nfrom gostage_sim import gostage\n"
-        "runner = gostage.Runner(launcher=gostage.launchers.Program(['true']))\n"
+        "runner = gostage.Runner(launcher=gostage.launchers.Program(['true']), transport='json')\n"
         "definition = gostage.SubWorkflowDef(id='x')\n"
         "print(runner.spawn(definition).outcome, *[r.outcome for r in runner.spawn_all([definition])])\n"
         "print([name for name in sys.modules if name.startswith('asyncio')])"

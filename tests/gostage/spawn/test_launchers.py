@@ -263,8 +263,10 @@ def test_worker_without_a_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("runner", ["cProfile", "trace --trackcalls", "coverage run"])
-def test_program_under_a_runner(tmp_path: Path, runner: str) -> None:
+def test_program_under_a_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runner: str) -> None:
     """A program under a profiler, a tracer or coverage is its own child, without them."""
+    if "trackcalls" in runner:  # it prints an error for each thread of gRPC's own that ends: nobody calls what frees it
+        monkeypatch.setenv("GOSTAGE_IPC_TRANSPORT", "json")
     (tmp_path / "program.py").write_text(PROGRAM.replace('os.chdir("/")', "pass"))
     assert run([sys.executable, "-m", *runner.split(), "program.py"], tmp_path).startswith(COMPLETED)
 

@@ -76,7 +76,7 @@ def test_a_changed_definition_and_changed_options() -> None:
         "os.write(1, line % (os.environb[b'MINE'], sys.stdin.buffer.read()))"
     )
     launcher = gostage.launchers.Program([sys.executable, "-S", "-c", code])
-    runner = gostage.Runner(launcher=launcher, spawn_middleware=[Change()])
+    runner = gostage.Runner(launcher=launcher, spawn_middleware=[Change()], transport="json")
     got: list[Any] = []
     runner.broker.register_handler("got", lambda message: got.append((message.context.workflow_id, message.payload)))
     definition = gostage.SubWorkflowDef(id="child", initial_store={"a": [1]})

@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 
-MODULES = frozenset(sys.modules)
+MODULES: set[str] = set()
+os.register_at_fork(before=lambda: MODULES.update(sys.modules))
 FD = os.open("/etc/hostname", os.O_RDONLY)
 os.set_inheritable(FD, True)
 for _signum in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
