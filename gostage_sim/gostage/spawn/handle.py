@@ -288,7 +288,7 @@ def _why_no_start(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.EMFILE:
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         return (
-            f"{error}: this process may have {limit} open, and a running child takes 7 of them, 9 by gRPC, a few more while it "
-            "starts; raise the limit (ulimit -n, resource.setrlimit) or run fewer at once (max_parallel)"
+            f"{error}: this process may have {limit} open, and a running child takes 7 of them, 9 by gRPC, a few more "
+            "while it starts; raise the limit (ulimit -n, resource.setrlimit) or run fewer at once (max_parallel)"
         )
     return str(error)
