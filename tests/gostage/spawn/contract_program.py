@@ -1,6 +1,6 @@
 """The program of the launchers' contract: its actions, its launchers, and a parent that can be killed.
 
-`python contract_program.py LAUNCHER` spawns `hold` and prints the pids of child, grandchild and fork server.
+`python contract_program.py LAUNCHER` spawns `hold` and prints the pids of everybody below it, and of a fork server.
 """
 
 from __future__ import annotations
@@ -120,6 +120,12 @@ def hold(ctx: gostage.ActionContext) -> None:
     pids = [os.getpid(), grandchild.pid]
     if ctx.store.get_or_default("daemon", False):
         pids.append(subprocess.Popen(["sleep", "1000"], start_new_session=True).pid)
+    if ctx.store.get_or_default("below", False):
+        command = [sys.executable, str(FILE), "--gostage-child"]
+        runner = gostage.Runner(launcher=launchers.Program(command, foreign=False))
+        runner.broker.register_handler("up", lambda message: ctx.send("up", [*pids, *message.payload]))
+        options = gostage.SpawnOptions(environment=ENVIRONMENT, end_daemons=True)
+        runner.spawn(gostage.SubWorkflowDef.of("contract.hold"), initial_store={"daemon": True}, options=options)
     ctx.send("up", pids)
     while True:
         signal.pause()
@@ -156,7 +162,7 @@ def main() -> None:
         runner.broker.register_handler("up", show)
         definition = gostage.SubWorkflowDef.of("contract.hold")
         options = gostage.SpawnOptions(environment=ENVIRONMENT, end_daemons=True)
-        print(runner.spawn(definition, initial_store={"daemon": True}, options=options))
+        print(runner.spawn(definition, initial_store={"daemon": True, "below": True}, options=options))
 
 
 if __name__ == "__main__":

@@ -283,12 +283,13 @@ def test_this_program_is_never_forked(runner: gostage.Runner, settings: dict[str
 
 @pytest.mark.parametrize("name", LAUNCHERS)
 def test_death_of_the_parent_leaves_no_descendant(name: str) -> None:
-    """SIGKILL of the parent ends child, grandchild, daemon and server within two seconds."""
+    """SIGKILL of the parent ends its child, that one's child, the grandchildren and daemons of both, and the server,
+    within two seconds."""
     environment = {**os.environ, **ENVIRONMENT}
     command = [sys.executable, str(FILE), name]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         parent.send_signal(signal.SIGKILL)
-        assert len(pids) == (4 if name == "ForkServer" else 3)
+        assert len(pids) == (7 if name == "ForkServer" else 6)
         assert [gone(pid) for pid in pids] == [True] * len(pids)

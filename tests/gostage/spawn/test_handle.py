@@ -110,6 +110,7 @@ def test_cancel_needs_nobody_who_waits(way: str, signal_name: str) -> None:
     assert (result.outcome, result.signal) == ("cancelled", signal_name)
 
 
+@pytest.mark.usefixtures("over_json")
 def test_one_sigterm_however_often_it_is_cancelled() -> None:
     """A second cancel sends no second SIGTERM, which to many programs is the order to drop everything."""
     code = (

@@ -44,7 +44,7 @@ def blocked_in_write(pid: int) -> bool:
 
 def test_a_slow_handler_pushes_back_through_the_pipe() -> None:
     """While a handler does not return the child fills its pipe and is then stopped by it; nothing is read ahead."""
-    runner = gostage.Runner(launcher=gostage.launchers.Program([sys.executable, "-S", "-c", FLOOD]))
+    runner = gostage.Runner(launcher=gostage.launchers.Program([sys.executable, "-S", "-c", FLOOD]), transport="json")
     handle = runner.start(CHILD)
     seen: list[tuple[float, int]] = []
 
@@ -181,7 +181,7 @@ def test_spawns_of_one_runner_never_meet(children: list[tuple[str, list[str], di
             ctx.values.setdefault("types", []).append(message.type)
 
     launcher = gostage.launchers.Program([sys.executable, "-S", "-c", code])
-    runner = gostage.Runner(launcher=launcher, spawn_middleware=[Keep()])
+    runner = gostage.Runner(launcher=launcher, spawn_middleware=[Keep()], transport="json")
     for key in ("a", "b", "c"):
         runner.broker.register_handler(key, handler)
     definitions = [

@@ -36,9 +36,8 @@ def act(ctx):
     ctx.send('code', "__import__('os')._exit(66)")
     ctx.logger.error(letters)
     logging.getLogger(letters).error("%s", letters, exc_info=Bomb(letters))
-    fd = ctx._run.broker._channel.fd
     for line in (data, pickle.dumps(Bomb(), protocol=0), b"__import__('os')._exit(66)"):
-        os.write(fd, line + b'\\n')
+        ctx._run.broker._channel.write(line + b'\\n')
         os.write(2, line + b'\\n')
     ctx.store.put('bytes', data)
     ctx.store.put('text', letters)
@@ -70,6 +69,7 @@ def run(tmp_path: Path, code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
 
 
+@pytest.mark.usefixtures("each_transport")
 def test_a_pickle_that_kills_who_loads_it(tmp_path: Path) -> None:
     """Through payloads, types, logs, stores, errors, raw lines and stderr alike: the parent lives and reports."""
     done = run(tmp_path, ENGINE_CHILD + ENGINE_PARENT)

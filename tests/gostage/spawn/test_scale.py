@@ -36,7 +36,7 @@ def measure():
     }
 
 def shell(code):
-    return gostage.Runner(launcher=gostage.launchers.Program(["/bin/sh", "-c", code]))
+    return gostage.Runner(launcher=gostage.launchers.Program(["/bin/sh", "-c", code]), transport="json")
 
 def definitions(count):
     for number in range(count):

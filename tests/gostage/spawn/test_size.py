@@ -40,7 +40,7 @@ def kib(name):
     with open('/proc/self/status') as status:
         return next(int(line.split()[1]) for line in status if line.startswith(name))
 child, limit = sys.argv[1], int(sys.argv[2])
-runner = gostage.Runner(launcher=gostage.launchers.Program([sys.executable, '-S', '-c', child]))
+runner = gostage.Runner(launcher=gostage.launchers.Program([sys.executable, '-S', '-c', child]), transport='json')
 seen, before, kept = [], [], []
 def note(message):
     if message.type == 'before':
@@ -118,6 +118,7 @@ def test_a_large_message_that_is_torn_by_death() -> None:
     assert seen["left_bytes"] < 4 * MIB
 
 
+@pytest.mark.usefixtures("over_json")
 def test_killed_while_blocked_in_the_write(program: Program) -> None:
     """A child killed in the middle of writing 192 MiB is reported as signaled, with one torn line and nothing more."""
     runner = program(
