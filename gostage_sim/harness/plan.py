@@ -98,6 +98,7 @@ def _child(
         "search": [str(Path(scenario.file).resolve().parent), os.getcwd()],
         "expect": {} if expected is None else expected.model_dump(mode="json", exclude_none=True),
         "expected_messages": None if sent is None else sent.total(),
+        "expected_types": None if sent is None else len(sent),
         "plan": f"child-{index:03}.json",
         "journal": f"child-{index:03}.journal",
     }

@@ -132,6 +132,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         report=own_report,
         expect=planned["expect"],
         expected_messages=planned["expected_messages"],
+        expected_types=planned.get("expected_types"),
         spawn_error=None if error is None else error.facts["text"],
     )
 

@@ -156,6 +156,8 @@ class ChildHistory:
     """The `expect:` of the scenario for this child."""
     expected_messages: int | None = None
     """How many messages its steps send when nothing goes wrong, None when only the run can tell."""
+    expected_types: int | None = None
+    """Of how many types those are."""
     spawn_error: str | None = None
     """Text of an exception that came out of `runner.spawn()`."""
 

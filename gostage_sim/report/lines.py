@@ -31,7 +31,7 @@ def text(line: Line) -> str:
 def opening(run: Run, total: int) -> Iterable[Line]:
     """What is about to happen, with the seed that repeats it, and what will not."""
     workers = "1 worker" if run.workers == 1 else f"{run.workers} workers"
-    yield [("", f"{_scenarios(total)}, transport {run.transport}, {workers}, seed {run.seed}")]
+    yield [("", f"{counted(total, run)}, transport {run.transport}, {workers}, seed {run.seed}")]
     for case in run.left_out:
         where = f"{visible_line(case.scenario)} ({visible_line(case.file)})"
         yield [("dim", f"left out: {where} does not run on {case.transport}")]
@@ -87,16 +87,16 @@ def failure(result: ScenarioResult) -> Iterable[Line]:
 
 def closing(run: Run, directory: Path) -> Iterable[Line]:
     """The count of verdicts, what is missing, and where the reports are."""
-    line: Line = [("", f"{_scenarios(len(run.results))}: ")]
+    line: Line = [("", f"{counted(len(run.results), run)}: ")]
     for verdict, count in run.summary.items():
         style = STYLES[Verdict(verdict)] if count else ""
         line += [(style, f"{count} {verdict}"), ("", ", ")]
     yield [*line[:-1], ("", f" in {format_duration(run.duration_s)}, seed {run.seed}")]
     if run.not_run:
         why = "the run was interrupted" if run.interrupted else "their observer was lost"
-        yield [(STYLES[Verdict.UNKNOWN], f"{_scenarios(len(run.not_run))} without a result: {why}")]
+        yield [(STYLES[Verdict.UNKNOWN], f"{counted(len(run.not_run), run)} without a result: {why}")]
     if run.left_out:
-        yield [("", f"{_scenarios(len(run.left_out))} left out, not made for transport {run.transport}")]
+        yield [("", f"{counted(len(run.left_out), run)} left out, not made for transport {run.transport}")]
     yield [("", f"reports: {visible_line(str(directory / 'report.json'))}")]
 
 
@@ -109,5 +109,7 @@ def _stderr(child: ChildResult) -> Iterable[Line]:
         yield [("dim", f"    | {visible_line(said)}")]
 
 
-def _scenarios(count: int) -> str:
-    return "1 scenario" if count == 1 else f"{count} scenarios"
+def counted(count: int, run: Run) -> str:
+    """So many scenarios; where they run on several transports, so many scenarios on one of them each."""
+    noun = "case" if run.transport == "all" else "scenario"
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"

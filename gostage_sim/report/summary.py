@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gostage_sim.guarantees.contract import Verdict
-from gostage_sim.guarantees.wording import count
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report.escape import markdown, markdown_block
+from gostage_sim.report.lines import counted
 from gostage_sim.report.run_report import Run
 from gostage_sim.units import format_duration
 
@@ -23,7 +23,7 @@ def _lines(run: Run) -> Iterable[str]:
     counts = ", ".join(f"{number} {verdict}" for verdict, number in run.summary.items())
     yield f"# gostage-sim: {'interrupted, ' if run.interrupted else ''}{run.verdict}"
     yield ""
-    yield f"{count(len(run.results), 'scenario')}: {counts}, in {format_duration(run.duration_s)}."
+    yield f"{counted(len(run.results), run)}: {counts}, in {format_duration(run.duration_s)}."
     if run.not_run:
         yield f"{len(run.not_run)} more {'has' if len(run.not_run) == 1 else 'have'} no result."
     if run.left_out:

@@ -65,6 +65,8 @@ class Reader:
         self.targets: dict[Path, Target] = {}
         """The user's own code that was met, by its place: looking it up is expensive, so it is done for all at once."""
         self._placements = PlacementReader(document, fault_kinds, self._fields)
+        self._placed: dict[Path, PlacedFault] = {}
+        """Every fault that could be read, by its place, whatever else is wrong with its child."""
 
     def scenario(self) -> Scenario | None:
         """The scenario, or None where it is not one. In either case the targets are to be looked up, and the document's
@@ -84,7 +86,7 @@ class Reader:
         self._imports(data.get("imports"))
         if found.get("transports") == ():
             self._report(("transports",), "transports is an empty list; expected at least one")
-        self._transports_exist(children, found.get("transports") or TRANSPORTS)
+        self._transports_exist(found.get("transports") or TRANSPORTS)
         found |= {
             "children": children,
             "handlers": self.handlers(data, children, complete=len(children) == len(names)),
@@ -95,12 +97,11 @@ class Reader:
         }
         return None if self._document.problems else Scenario.model_construct(**found)
 
-    def _transports_exist(self, children: Mapping[str, Child], transports: Sequence[str]) -> None:
-        for name, child in children.items():
-            for number, problem in transport_problems(child.faults, transports):
-                kind = child.faults[number].fault.kind
+    def _transports_exist(self, transports: Sequence[str]) -> None:
+        for path, placed in self._placed.items():
+            for _, problem in transport_problems([placed], transports):
                 meant = "" if len(transports) == 1 else "; say on which transports the scenario runs: transports: [...]"
-                self._report(("children", name, "faults", number, kind), f"{problem}{meant}", key=True)
+                self._report((*path, placed.fault.kind), f"{problem}{meant}", key=True)
 
     def child(self, data: Any, path: Path, name: str) -> Child | None:
         """One child."""
@@ -116,7 +117,8 @@ class Reader:
             self._placements.fault(item, (*path, "faults", i), child=name, steps=len(raw_steps))
             for i, item in enumerate(raw_faults)
         ]
-        self._points_exist(name, steps, faults, path)
+        self._placed |= {(*path, "faults", i): fault for i, fault in enumerate(faults) if fault is not None}
+        self._points_exist(name, steps, faults, path, raw_faults)
         if self._document.mistakes > before:
             return None
         kept: tuple[PlacedFault, ...] = tuple(fault for fault in faults if fault is not None)
@@ -125,15 +127,23 @@ class Reader:
         )
 
     def _points_exist(
-        self, child: str, steps: Sequence[Step | None], faults: Sequence[PlacedFault | None], path: Path
+        self,
+        child: str,
+        steps: Sequence[Step | None],
+        faults: Sequence[PlacedFault | None],
+        path: Path,
+        raw_faults: Sequence[Any],
     ) -> None:
         """No fault waits for a message that nobody sends, where the number of messages is known."""
         read_steps = [step for step in steps if step is not None]
-        read_faults = [fault for fault in faults if fault is not None]
-        if len(read_steps) < len(steps) or len(read_faults) < len(faults):
+        unread = [raw for raw, fault in zip(raw_faults, faults, strict=True) if fault is None]
+        if len(read_steps) < len(steps) or any(map(self._may_send, unread)):
             return
-        for index, fault in enumerate(read_faults):
-            sent = of_child(read_steps, [*read_faults[:index], *read_faults[index + 1 :]])
+        for index, fault in enumerate(faults):
+            if fault is None:
+                continue
+            others = [other for other in faults if other is not None and other is not fault]
+            sent = of_child(read_steps, others)
             number = fault.at.message
             if sent is not None and number is not None and number > sent.total():
                 message = (
@@ -141,6 +151,11 @@ class Reader:
                     "the final store and the result at its end included"
                 )
                 self._report((*path, "faults", index, "at", "message"), message)
+
+    def _may_send(self, raw: Any) -> bool:
+        """Whether a fault that could not be read may be one that sends messages."""
+        kinds = [key for key in raw if key in self._kinds] if isinstance(raw, dict) else []
+        return not kinds or any(hasattr(self._kinds[kind], "sends") for kind in kinds)
 
     def report_targets(self, problems: Mapping[Target, str]) -> None:
         """Report what a look-up of `targets` found."""

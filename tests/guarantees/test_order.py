@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.guarantees.order import Order
 
@@ -52,6 +54,18 @@ def test_lost_among_equal_messages() -> None:
         assert Order().judge(history(handled_as(plain, seen), sibling(1))).verdict is Verdict.PASS
 
 
+def test_where_no_child_is_to_send_two_types() -> None:
+    """There order is not judged, unless it was broken; asked for by name it is unknown."""
+    sent = [("log", str(index)) for index in range(10)]
+    lone = child("victim", "victim", sent, pid=1, times=[SECOND + index for index in range(10)])
+    plain = replace(lone, expected_types=1)
+    other = replace(sibling(1), expected_types=1)
+    assert not Order().applies(history(plain, other))
+    assert Order().applies(history(handled_as(plain, [*sent[1:], sent[0]]), other))
+    assert Order().applies(history(plain, replace(other, expected_types=2)))
+    assert Order().applies(history(plain, replace(other, expected_types=None)))
+
+
 def test_one_type_is_no_witness() -> None:
     """With messages of one type only, across-type order was not tried."""
     sent = [("log", str(index)) for index in range(10)]
@@ -60,7 +74,7 @@ def test_one_type_is_no_witness() -> None:
     assert judgement.verdict is Verdict.UNKNOWN
     assert judgement.reason == (
         "no child sent at least 2 types and had a message in flight while it sent the next, "
-        "so no order could have been broken"
+        "so no order could have been broken; let one send more, or name the guarantees without order"
     )
 
 

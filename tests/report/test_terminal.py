@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.result import ScenarioResult
+from gostage_sim.report import lines, summary
 from gostage_sim.report.escape import visible_line
 from gostage_sim.report.live import LiveTerminal
 from gostage_sim.report.run_report import NotRun, Run
@@ -117,6 +119,18 @@ def test_verdicts_are_coloured(screen: Screen, make_run: MakeRun, make_result: M
     assert re.search(r"\x1b\[1;31mfail *\x1b\[0m", shown)
     assert re.search(r"\x1b\[33munknown\x1b\[0m", shown)
     assert command in shown
+
+
+@pytest.mark.parametrize(
+    ("transport", "one", "two"), [("grpc", "1 scenario", "2 scenarios"), ("all", "1 case", "2 cases")]
+)
+def test_what_is_counted(make_run: MakeRun, make_result: MakeResult, transport: str, one: str, two: str) -> None:
+    """On all transports a scenario has a result for each, so what is counted are not scenarios."""
+    run = replace(make_run(make_result(), make_result()), transport=transport)
+    (opening,) = lines.opening(run, 1)
+    assert lines.text(opening).startswith(f"{one}, transport {transport}, ")
+    assert lines.text(next(iter(lines.closing(run, REPORTS)))).startswith(f"{two}: 2 pass, ")
+    assert summary.render(run).splitlines()[2].startswith(f"{two}: 2 pass, ")
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])

@@ -213,6 +213,24 @@ def test_a_fault_exists_on_the_transports_of_its_scenario(
     assert problems(text) == [f"x.yaml:{line}" for line in expected]
 
 
+def test_one_fault_hides_no_other(problems: Callable[[str], list[str]]) -> None:
+    """What is wrong with one fault keeps nobody from seeing what is wrong with another of the same child."""
+    faults = (
+        "connection: {form: reset}, at: {message: 2}",
+        "crash: SIGSEV, at: {step: 9}",
+        "noop: , at: {message: 500}",
+    )
+    text = f"{HEAD}    faults:\n" + "".join(f"      - {{{fault}}}\n" for fault in faults) + "transports: [json]\n"
+    assert [line.split(": ", 1)[1] for line in problems(text)] == [
+        "fault 'connection' cannot be done on json: over JSON a child has no connection",
+        "parameter 'signal' of fault 'crash' is 'SIGSEV'; did you mean 'SIGSEGV'?",
+        "step 9 does not exist; child 'a' has 1 step",
+        "message 500 does not exist; child 'a' sends 7, the final store and the result at its end included",
+    ]
+    unread = problems(f"{HEAD}    faults: [{{flood: x, at: result}}, {{noop: , at: {{message: 500}}}}]\n")
+    assert len(unread) == 1  # of a flood that cannot be read, nobody knows how many messages it sends
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -29,6 +29,9 @@ BULK_BYTES = 1024 * 1024
 """After how much a quicker encoder is worth its import, which takes 10 ms."""
 
 
+FORKED = "the parent takes no messages of this process: it is a fork of the child"
+
+
 def guard_stdout() -> int:
     """Move stdout to a private descriptor and return it; fd 1 is stderr from here on."""
     private = os.dup(1)  # not inheritable, so it closes on exec (PEP 446)
@@ -52,7 +55,7 @@ class JsonChannel:
         self._lock = RLock()
         self._suffixes: tuple[ActionContext | None, bytes] = (None, b"}\n")
         self._writing = False
-        self._torn = False
+        self._torn = self._is_fork = False
         self._later: list[bytes] = []
         self._encode: Callable[[Any], bytes] = encode_payload
         self._until_bulk = BULK_BYTES
@@ -75,6 +78,12 @@ class JsonChannel:
 
     def flush(self) -> None:
         """Everything sent is in the kernel already."""
+
+    def abandon(self) -> None:
+        """This process is a fork of the child's, and has nothing to say."""
+        self._is_fork = True
+        self._lock = RLock()  # who held it is not in this process
+        point_at_nothing(self.fd)
 
     def close(self) -> None:
         """The descriptor goes with the process: whoever is left in it may still send."""
@@ -150,6 +159,8 @@ class JsonChannel:
             except OSError as error:
                 if error.errno not in (EPIPE, EBADF):  # a signal handler's own TimeoutError is an OSError too
                     raise
+                if self._is_fork:
+                    raise ChannelClosedError(FORKED) from None
                 raise ChannelClosedError(f"the parent no longer reads this child's messages: {error}") from error
             self._until_bulk -= written
             if written == len(view):  # nearly always

@@ -20,7 +20,7 @@ from typing import Any
 import grpc
 
 from gostage_sim.gostage.child import TOKEN_METADATA
-from gostage_sim.gostage.child.channel import JsonChannel
+from gostage_sim.gostage.child.channel import FORKED, JsonChannel
 from gostage_sim.gostage.errors import ChannelClosedError
 from gostage_sim.gostage.grpc_ends import LAST_WORDS, keep_alive, own_grpc
 from gostage_sim.gostage.wire.batches import acknowledged_batches, batch_of
@@ -103,7 +103,7 @@ class GrpcChannel(JsonChannel):
         """This process is a fork of the child's: it has none of its threads, and nothing to say."""
         self._lock = RLock()
         self._make_conditions()
-        self._ended = "this process is a fork of the child that was connected"
+        self._is_fork, self._ended = True, FORKED
 
     def _write(self, data: bytes) -> None:
         """Queue it as soon as there is room; a line that is longer than the window goes into an empty one."""
@@ -133,6 +133,8 @@ class GrpcChannel(JsonChannel):
             self._emptied.wait()
 
     def _require_open(self) -> None:
+        if self._is_fork:
+            raise ChannelClosedError(FORKED)
         if self._ended is not None:
             raise ChannelClosedError(f"the parent no longer takes this child's messages: {self._ended}")
 

@@ -9,7 +9,7 @@ import time
 from gostage_sim.gostage import _at_the_very_end
 from gostage_sim.gostage.broker import Broker
 from gostage_sim.gostage.child import IMPORTS_VARIABLE
-from gostage_sim.gostage.child.channel import JsonChannel, guard_stdout, point_at_nothing
+from gostage_sim.gostage.child.channel import FORKED, JsonChannel, guard_stdout
 from gostage_sim.gostage.child.connection import acknowledged, open_connection
 from gostage_sim.gostage.errors import (
     ActionError,
@@ -58,9 +58,10 @@ def child_main(
     parents.
     """
     fd = guard_stdout()
-    os.register_at_fork(after_in_child=lambda: point_at_nothing(fd))
+    stdout = JsonChannel(fd)
+    os.register_at_fork(after_in_child=stdout.abandon)
     wrap = wrap_channel or (lambda channel: channel)
-    channel = wrap(JsonChannel(fd))
+    channel = wrap(stdout)
     if before_definition is not None:
         before_definition(channel)
     runner = Runner(broker=Broker(channel), middleware=middleware)
@@ -104,13 +105,13 @@ def _run(channel: Channel, wrap: Callable[[JsonChannel], Channel], runner: Runne
             _join_threads()
         finally:
             final_store, unexportable = _export(workflow.store)
-    except ChannelClosedError:
-        return EXIT_FAILED  # nobody is left to tell
+    except ChannelClosedError as closed:
+        return _unheard(closed)
     except SystemExit as wish:
         error = wish
     except ActionError as failure:
         if isinstance(failure.__cause__, ChannelClosedError):
-            return EXIT_FAILED
+            return _unheard(failure.__cause__)
         error = failure
     except Exception as failure:
         error = failure
@@ -147,8 +148,25 @@ def _run(channel: Channel, wrap: Callable[[JsonChannel], Channel], runner: Runne
         channel.send("workflow_result", result)
         channel.flush()
     except ChannelClosedError:
+        if error is not None and not isinstance(error, SystemExit):
+            _say(result["error"]["traceback"])
         return code_unheard
     return code
+
+
+def _unheard(closed: ChannelClosedError) -> int:
+    """Nobody is left to tell, but for a fork, whose parent lives on and shows what it has on stderr."""
+    if str(closed) == FORKED:
+        _say(f"gostage: {closed}\n")
+    return EXIT_FAILED
+
+
+def _say(text: str) -> None:
+    """On stderr, the only place that is left."""
+    from contextlib import suppress
+
+    with suppress(OSError):
+        os.write(2, text.encode("utf-8", "backslashreplace"))
 
 
 def _import_extras() -> None:

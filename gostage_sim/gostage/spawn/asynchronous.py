@@ -26,6 +26,8 @@ async def wait_in_loop(handle: ChildHandle) -> SpawnResult:
 
 async def _abandon(handle: ChildHandle, driver: Driver, error: BaseException) -> None:
     """End the child without handling anything more, and let the loop go on meanwhile."""
+    if not driver.process.is_ours:
+        return
     handle._discard()
     while handle.result is None and not isinstance(error, GeneratorExit):
         try:

@@ -82,8 +82,9 @@ class Driver:
         return self._epoll.closed
 
     def run(self, until: float = math.inf) -> None:
-        """Until the session is finished, or until this time of the monotonic clock, and one step at least."""
-        while not self.session.finished:
+        """Until the session is finished, or until this time of the monotonic clock, and one step at least; in a fork of
+        the process that started the child, which has none of its descriptors, not at all."""
+        while not self.session.finished and self.process.is_ours:
             self.step(min(self.session.deadline, until) - time.monotonic())
             if time.monotonic() >= until:
                 break

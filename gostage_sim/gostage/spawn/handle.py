@@ -116,10 +116,7 @@ class ChildHandle:
         Of several threads one does the work and the others get the same result.
         """
         if self._result is None and not self._is_ours:
-            raise RuntimeError(
-                f"child {self._passage.context.definition.id!r}, pid {self.pid}, was started by another process, of "
-                f"which this one, pid {os.getpid()}, is a fork; wait there, or start it here"
-            )
+            raise self._of_another_process()
         wait_s = math.inf if timeout_s is None else max(0.0, timeout_s)
         until = time.monotonic() + wait_s
         if not self._waiting.acquire(timeout=min(wait_s, threading.TIMEOUT_MAX)):
@@ -159,6 +156,12 @@ class ChildHandle:
     @property
     def _is_ours(self) -> bool:
         return self._driver is None or self._driver.process.is_ours
+
+    def _of_another_process(self) -> RuntimeError:
+        return RuntimeError(
+            f"child {self._passage.context.definition.id!r}, pid {self.pid}, was started by another process, of "
+            f"which this one, pid {os.getpid()}, is a fork; wait there, or start it here"
+        )
 
     def _still_running(self, wait_s: float) -> TimeoutError:
         return TimeoutError(
@@ -215,6 +218,8 @@ class ChildHandle:
         assert driver is not None
         try:
             driver.run(until)
+            if not driver.process.is_ours:  # a handler has forked this process, and returned in both
+                raise self._of_another_process()
             if driver.session.finished:
                 self._finish(driver)
         except BaseException as error:
@@ -223,7 +228,7 @@ class ChildHandle:
 
     def _abandon(self, driver: Driver, error: BaseException) -> None:
         """End the child without handling anything more; a second interruption kills it at once."""
-        if self._result is not None:
+        if self._result is not None or not self._is_ours:  # a fork that a handler made, which leaves in its own way
             return
         try:
             self._discard()
@@ -283,7 +288,7 @@ def _why_no_start(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.EMFILE:
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         return (
-            f"{error}: this process may have {limit} open, and a running child takes 7 of them, a few more while it "
-            "starts; raise the limit (ulimit -n, resource.setrlimit) or run fewer at once (max_parallel)"
+            f"{error}: this process may have {limit} open, and a running child takes 7 of them, 9 by gRPC, a few more "
+            "while it starts; raise the limit (ulimit -n, resource.setrlimit) or run fewer at once (max_parallel)"
         )
     return str(error)

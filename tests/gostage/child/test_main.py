@@ -323,6 +323,26 @@ def test_signal_in_the_middle_of_a_line(program: Program, body: str, types: list
     )
 
 
+@pytest.mark.usefixtures("each_transport")
+def test_what_a_forked_process_cannot_send(program: Program) -> None:
+    """It is told why, and on stderr stands what ends it: a refused message in one line, any other error in full."""
+    runner = program(
+        "import os, sys\n@gostage.action('act')\ndef act(ctx):\n"
+        "    for what in ('send', 'raise', 'return'):\n"
+        "        if not os.fork():\n"
+        "            if what == 'send': ctx.send('forked')\n"
+        "            if what == 'raise': raise ValueError('oops')\n"
+        "            return\n"
+        "        os.write(2, f'{what} {os.waitstatus_to_exitcode(os.wait()[1])}\\n'.encode())\n"
+    )
+    result = runner.spawn(gostage.SubWorkflowDef.of("act"), check=True)
+    assert list(result.message_counts) == ["final_store", "workflow_result"]
+    refused, sent, *trace, raised, returned = result.stderr_tail.splitlines()
+    assert refused == "gostage: the parent takes no messages of this process: it is a fork of the child"
+    assert (sent, raised, returned) == ("send 1", "raise 1", "return 1")
+    assert (trace[0], trace[-1]) == ("Traceback (most recent call last):", "ValueError: oops")
+
+
 def test_a_forked_process_is_not_the_child(program: Program) -> None:
     """A process that an action forks can neither send, nor report a result, nor hold the protocol open."""
     runner = program(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -198,6 +199,46 @@ def test_a_fork_cannot_wait(tmp_path: Path, fifo: Path) -> None:
         "child 'workflow', pid C, was started by another process, of which this one, pid F, is a fork; wait there, or "
         "start it here\ncompleted\n"
     )
+
+
+IN_A_HANDLER = """
+import os, sys
+from gostage_sim import gostage
+
+gostage.action("send")(lambda ctx: [ctx.send("n", i) for i in range(200)])
+if gostage.is_child():
+    gostage.child_main()
+
+def fork(message):
+    global worker
+    if message.payload == 50:
+        worker = os.fork()
+        if worker == 0 and {leaves}:
+            sys.exit(7)
+
+parent = os.getpid()
+with gostage.Runner(transport={transport!r}) as runner:
+    runner.broker.register_handler("n", fork)
+    try:
+        result = runner.spawn(gostage.SubWorkflowDef.of("send"))
+    except RuntimeError as error:
+        print(str(error)[:55], flush=True)
+        os._exit(7)
+    print(os.getpid() == parent, os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]), result.outcome,
+          result.message_counts["n"], result.handler_errors)
+"""
+
+
+@pytest.mark.parametrize("transport", ["json", "grpc"])
+@pytest.mark.parametrize("leaves", [True, False], ids=["leaves", "returns"])
+def test_a_handler_that_forks(tmp_path: Path, leaves: bool, transport: str) -> None:
+    """A fork that a handler makes leaves as it wishes, and one that returns is told where the child is waited for."""
+    script = tmp_path / "program.py"
+    script.write_text(IN_A_HANDLER.format(leaves=leaves, transport=transport))
+    done = subprocess.run([*QUIET_PYTHON, str(script)], capture_output=True, text=True, timeout=60)
+    told = "" if leaves else "child 'workflow', pid\n"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.sub(r"pid \d.*", "pid", done.stdout) == f"{told}True 7 completed 200 []\n"
 
 
 SERVER = """

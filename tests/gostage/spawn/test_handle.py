@@ -182,8 +182,8 @@ def test_at_the_limit_of_open_files() -> None:
                 assert result.error is not None
                 assert result.error.message == (
                     f"[Errno 24] Too many open files: this process may have {free + room} open, and a running child "
-                    "takes 7 of them, a few more while it starts; raise the limit (ulimit -n, resource.setrlimit) or "
-                    "run fewer at once (max_parallel)"
+                    "takes 7 of them, 9 by gRPC, a few more while it starts; raise the limit (ulimit -n, "
+                    "resource.setrlimit) or run fewer at once (max_parallel)"
                 )
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)

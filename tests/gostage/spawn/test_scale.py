@@ -96,7 +96,7 @@ tell(before=before, during=during, after=measure(), peak=max(peak, during["memor
 ONE_AFTER_ANOTHER = (
     PARENT
     + """
-runner = gostage.Runner(launcher=gostage.launchers.Program(["/bin/true"]))
+runner = gostage.Runner(launcher=gostage.launchers.Program(["/bin/true"]), transport="json")
 completed, marks = 0, []
 for part in (2_500, 7_500):
     taken = done = 0
