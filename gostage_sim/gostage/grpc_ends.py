@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
+LAST_WORDS = "gostage: the parent no longer takes this child's messages: "
+"""What a child that cannot send leaves on its stderr, before the reason: the parent has nothing else to go by."""
+
 _owner: int | None = None
 _setting = Lock()
 

@@ -22,7 +22,7 @@ import grpc
 from gostage_sim.gostage.child import TOKEN_METADATA
 from gostage_sim.gostage.child.channel import FORKED, JsonChannel
 from gostage_sim.gostage.errors import ChannelClosedError
-from gostage_sim.gostage.grpc_ends import keep_alive, own_grpc
+from gostage_sim.gostage.grpc_ends import LAST_WORDS, keep_alive, own_grpc
 from gostage_sim.gostage.wire.batches import acknowledged_batches, batch_of
 
 BATCH_BYTES = 512 * 1024
@@ -160,7 +160,7 @@ class GrpcChannel(JsonChannel):
             self._emptied.notify_all()
         if lost:  # nowhere else would it be seen
             with contextlib.suppress(OSError):
-                os.write(2, f"gostage: the parent no longer takes this child's messages: {ended}\n".encode())
+                os.write(2, f"{LAST_WORDS}{ended}\n".encode())
 
     def _send_lines(self) -> None:
         """In batches; the parent says how many it has."""

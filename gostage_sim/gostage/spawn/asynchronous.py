@@ -39,7 +39,8 @@ async def _abandon(handle: ChildHandle, driver: Driver, error: BaseException) ->
             handle.kill()
     if handle.result is None and not driver.is_closed:
         # The coroutine or its loop was closed, so there is none to wait in any more: its end is waited for here. Where
-        # all are collected as garbage at once, in any order, the driver may be gone; then its process ends the child.
+        # all are collected as garbage at once, in any order, the driver, its process or the handle may be gone first;
+        # then the process ends the child.
         handle.kill()
         driver.run()
         handle._finish(driver, error)

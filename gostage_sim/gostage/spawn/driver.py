@@ -78,8 +78,8 @@ class Driver:
 
     @property
     def is_closed(self) -> bool:
-        """Whether its descriptors were returned; nothing is left to be driven then."""
-        return self._epoll.closed
+        """Whether its descriptors or the process's were returned, or it was forgotten: there is nothing to wait for."""
+        return self._epoll.closed or self.process.is_closed or not self._on_ready
 
     def run(self, until: float = math.inf) -> None:
         """Until the session is finished, or until this time of the monotonic clock, and one step at least; in a fork of

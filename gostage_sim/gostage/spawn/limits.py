@@ -6,6 +6,7 @@ import errno
 import re
 from typing import TYPE_CHECKING
 
+from gostage_sim.gostage.grpc_ends import LAST_WORDS
 from gostage_sim.gostage.spawn.result import ResourceUsage
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def hit_by_last_words(
 ) -> str | None:
     """The sentence that names the limit which a child met before it could report anything, as while it imports.
 
-    All it leaves then is an exit code and, on stderr, what ended it: the last traceback, or the loader's complaint.
+    All it leaves then is an exit code and, on stderr, what ended it: the last traceback, the loader's complaint, or why
+    a child by gRPC can send nothing.
     """
     if exit_code not in _DIED_EARLY:
         return None
@@ -82,7 +84,7 @@ def hit_by_last_words(
     if header:
         lines = [line for line in lines if not line.startswith(" ")][:1]  # behind its frames, which are indented
     for line in lines:
-        kind, _, message = line.partition(": ")
+        kind, _, message = line.removeprefix(LAST_WORDS).partition(": ")
         found = _OF_THE_LOADER.search(line)
         code = None if found is None else errno.ENOMEM if found["memory"] else int(found["errno"])
         hit = hit_by_error(limits, kind.rpartition(".")[2], message.strip(), code, usage)

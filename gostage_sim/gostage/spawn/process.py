@@ -191,6 +191,11 @@ class Process:
         """Whether this process started the child; false in a fork of the one that did."""
         return self._owner == os.getpid()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether every descriptor was returned."""
+        return not self._open
+
     def write_stdin(self, data: memoryview) -> int:
         """What fits of `data` now, as os.write; BrokenPipeError when the child closed its stdin."""
         with no_sigpipe():

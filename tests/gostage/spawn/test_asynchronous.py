@@ -15,6 +15,7 @@ import pytest
 
 from gostage_sim import gostage
 from gostage_sim.gostage.errors import ChildExitedError
+from gostage_sim.gostage.spawn.asynchronous import wait_in_loop
 
 from ..conftest import gone
 from .shell import HOLDS, IGNORES_SIGTERM, NAMED, SAYS, UP, named, shell
@@ -304,6 +305,31 @@ def test_a_loop_that_ends_under_it(factory: Callable[[], asyncio.AbstractEventLo
     if watch.results:
         assert watch.only() == ("cancelled", "SIGKILL")
         assert watch.errors == ["GeneratorExit"]
+
+
+@pytest.mark.filterwarnings("ignore:child .* was never waited for and is ended:ResourceWarning")
+@pytest.mark.parametrize("first", ["coroutine", "handle", "driver", "process"])
+def test_whoever_the_collector_finalises_first(factory: Callable[[], asyncio.AbstractEventLoop], first: str) -> None:
+    """A coroutine that is closed behind the finaliser of any of them waits for nothing that does not come any more."""
+    loop = factory()
+    runner, up = shell(IGNORES_SIGTERM), asyncio.Event()
+    runner.broker.register_handler("up", lambda message: up.set())
+    handle = runner.start(CHILD, options=PATIENT)
+    waiting = wait_in_loop(handle)
+    task = loop.create_task(waiting)
+    loop.set_exception_handler(lambda loop, context: None)
+    loop.run_until_complete(up.wait())
+    loop.close()
+    driver, pid = handle._driver, handle.pid
+    assert driver is not None
+    assert pid is not None
+    finalised: Any = {"handle": handle, "driver": driver, "process": driver.process}.get(first)
+    if finalised is not None:
+        finalised.__del__()
+    waiting.close()
+    del task, waiting, finalised, driver, handle
+    gc.collect()
+    assert gone(pid)
 
 
 def test_asyncio_is_loaded_for_aspawn_alone() -> None:

@@ -648,7 +648,8 @@ def test_a_json_run_loads_no_grpc() -> None:
     """A parent whose children write JSON loads neither grpc nor protobuf."""
     code = (
         "import sys\nfrom gostage_sim import gostage\n"
-        "gostage.Runner(launcher=gostage.launchers.Program(['true'])).spawn(gostage.SubWorkflowDef.of('x'))\n"
+        "runner = gostage.Runner(launcher=gostage.launchers.Program(['true']), transport='json')\n"
+        "runner.spawn(gostage.SubWorkflowDef.of('x'))\n"
         "print([name for name in sys.modules if name.split('.')[0] == 'grpc' or name.startswith('google.protobuf')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -112,6 +112,8 @@ def test_a_limit_that_keeps_an_interpreter_from_its_beginning() -> None:
 TRACEBACK = "Traceback (most recent call last):\n"
 NO_MAP = "failed to map segment from shared object"
 NO_START = "memory allocation failed"
+NO_THREAD = "can't start new thread"
+LOST = "gostage: the parent no longer takes this child's messages: "
 LAST_WORDS: dict[str, tuple[str, int, str | None, str]] = {
     "a traceback": (f'{TRACEBACK}  File "x"\n    y\nMemoryError\n', 1, "memory_bytes", "MemoryError"),
     "with a module": (f"{TRACEBACK}numpy.core.MemoryError: a\n", 1, "memory_bytes", "MemoryError: a"),
@@ -120,6 +122,8 @@ LAST_WORDS: dict[str, tuple[str, int, str | None, str]] = {
     "of the loader": (f"sh: x.so: {NO_MAP}\n", 127, "memory_bytes", f"sh: x.so: {NO_MAP}"),
     "a library": (f"{TRACEBACK}ImportError: x.so: {NO_MAP}\n", 1, "memory_bytes", f"ImportError: x.so: {NO_MAP}"),
     "of Python's start": (f"Fatal: x: {NO_START}\nstate\n", 1, "memory_bytes", f"Fatal: x: {NO_START}"),
+    "by gRPC": (f"{LOST}RuntimeError: {NO_THREAD}\n", 1, "processes", f"RuntimeError: {NO_THREAD}"),
+    "by gRPC, gone": (f"{LOST}UNAVAILABLE: {NO_THREAD}\n", 1, None, ""),
     "another code": (f"{TRACEBACK}MemoryError\n", 3, None, ""),
     "an earlier traceback": (f"{TRACEBACK}MemoryError\n{TRACEBACK}KeyError: 1\n", 1, None, ""),
     "no traceback": ("MemoryErrors are fun\n", 1, None, ""),
@@ -134,7 +138,7 @@ LAST_WORDS: dict[str, tuple[str, int, str | None, str]] = {
 def test_last_words(name: str) -> None:
     """What an interpreter leaves on stderr tells the limit, and what else stands there does not."""
     text, exit_code, limit, how = LAST_WORDS[name]
-    limits = gostage.ResourceLimits(memory_bytes=9, open_files=9)
+    limits = gostage.ResourceLimits(memory_bytes=9, open_files=9, processes=9)
     hit = hit_by_last_words(limits, exit_code, text, None)
     assert hit == (None if limit is None else f"limit {limit}=9 was hit: {how}; its usage is not known")
 
