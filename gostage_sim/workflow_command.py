@@ -72,7 +72,11 @@ def _run_in_child(definition: gostage.SubWorkflowDef, imports: Sequence[str]) ->
     command = [sys.executable, "-m", "gostage_sim.workflow_child", CHILD_FLAG]
     for module in imports:
         command += ["--import", module]
-    runner = gostage.Runner(launcher=gostage.launchers.Program(command, foreign=False))
+    try:
+        transport = gostage.transports.named(None)
+    except ValueError as error:  # what the environment says
+        raise BadInput([visible_line(str(error))]) from None
+    runner = gostage.Runner(launcher=gostage.launchers.Program(command, foreign=False), transport=transport)
     _show_messages(runner)
     result = runner.spawn(definition)
     for line in visible(result.stderr_tail).splitlines():

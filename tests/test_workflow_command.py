@@ -233,6 +233,22 @@ def test_bad_input(folder: Path, command: str, content: str | None, imports: tup
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("GOSTAGE_IPC_TRANSPORT", "pigeon", "GOSTAGE_IPC_TRANSPORT must be 'json' or 'grpc', or one of "),
+        ("GOSTAGE_GRPC_PORT", "x", "GOSTAGE_GRPC_PORT of the gRPC transport must be a whole number from 0 to 65535; "),
+    ],
+)
+def test_a_bad_environment(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
+    """What the environment says wrong of the transport is bad usage."""
+    monkeypatch.setenv("GOSTAGE_IPC_TRANSPORT", "grpc")
+    monkeypatch.setenv(name, value)
+    code, out, err = gostage_sim_cli("workflow", "run", "flow.yaml", *IMPORT, "--spawn", cwd=folder)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(message)
+
+
 def test_bad_store_values(folder: Path) -> None:
     """Every mistake at once, with what to write instead."""
     bad = ("--store", "x", "--store", "y=ten", "--store", "z=NaN", "--store", "ok=1")

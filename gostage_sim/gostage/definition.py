@@ -115,7 +115,7 @@ class SubWorkflowDef(msgspec.Struct, kw_only=True, omit_defaults=True, rename="c
         try:
             return msgspec.convert(_normal(document), cls)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise DefinitionError(f"not a workflow definition: {error}") from error
+            raise DefinitionError(f"not a workflow definition: {_with_choice(str(error))}") from error
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> SubWorkflowDef:
@@ -177,3 +177,12 @@ def _require_same(written: Any, read: Any, path: str = "$") -> None:
         what = str(written) if isinstance(written, float) else f"a value of type {type(written).__name__}"
         hint = "; spawn(…, initial_store=…) carries it" if path.startswith("$.initialStore") else ""
         raise ValueError(f"{what} is not JSON - at `{path}`{hint}")
+
+
+def _with_choice(text: str) -> str:
+    """msgspec's message, which says of a word that is none of a few where it stands, but not which those are."""
+    for key, words in (("Type", "'json' or 'grpc'"), ("Acknowledge", "'window' or 'each'")):
+        where = f" - at `$.transport.{key}`"
+        if text.startswith("Invalid enum value ") and text.endswith(where):
+            return f"{text.removesuffix(where)}, expected {words}{where}"
+    return text

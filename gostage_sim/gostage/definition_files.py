@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import stat
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -85,6 +86,9 @@ def write(definition: SubWorkflowDef, path: str | os.PathLike[str]) -> None:
 def _text(file: str) -> str:
     _require_suffix(file)
     try:
+        mode = os.stat(file).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a fifo would be waited for
+            raise DefinitionError(f"{file}: is not a regular file; expected a definition")
         content = Path(file).read_bytes()
     except FileNotFoundError:
         raise DefinitionError(f"{file}: no such file") from None

@@ -149,7 +149,11 @@ def test_transport(written: str, transport: gostage.TransportDef | None, again: 
 @pytest.mark.parametrize(
     ("written", "why"),
     [
-        ('{"type":"pigeon"}', "Invalid enum value 'pigeon' - at `$.transport.Type`"),
+        ('{"type":"pigeon"}', "Invalid enum value 'pigeon', expected 'json' or 'grpc' - at `$.transport.Type`"),
+        (
+            '{"type":"grpc","acknowledge":"all"}',
+            "Invalid enum value 'all', expected 'window' or 'each' - at `$.transport.Acknowledge`",
+        ),
         ('{"grpcPort":70000}', "Expected `int` <= 65535 - at `$.transport.GRPCPort`"),
         ("5", "Expected `object | null`, got `int` - at `$.transport`"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def test_what_is_dumped_can_be_read_by_people(tmp_path: Path) -> None:
         (
             "a.yaml",
             "id: w\ntransport: {type: pigeon}\n",
-            "a.yaml:2:19: not a workflow definition: Invalid enum value 'pigeon' - at `$.transport.Type`",
+            "a.yaml:2:19: not a workflow definition: Invalid enum value 'pigeon', expected 'json' or 'grpc' - at `$.transport.Type`",
         ),
     ],
 )
@@ -166,10 +167,11 @@ def test_a_billion_laughs(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    """A missing file, a folder and a place that cannot be written are DefinitionErrors that name it."""
+    """A missing file, a folder, a fifo and a place that cannot be written are DefinitionErrors that name it."""
     (tmp_path / "folder.yaml").mkdir()
     said = []
-    for path in (tmp_path / "a.yaml", tmp_path / "folder.yaml"):
+    os.mkfifo(tmp_path / "fifo.yaml")
+    for path in (tmp_path / "a.yaml", tmp_path / "folder.yaml", tmp_path / "fifo.yaml"):
         with pytest.raises(DefinitionError) as caught:
             gostage.SubWorkflowDef.load(path)
         said.append(str(caught.value))
@@ -179,6 +181,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert said == [
         f"{tmp_path}/a.yaml: no such file",
         f"{tmp_path}/folder.yaml: cannot be read: Is a directory",
+        f"{tmp_path}/fifo.yaml: is not a regular file; expected a definition",
         f"{tmp_path}/none/a.yaml: cannot be written: No such file or directory",
     ]
 
