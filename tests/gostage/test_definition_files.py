@@ -141,7 +141,8 @@ def test_what_is_dumped_can_be_read_by_people(tmp_path: Path) -> None:
         (
             "a.yaml",
             "id: w\ntransport: {type: pigeon}\n",
-            "a.yaml:2:19: not a workflow definition: Invalid enum value 'pigeon', expected 'json' or 'grpc' - at `$.transport.Type`",
+            "a.yaml:2:19: not a workflow definition: Invalid enum value 'pigeon', expected 'json' or 'grpc' - at "
+            "`$.transport.Type`",
         ),
     ],
 )
