@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -308,6 +310,11 @@ def _failed(error: Exception) -> int:
     if isinstance(error, BadInput):
         for line in error.lines:
             _say(line, to_stderr=True)
+        return BAD_USAGE
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        message = f"{error.strerror}: this process may have {limit} open; raise the limit with `ulimit -n`"
+        _say(message, to_stderr=True)
         return BAD_USAGE
     import traceback
 

@@ -241,3 +241,15 @@ def test_ctrl_c_before_the_command_line_is_there(tmp_path: Path) -> None:
     (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nsignal.pause()\n")
     code, out, err = gostage_sim_cli("list", "faults", cwd=tmp_path)  # `-m` looks for typer here first
     assert (code, out, err) == (130, "", "")
+
+
+def test_hardly_any_descriptor(folder: Path) -> None:
+    """With fewer than the run itself needs it says so, in one line, and what to do."""
+    command = f"ulimit -n 9; exec {sys.executable} -m gostage_sim run scenarios --transport json"
+    root = str(Path(gostage_sim.__file__).parent.parent)
+    environ = {**os.environ, "PYTHONPATH": root, "NO_COLOR": "1"}
+    done = subprocess.run(["sh", "-c", command], cwd=folder, env=environ, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "Too many open files: this process may have 9 open; raise the limit with `ulimit -n`\n",
+    )

@@ -18,6 +18,12 @@ def is_amount(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
+def require_mapping(found: object, what: str) -> None:
+    """TypeError for what is no mapping."""
+    if not hasattr(found, "items"):  # collections.abc.Mapping would cost a child an import
+        raise TypeError(f"{what} is a mapping of keys to values; found {found!r}")
+
+
 def require_class(found: Any, what: str) -> None:
     """TypeError for what `isinstance` cannot look for, as the name of a class or a generic."""
     try:

@@ -80,6 +80,9 @@ class SubWorkflowDef(msgspec.Struct, kw_only=True, omit_defaults=True, rename="c
     @classmethod
     def of(cls, *action_ids: str, id: str = "workflow") -> Self:
         """The short way: one stage with these actions."""
+        for action in action_ids:
+            if not isinstance(action, str):
+                raise TypeError(f"an action id is a str; found {action!r}")
         return cls(id=id, stages=[StageDef(id="main", actions=[ActionDef(id=action) for action in action_ids])])
 
     def to_document(self) -> dict[str, Any]:

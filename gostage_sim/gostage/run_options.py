@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gostage_sim.gostage.arguments import is_amount
+from gostage_sim.gostage.arguments import is_amount, require_mapping
 from gostage_sim.gostage.errors import safe_str
 from gostage_sim.gostage.middleware.adding import extended
 
@@ -35,6 +35,8 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.timeout_s is not None and not is_amount(self.timeout_s):
             raise ValueError(f"timeout_s is a number of seconds, 0 or more, or None; found {self.timeout_s!r}")
+        require_mapping(self.initial_store, "initial_store")
+        require_mapping(self.context, "context")
         extended((), self.middleware)  # refuses what is none
         if self.cancel is not None and not callable(getattr(self.cancel, "is_set", None)):
             raise TypeError(f"cancel is a threading.Event, or has is_set() as one; found {self.cancel!r}")

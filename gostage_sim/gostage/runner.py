@@ -72,6 +72,10 @@ class Runner:
         self.logger = logger
         self.options = options
         self._launcher = launcher
+        if transport is not None:
+            from gostage_sim.gostage.transports import named
+
+            transport = named(transport)
         self._clock = clock
         self._transport = transport
         self._links: Links | None = None

@@ -229,8 +229,10 @@ class Store(Described):
         No other thread sees, or overwrites, a part of it. An object of which several fields change is checked once,
         with all of them.
         """
+        from gostage_sim.gostage.arguments import require_mapping
         from gostage_sim.gostage.storing.fields import updated
 
+        require_mapping(changes, "what update_fields sets")
         with self._lock:
             value = updated(key, self.get(key, object), changes)
             self._values[key] = value
@@ -292,8 +294,10 @@ class Store(Described):
         Nothing in it is evaluated and no module is imported for it: dates, decimals, sets and other built-in types come
         back, objects of an application's classes stay data until `get(key, TheirClass)` names the class.
         """
+        from gostage_sim.gostage.arguments import require_mapping
         from gostage_sim.gostage.storing.encoding import import_values
 
+        require_mapping(data, "an exported store")
         values = import_values(data)
         with self._lock:
             for key, value in values.items():

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from gostage_sim.gostage import Metadata, Runner, RunOptions, Stage, Store, Workflow, errors
+from gostage_sim.gostage import Metadata, Runner, RunOptions, Stage, Store, SubWorkflowDef, Workflow, errors
 from gostage_sim.gostage.middleware import limit_time, retry
 
 
@@ -17,6 +17,7 @@ class Unchecked(Protocol):
 
 
 LOGGER = "logger is a logging.Logger, or has its methods debug, info, warning, error, critical, exception; found"
+TRANSPORT = "transport must be 'json' or 'grpc', or one of gostage.transports; found"
 TAKEN = "what a store takes over from is a Store; found"
 
 
@@ -42,6 +43,17 @@ TAKEN = "what a store takes over from is a Store; found"
         (lambda x: Runner(broker=x(5)), TypeError, "broker is a Broker; found 5"),
         (lambda x: Runner(broker=x(0)), TypeError, "broker is a Broker; found 0"),
         (lambda x: Runner(logger=x(5)), TypeError, f"{LOGGER} 5"),
+        (lambda x: Runner(transport="jsn"), ValueError, f"{TRANSPORT} 'jsn'"),
+        (lambda x: Runner(transport=x(5)), ValueError, f"{TRANSPORT} 5"),
+        (lambda x: RunOptions(initial_store=x(5)), TypeError, "initial_store is a mapping of keys to values; found 5"),
+        (lambda x: RunOptions(context=x("a")), TypeError, "context is a mapping of keys to values; found 'a'"),
+        (lambda x: Store.from_export(x(5)), TypeError, "an exported store is a mapping of keys to values; found 5"),
+        (
+            lambda x: Store({"d": {}}).update_fields("d", x([1])),
+            TypeError,
+            "what update_fields sets is a mapping of keys to values; found [1]",
+        ),
+        (lambda x: SubWorkflowDef.of(x(5)), TypeError, "an action id is a str; found 5"),
         (lambda x: Runner(logger=x(logging.Logger)), TypeError, f"{LOGGER} {logging.Logger!r}"),
         (lambda x: retry(attempts=x("3")), ValueError, "attempts are a whole number, 1 or more; found '3'"),
         (lambda x: retry(attempts=x(2.5)), ValueError, "attempts are a whole number, 1 or more; found 2.5"),
