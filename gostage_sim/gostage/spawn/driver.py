@@ -93,7 +93,8 @@ class Driver:
         """Wait for something to happen, but no longer than this, and do what it asks for."""
         for fd, _ in self._epoll.poll(min(max(0.0, wait_s), MAX_WAIT_S)):
             action = self._on_ready.get(fd)
-            if action is not None:  # an earlier one of this round may have closed it
+            # An earlier one of this round may have closed it; or called a handler that forked, and this is the fork.
+            if action is not None and self.process.is_ours:
                 action()
         self._obey(self.session.tick(time.monotonic()))
 

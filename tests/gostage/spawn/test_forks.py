@@ -220,7 +220,9 @@ parent = os.getpid()
 with gostage.Runner(transport={transport!r}) as runner:
     runner.broker.register_handler("n", fork)
     try:
-        result = runner.spawn(gostage.SubWorkflowDef.of("send"))
+        handle = runner.start(gostage.SubWorkflowDef.of("send"))
+        os.waitid(os.P_PID, handle.pid, os.WEXITED | os.WNOWAIT)  # its messages and its end are seen at once
+        result = handle.wait()
     except RuntimeError as error:
         print(str(error)[:55], flush=True)
         os._exit(7)

@@ -18,6 +18,7 @@ ALWAYS = (
     "dill",
     "random",
     "resource",
+    "gostage_sim.gostage.arguments",
     "gostage_sim.gostage.child.failure",
     "gostage_sim.gostage.child.logs",
     "gostage_sim.gostage.child.main",
