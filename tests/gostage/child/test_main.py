@@ -237,6 +237,7 @@ def test_an_error_of_100_000_exceptions(program: Program, name: str) -> None:
     assert result.usage.cpu_s < 2  # Python's own way takes longer, and in a thread half a minute
 
 
+@pytest.mark.usefixtures("over_json")
 def test_memory_that_is_full_to_the_last_byte() -> None:
     """What the failed action held is let go of before the result is sent, which needs memory itself."""
 
