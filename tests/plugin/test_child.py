@@ -26,8 +26,7 @@ def test_fields(gostage_child):
     assert r.pid not in (None, os.getpid())
     assert r.result.seed == 7
     assert r.result.scenario == "test_fields"
-    assert r.verdict == "unknown"
-    assert [name for name, each in r.guarantees.items() if each.verdict != "pass"] == ["order"]
+    assert (r.verdict, "order" in r.guarantees) == ("pass", False)  # of one type there is no order to be tried
 
 def test_company(gostage_child):
     r = gostage_child([{"send": 50}], [CRASH], siblings=1, seed=3, handlers={"message": {"delay": "1ms"}})
