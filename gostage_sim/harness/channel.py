@@ -12,7 +12,14 @@ from functools import lru_cache
 from zlib import crc32
 
 from gostage_sim.gostage.child.channel import BLOCK_BYTES
-from gostage_sim.gostage.wire.encode import encode_frame, encode_place, encode_start, encode_value, unsendable
+from gostage_sim.gostage.wire.encode import (
+    NOWHERE,
+    encode_frame,
+    encode_place,
+    encode_start,
+    encode_value,
+    unsendable,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +51,7 @@ def _crc_of_start(type: str) -> int:
 
 def _suffix(context: ActionContext | None) -> bytes:
     """The end of a line sent by this action."""
-    return b"}\n" if context is None else _place(context.stage.id, context.action.name)
+    return NOWHERE if context is None else _place(context.stage.id, context.action.name)
 
 
 _place = lru_cache(maxsize=64)(encode_place)

@@ -12,7 +12,14 @@ from _thread import RLock
 from errno import EBADF, EPIPE
 
 from gostage_sim.gostage.errors import ChannelClosedError
-from gostage_sim.gostage.wire.encode import encode_payload, encode_place, encode_start, unsendable
+from gostage_sim.gostage.wire.encode import (
+    NOWHERE,
+    encode_payload,
+    encode_place,
+    encode_start,
+    place_first,
+    unsendable,
+)
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
@@ -53,7 +60,7 @@ class JsonChannel:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._lock = RLock()
-        self._suffixes: tuple[ActionContext | None, bytes] = (None, b"}\n")
+        self._suffixes: tuple[ActionContext | None, bytes] = (None, NOWHERE)
         self._writing = False
         self._torn = self._is_fork = False
         self._later: list[bytes] = []
@@ -93,8 +100,9 @@ class JsonChannel:
 
         When the iterable or the encoding of one payload raises, those before it have been sent.
         """
-        prefix, suffix = encode_start(type), self._suffix(context)
-        between = suffix + prefix
+        start = encode_start(type)
+        # The first line of a block says for all of them where they come from.
+        first, between = place_first(self._suffix(context), start), b"}\n" + start
         fixed, encode = len(between), self._encode
         block: list[bytes] = []
         size = 0
@@ -104,16 +112,16 @@ class JsonChannel:
                 block.append(body)
                 size += len(body) + fixed
                 if size >= BLOCK_BYTES:
-                    self._write_block(block, prefix, between, suffix)
+                    self._write_block(block, first, between)
                     size, encode = 0, self._encode
         except (TypeError, ValueError, RecursionError) as error:
             raise unsendable(type, error) from error
         finally:
-            self._write_block(block, prefix, between, suffix)
+            self._write_block(block, first, between)
 
-    def _write_block(self, block: list[bytes], prefix: bytes, between: bytes, suffix: bytes) -> None:
+    def _write_block(self, block: list[bytes], first: bytes, between: bytes) -> None:
         if block:
-            data = b"".join((prefix, between.join(block), suffix))  # a copy less than adding, of a long one
+            data = b"".join((first, between.join(block), b"}\n"))  # a copy less than adding, of a long one
             block.clear()
             self.write(data)
 
@@ -123,7 +131,7 @@ class JsonChannel:
         if context is known:
             return suffix
         if context is None:
-            return b"}\n"
+            return NOWHERE
         suffix = encode_place(context.stage.id, context.action.name)
         self._suffixes = (context, suffix)
         return suffix

@@ -219,7 +219,7 @@ class GrpcChannel(JsonChannel):
     def _send_messages(self) -> None:
         """One by one, beginning with what the refused batches hold."""
         from gostage_sim.gostage.wire.mapping import to_proto
-        from gostage_sim.gostage.wire.messages import Origin, decode_line
+        from gostage_sim.gostage.wire.messages import UNSAID, Origin, decode_line
         from gostage_sim.gostage.wire.proto.gostage_pb2_grpc import WorkflowIPCStub
 
         stub: Any = WorkflowIPCStub(self._connection)  # type: ignore[no-untyped-call]  # generated
@@ -229,9 +229,11 @@ class GrpcChannel(JsonChannel):
             self._filled.notify_all()
             self._waiting.extendleft(reversed(self._in_flight))
             self._in_flight.clear()
+        place = UNSAID
         for sequence, line in enumerate(self._lines(), 1):
             message = decode_line(line)
-            message._origin, message._sequence = origin, sequence
+            place = place if message._where is UNSAID else message._where
+            message._where, message._origin, message._sequence = place, origin, sequence
             stub.SendMessage(to_proto(message), metadata=self._metadata)
             with self._emptied:
                 self._acknowledge(len(line))

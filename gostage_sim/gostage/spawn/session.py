@@ -21,7 +21,7 @@ from gostage_sim.gostage.spawn.limits import hit_by_error, hit_by_last_words, hi
 from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.readers import LineReader, PutAway, Reader
 from gostage_sim.gostage.spawn.result import ChildError, Malformed, MalformedLine, Outcome, ResourceUsage
-from gostage_sim.gostage.wire.messages import Message, Origin
+from gostage_sim.gostage.wire.messages import UNSAID, Message, Origin
 
 READ_TYPES = ("final_store", "workflow_result")
 """What the session reads itself, beside handing it on."""
@@ -91,6 +91,7 @@ class Session:
         self.deadline = math.inf if options.timeout_s is None else now + options.timeout_s
         """When `tick` must be called at the latest."""
         self.received = 0
+        self._place = UNSAID
         self._type_counts: dict[str, int] = {}  # of the types that the session does not read itself
         self._read_counts = dict.fromkeys(READ_TYPES, 0)
         self.malformed = Malformed()
@@ -124,10 +125,15 @@ class Session:
 
     def _number(self, messages: list[Message]) -> Iterator[Message]:
         """Count them, and tell each where it comes from."""
-        origin = self._origin
+        origin, place = self._origin, self._place
         for sequence, message in enumerate(messages, self.received + 1):
             message._origin = origin
             message._sequence = sequence
+            if message._where is UNSAID:
+                message._where = place
+            else:
+                place = message._where
+        self._place = place
         self.received += len(messages)
         self._count(messages)
         return iter(messages)

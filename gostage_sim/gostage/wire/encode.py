@@ -92,6 +92,10 @@ def encode_start(type: str) -> bytes:
         raise unsendable(type, error) from error
 
 
+NOWHERE = b',"context":{}}\n'
+"""The `suffix` of a line that no action sends."""
+
+
 def encode_frame(type: str, payload: Any, suffix: bytes = b"}\n") -> bytes:
     """One message as one line. MessageError says what cannot be sent.
 
@@ -107,6 +111,11 @@ def encode_frame(type: str, payload: Any, suffix: bytes = b"}\n") -> bytes:
 def encode_place(stage_id: str, action_name: str) -> bytes:
     """The `suffix` of all lines sent by one action."""
     return f',"context":{encode_value({"stage_id": stage_id, "action_name": action_name})}}}\n'.encode()
+
+
+def place_first(suffix: bytes, start: bytes) -> bytes:
+    """The `start` of a line that says in front what it would else say in its `suffix`."""
+    return b"{%b,%b" % (suffix[1:-2], start[1:])
 
 
 def unsendable(type: object, error: Exception) -> MessageError:

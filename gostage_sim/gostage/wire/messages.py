@@ -1,7 +1,8 @@
 """Messages as the parent's handlers see them, and the decoder of a line.
 
 Format: one JSON object a line, `{"type": …, "payload": …}`. Extra keys are ignored; ours adds `context`, which says
-where in the child's workflow the message was sent.
+where in the child's workflow the message was sent. A line without it was sent where the line before it was; in a block
+of lines the first one says it.
 """
 
 from __future__ import annotations
@@ -51,12 +52,16 @@ def _read_where(data: bytes) -> _Where:
         return _Where()  # a foreign child may use the key for something of its own
 
 
+UNSAID = msgspec.Raw(b"")
+"""The place of a line that does not say it: that of the line before it."""
+
+
 class Message(msgspec.Struct, gc=False):  # JSON holds no cycles, and untracked objects are cheaper
     """One message: its type, and its payload as decoded from JSON."""
 
     type: str
     payload: Any = None
-    _where: msgspec.Raw = msgspec.field(default=msgspec.Raw(b""), name="context")
+    _where: msgspec.Raw = msgspec.field(default=UNSAID, name="context")
     # Set by the session after decoding, whatever a child may have written under these names.
     _origin: Any = None
     _sequence: Any = 0

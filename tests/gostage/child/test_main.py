@@ -155,17 +155,18 @@ def test_what_a_foreign_parent_reads(tmp_path: Path) -> None:
     assert row == {"type": "row", "payload": {"a": [1, 2.5, None, "\u00fc\u2028"]}, "context": where}
     assert time.time() - 60 < log["payload"].pop("time") <= time.time()
     assert log == {"type": "log", "payload": {"level": "info", "message": "hello", "logger": "good"}, "context": where}
-    assert store == {"type": "final_store", "payload": {"k": 7, "param:good:p": 7}}
+    assert store == {"type": "final_store", "payload": {"k": 7, "param:good:p": 7}, "context": {}}
     took_ms = result["payload"].pop("execution_time_ms")
     assert isinstance(took_ms, int)
     assert 0 <= took_ms < 60_000
-    assert result == {"type": "workflow_result", "payload": {"workflow_id": "w", "success": True, "error_message": ""}}
+    said = {"workflow_id": "w", "success": True, "error_message": ""}
+    assert result == {"type": "workflow_result", "payload": said, "context": {}}
 
 
 def test_what_a_foreign_parent_reads_of_a_failure(tmp_path: Path) -> None:
     """A child that fails says so in the words of the original; what only ours reads stands beside it."""
     store, result = lines_for_a_foreign_parent(tmp_path, BAD, 1)
-    assert store == {"type": "final_store", "payload": {}}
+    assert store == {"type": "final_store", "payload": {}, "context": {}}
     error = result["payload"].pop("error")
     assert result["payload"].pop("execution_time_ms") >= 0
     assert result == {
@@ -175,6 +176,7 @@ def test_what_a_foreign_parent_reads_of_a_failure(tmp_path: Path) -> None:
             "success": False,
             "error_message": "action 'bad' of stage 's' in workflow 'w' failed: ValueError: no good",
         },
+        "context": {},
     }
     assert error.pop("traceback").splitlines()[-1] == "ValueError: no good"
     assert error == {"type": "ValueError", "message": "no good", "panicked": False}

@@ -264,6 +264,17 @@ def test_long_messages_keep_what_they_are() -> None:
     ]
 
 
+def test_lines_come_from_where_the_line_before_came() -> None:
+    """A line that does not say its place has that of the one before, over chunks and bad lines; `{}` is no place."""
+    said = b'{"type":"t","context":{"stage_id":"%b"}}\n'
+    stream = line("t") + said % b"one" + line("t") + b"bad\n" + line("t") + said % b"two" + line("t")
+    stream += b'{"type":"t","context":{}}\n' + line("t")
+    for cut in (1, 7, 50, len(stream)):
+        core = session()
+        messages = [m for start in range(0, len(stream), cut) for m in core.feed(stream[start : start + cut])]
+        assert [m.context.stage_id for m in messages] == ["", "one", "one", "one", "two", "two", "", ""]
+
+
 def test_messages_are_counted_by_type() -> None:
     """Whether what comes at once is of one type or of several, known or new."""
     core = session()

@@ -93,7 +93,13 @@ def test_messages_in_order_with_their_context(program: Program) -> None:
     )
     seen: list[Any] = []
     runner.broker.register_handler("a", lambda m: seen.append(("a", m.payload, m.context)))
-    runner.broker.register_default_handler(lambda m: seen.append((m.type, m.payload)))
+    places: list[tuple[str, str]] = []
+
+    def other(message: gostage.Message) -> None:
+        seen.append((message.type, message.payload))
+        places.append((message.context.stage_id, message.context.action_name))
+
+    runner.broker.register_default_handler(other)
     definition = gostage.SubWorkflowDef(
         id="flow",
         stages=[gostage.StageDef(id="one", actions=[gostage.ActionDef(id="act", name="A", params={"p": 40})])],
@@ -106,6 +112,7 @@ def test_messages_in_order_with_their_context(program: Program) -> None:
     kind, logged = seen[4]
     assert (kind, list(logged.items())[:3]) == ("log", [("level", "warning"), ("message", "w 5"), ("logger", "A")])
     assert [kind for kind, _ in seen[5:]] == ["final_store", "workflow_result"]
+    assert places == [("one", "A")] * 4 + [("", "")] * 2  # those of a block, and what no action sends
     assert result.final_store == {"param:act:p": 40, "i": 2, "k": 42}
     assert result.message_counts == {"a": 1, "b": 3, "log": 1, "final_store": 1, "workflow_result": 1}
 
