@@ -52,6 +52,30 @@ def load_grpc() -> type[GrpcChannel]:
     return GrpcChannel
 
 
+_CORE: list[object] = []
+_NOBODY = "unix:/dev/null/nobody"
+
+
+def begin_core() -> None:
+    """Begin gRPC's C core and try it once, so that the first connection finds all of it in memory.
+
+    Connects to nobody. Does nothing where grpc is missing.
+    """
+    from contextlib import suppress
+
+    from gostage_sim.gostage.grpc_ends import core_settings, own_grpc
+
+    try:
+        import grpc
+    except ImportError:
+        return
+    own_grpc()
+    with core_settings(quiet=True):
+        _CORE.append(grpc.insecure_channel(_NOBODY))  # the core lasts as long as there is a channel
+        with suppress(grpc.RpcError), grpc.insecure_channel(_NOBODY) as trial:
+            list(trial.stream_stream("/nothing")(iter(()), timeout=1))
+
+
 def _target(address: str, port: int) -> str:
     """As gRPC writes it."""
     if address.startswith("unix:"):

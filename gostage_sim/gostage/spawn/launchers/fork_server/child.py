@@ -19,6 +19,7 @@ from gostage_sim.gostage.spawn.readiness import is_hung_up
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from gostage_sim.gostage.spawn.launchers.fork_server.actions import Packed
@@ -53,9 +54,14 @@ class ForkedChild:
         self.actions = actions
 
     def _bootstrap(self, parent_sentinel: int) -> int:
-        """Become that child, run, and return the exit code."""
+        from multiprocess import forkserver  # type: ignore[import-untyped]
+
+        return self.become(forkserver.get_inherited_fds())
+
+    def become(self, fds: Sequence[int], kept: Iterable[int] = ()) -> int:
+        """Become that child, with these descriptors and those to be kept; run, and return the exit code."""
         os.setsid()
-        report_fd = _take_descriptors()
+        report_fd = _take_descriptors(fds, {*kept})
         _forget_the_server()
         _forget_exit_functions()
         _reset_signals()
@@ -88,23 +94,21 @@ def _take_on(settings: dict[str, str], report_fd: int) -> None:
     os.close(report_fd)
 
 
-def _take_descriptors() -> int:
-    """0, 1 and 2, the lifeline, and the report's, which is returned; everything else is closed, whoever opened it."""
-    from multiprocess import forkserver  # type: ignore[import-untyped]
-
-    stdin, stdout, stderr, lifeline, folder, report = forkserver.get_inherited_fds()
+def _take_descriptors(fds: Sequence[int], kept: set[int]) -> int:
+    """0, 1 and 2, the lifeline, and the report's, which is returned; all but those kept are closed, whose they were."""
+    stdin, stdout, stderr, lifeline, folder, report = fds
     for fd, standard in ((stdin, 0), (stdout, 1), (stderr, 2)):
         os.dup2(fd, standard)
     os.fchdir(folder)
     os.set_inheritable(lifeline, True)  # also for a program that this one becomes by exec
     for fd in map(int, os.listdir("/proc/self/fd")):
-        if fd > 2 and fd not in (lifeline, report):
+        if fd > 2 and fd not in (lifeline, report) and fd not in kept:
             with contextlib.suppress(OSError):  # the one that listed them
                 os.close(fd)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  # multiprocess gave the server another one, closed by now
     if is_hung_up(lifeline, 0):
         os._exit(1)  # the parent died before there was a group that the kernel could have killed
-    return int(report)
+    return report
 
 
 def _forget_the_server() -> None:

@@ -23,6 +23,7 @@ from gostage_sim.gostage.spawn.launchers.contract import Launch, LaunchError
 from gostage_sim.gostage.spawn.launchers.fork_server.actions import pack
 from gostage_sim.gostage.spawn.launchers.fork_server.child import ForkedChild
 from gostage_sim.gostage.spawn.launchers.fork_server.server import Forked, Server, ServerGoneError
+from gostage_sim.gostage.spawn.launchers.fork_server.spare import Spare
 from gostage_sim.gostage.spawn.launchers.fork_server.status import ForkedStatus
 from gostage_sim.gostage.spawn.launchers.importable import files_of, import_path, places_of
 from gostage_sim.gostage.spawn.options import SpawnOptions
@@ -38,10 +39,13 @@ class ForkServer:
     """A warm process that forks each child: a start in milliseconds, and actions that are closures or lambdas.
 
     `preload` are modules that the server imports once, so that no child has to. It is started at the first spawn and
-    ended by `close()`, at the end of a `with` block, or with this program; children that run then go on. Children that
-    send by gRPC come from a second one, which has that imported as well: no other child has it. What a child
+    ended by `close()`, at the end of a `with` block, or with this program; children that run then go on. What a child
     does not share with this program is what the server did not have at its start: limits, umask and priority of a later
     time, and modules that were changed since.
+
+    Children that send by gRPC come from a second one, which has that imported as well: no other child has it. Behind
+    each of them one more waits, forked ahead with gRPC's core begun, which is most of such a start; one with limits or
+    another user is not taken from there, because the core's threads would not be confined with it.
 
     Actions registered in this program are in the child as they are at the spawn: those that can be imported by
     reference, others by value. One thread or many may spawn. The result's `usage` is None: the kernel tells it to the
@@ -76,8 +80,10 @@ class ForkServer:
             report, theirs = open_pipe()
             passed_on.callback(os.close, report)
             fds = [pipes.child_stdin, pipes.child_stdout, pipes.child_stderr, pipes.child_lifeline, folder, theirs]
+            # The core's threads would be outside of what confines the thread that takes it on.
+            may_be_ahead = not settings and not any(name.startswith("GRPC_") for name in environment)
             try:
-                pid, pidfd, status_fd, data_fd = self._fork(launch, fds, deadline)
+                pid, pidfd, status_fd, data_fd = self._fork(launch, fds, deadline, may_be_ahead=may_be_ahead)
             finally:
                 os.close(theirs)
             passed_on.callback(close_kept, data_fd)
@@ -89,6 +95,8 @@ class ForkServer:
             _write(data_fd, data, deadline)
             if settings:
                 _require_taken_on(report, deadline)
+            if may_be_ahead and _is_by_grpc(launch):
+                self._fork_ahead(deadline)
             process = Process(pid, pidfd, pipes, ForkedStatus(status_fd), also=[status_fd], family=family, group=group)
             undo.pop_all()
             return process
@@ -104,13 +112,18 @@ class ForkServer:
             if end is not None:
                 end()
 
-    def _fork(self, launch: Launch, fds: Sequence[int], deadline: float) -> Forked:
+    def _fork(self, launch: Launch, fds: Sequence[int], deadline: float, *, may_be_ahead: bool) -> Forked:
         """From the server that runs, or a new one. One thread at a time: the server can do no more either."""
-        by_grpc = launch.definition.transport is not None and launch.definition.transport.type == "grpc"
+        by_grpc = _is_by_grpc(launch)
         with self._lock:
             for _ in range(ATTEMPTS):
                 try:
-                    return self._running(by_grpc).fork(fds, deadline)
+                    server = self._running(by_grpc)
+                    if may_be_ahead and server.spare is not None:
+                        spare, server.spare = server.spare, None
+                        with contextlib.suppress(ServerGoneError):
+                            return spare.become(fds, deadline)
+                    return server.fork(fds, deadline)
                 except ServerGoneError as gone:
                     reason = gone
                     self._close(by_grpc)
@@ -118,6 +131,13 @@ class ForkServer:
                     self._close(by_grpc)
                     raise
             raise LaunchError(f"no child could be forked, in {ATTEMPTS} attempts: {reason}")
+
+    def _fork_ahead(self, deadline: float) -> None:
+        """One more by gRPC, for the next start; where that cannot be, the next start takes longer."""
+        with self._lock, contextlib.suppress(OSError, LaunchError, ServerGoneError):
+            server, _ = self._servers.get(True, (None, None))
+            if server is not None and server.spare is None:
+                server.spare = Spare(server, deadline)
 
     def _running(self, by_grpc: bool) -> Server:
         server, _ = self._servers.get(by_grpc, (None, None))
@@ -144,6 +164,11 @@ def _unlock() -> None:
 
 
 os.register_at_fork(after_in_child=_unlock)
+
+
+def _is_by_grpc(launch: Launch) -> bool:
+    transport = launch.definition.transport
+    return transport is not None and transport.type == "grpc"
 
 
 def _child(launch: Launch, environment: dict[str, str], settings: dict[str, str]) -> ForkedChild:

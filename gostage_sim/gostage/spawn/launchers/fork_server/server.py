@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gostage_sim.gostage.spawn.command import child_environment, interpreter
 from gostage_sim.gostage.spawn.depth import parent_of
@@ -29,12 +29,26 @@ from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.gostage.spawn.process import close_kept, keep_from_forks, no_sigpipe, open_pipe, tie
 from gostage_sim.gostage.spawn.readiness import is_readable
 
+if TYPE_CHECKING:
+    from gostage_sim.gostage.spawn.launchers.fork_server.spare import Spare
+
 END_S = 2.0
 """How long a server may take to end by itself."""
 
 
 class ServerGoneError(Exception):
     """The server died, or its child before it could be let go. Another try may do."""
+
+
+class Asked(NamedTuple):
+    """A child that was asked for; see `Server.forked`. The descriptors are those of `Forked`."""
+
+    status_fd: int
+    data_fd: int
+
+    def close(self) -> None:
+        close_kept(self.status_fd)
+        close_kept(self.data_fd)
 
 
 class Forked(NamedTuple):
@@ -56,6 +70,8 @@ class Server:
 
     def __init__(self, preload: Sequence[str], path: Sequence[str], *, by_grpc: bool) -> None:
         self.owner = os.getpid()
+        self.spare: Spare | None = None
+        """A child that was forked ahead, for whoever takes it."""
         stderr = None if _is_passed_on(2) else subprocess.DEVNULL
         with ExitStack() as theirs, ExitStack() as ours:
             listener, self._address_fd = _listen()
@@ -96,6 +112,10 @@ class Server:
         ServerGoneError when it is dead or the child is gone at once, LaunchError when it could not import a module or
         does not answer in time.
         """
+        return self.forked(self.ask(fds, deadline), deadline)
+
+    def ask(self, fds: Sequence[int], deadline: float) -> Asked:
+        """As `fork`, and not wait for the child; whether there is one, `forked` finds out."""
         with ExitStack() as undo, socket.socket(socket.AF_UNIX) as client:
             status_fd, child_status = open_pipe()
             _keep(status_fd, undo)
@@ -111,7 +131,14 @@ class Server:
             finally:
                 os.close(child_data)
                 os.close(child_status)
-            pid = read_number(status_fd, deadline)
+            undo.pop_all()
+            return Asked(status_fd, data_fd)
+
+    def forked(self, asked: Asked, deadline: float) -> Forked:
+        """The child that was asked for. After an error its descriptors are closed."""
+        with ExitStack() as undo:
+            undo.callback(asked.close)
+            pid = read_number(asked.status_fd, deadline)
             if pid is None:
                 raise self._failure(deadline)
             try:
@@ -122,7 +149,7 @@ class Server:
             if parent_of(pid) != self.pid:  # the number has another owner by now, or it is a lie
                 raise ServerGoneError(f"process {pid} is no child of the fork server {self.pid}")
             undo.pop_all()
-            return Forked(pid, pidfd, status_fd, data_fd)
+            return Forked(pid, pidfd, asked.status_fd, asked.data_fd)
 
     def _ask(self, client: socket.socket, fds: list[int], deadline: float) -> None:
         from multiprocess.reduction import sendfds  # type: ignore[import-untyped]
@@ -162,6 +189,8 @@ class Server:
         if self.owner != os.getpid():  # a fork of that program, whose server it is not
             self._popen.returncode = 0
             return
+        if self.spare is not None:
+            self.spare.close()
         close_kept(self._alive_fd)
         if not is_readable(self._pidfd, END_S):
             self.kill()

@@ -51,6 +51,7 @@ def serve(
     if by_grpc:
         with contextlib.suppress(ImportError), core_settings(quiet=True):  # a child will say that it is missing
             load_grpc()
+        import_module("gostage_sim.gostage.spawn.launchers.fork_server.waiting")
     os.close(failure_fd)  # before there is a child that could write to it
     sys.stdout.flush()
     gc.collect()
