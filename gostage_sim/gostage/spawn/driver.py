@@ -24,6 +24,7 @@ from gostage_sim.gostage.spawn.inlet import Inlet
 from gostage_sim.gostage.spawn.process import Process, close_kept, keep_from_forks
 from gostage_sim.gostage.spawn.session import Order, Session
 from gostage_sim.gostage.spawn.stderr import ChildStderr
+from gostage_sim.gostage.spawn.turns import Turns
 from gostage_sim.gostage.wire.messages import Message
 
 READ_BYTES = 64 * 1024
@@ -84,10 +85,12 @@ class Driver:
     def run(self, until: float = math.inf) -> None:
         """Until the session is finished, or until this time of the monotonic clock, and one step at least; in a fork of
         the process that started the child, which has none of its descriptors, not at all."""
-        while not self.session.finished and self.process.is_ours:
-            self.step(min(self.session.deadline, until) - time.monotonic())
-            if time.monotonic() >= until:
-                break
+        with Turns() as turns:
+            while not self.session.finished and self.process.is_ours:
+                self.step(min(self.session.deadline, until) - time.monotonic())
+                if time.monotonic() >= until:
+                    break
+                turns.give_way()
 
     def step(self, wait_s: float) -> None:
         """Wait for something to happen, but no longer than this, and do what it asks for."""
