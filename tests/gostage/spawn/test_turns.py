@@ -12,46 +12,49 @@ import pytest
 from gostage_sim.gostage.spawn.turns import Turns
 
 
+class Waiting:
+    """A thread that wants to go on, and has to wait for the GIL to do so."""
+
+    def __init__(self) -> None:
+        self.has_moved = False
+        self._gate = threading.Lock()
+        self._gate.acquire()
+        self._thread = threading.Thread(target=self._move)
+        self._thread.start()
+        self._gate.release()  # which does not let go of the GIL
+
+    def _move(self) -> None:
+        with self._gate:
+            self.has_moved = True
+
+    def join(self) -> None:
+        self._thread.join()
+
+
 @pytest.fixture
-def nobody_is_interrupted() -> Iterator[None]:
-    """A thread that does not let go of the GIL keeps it for a minute."""
+def waiting() -> Iterator[Waiting]:
+    """While no thread is made to let go of the GIL."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(60)
-    yield
+    thread = Waiting()
+    yield thread
     sys.setswitchinterval(before)
+    thread.join()
 
 
-@pytest.mark.usefixtures("nobody_is_interrupted")
-def test_a_busy_thread_gives_way() -> None:
+def test_a_busy_thread_gives_way(waiting: Waiting) -> None:
     """Another thread goes on although the busy one never blocks."""
-    until = time.monotonic() + 20
-    moved = False
-
-    def move() -> None:
-        nonlocal moved
-        with Turns():
-            moved = True
-
+    until = time.monotonic() + 10
     with Turns() as busy, Turns():
-        other = threading.Thread(target=move)
-        other.start()
-        while not moved and time.monotonic() < until:
+        while not waiting.has_moved and time.monotonic() < until:
             busy.give_way()
-        assert moved
-        assert time.monotonic() < until
-    other.join()
+    assert waiting.has_moved
 
 
-@pytest.mark.usefixtures("nobody_is_interrupted")
-def test_who_is_alone_goes_on() -> None:
+def test_who_is_alone_goes_on(waiting: Waiting) -> None:
     """Nobody else waits for a child, and nothing is given away, not even to other threads of the program."""
-    moved = threading.Event()
+    until = time.monotonic() + 0.1
     with Turns() as alone:
-        other = threading.Thread(target=moved.set)
-        other.start()
-        seen = moved.is_set()
-        until = time.monotonic() + 0.1
         while time.monotonic() < until:
             alone.give_way()
-        assert moved.is_set() is seen
-    other.join()
+    assert not waiting.has_moved
