@@ -292,18 +292,19 @@ def test_a_script_comes_out_as_the_core_says(script: dict[str, Any], fatal: bool
     command = [sys.executable, "-I", "-S", "-c", PLAYER]
     runner = gostage.Runner(launcher=ProgramLauncher(command, foreign=script["foreign"]))
     definition = gostage.SubWorkflowDef.of("x")
+    seen: list[tuple[str, Any]] = []
+
+    def note(message: Message) -> None:
+        seen.append((message.type, message.payload))
+        if message.type == "here":
+            handle.cancel()
+
+    runner.broker.register_default_handler(note)
     reading, writing = os.pipe()
     definition.initial_store |= {"script": script, "there": f"/proc/{os.getpid()}/fd/{writing}"}
-    handle = runner.start(definition, options=options)
-    try:
+    with os.fdopen(reading), os.fdopen(writing, "w"), runner.start(definition, options=options) as handle:
         assert how not in ("late", "cancel") or select.select([reading], [], [], BOUND_S)[0]
-    finally:
-        os.close(reading)
-        os.close(writing)
-    seen: list[tuple[str, Any]] = []
-    runner.broker.register_default_handler(lambda message: seen.append((message.type, message.payload)))
-    runner.broker.register_handler("here", lambda message: handle.cancel())
-    result = handle.wait(BOUND_S)
+        result = handle.wait(BOUND_S)
     core, expected = alone(script, options)
     if fatal and core.malformed.count:
         assert result.outcome == core.verdict()[0] == "protocol_error"
@@ -311,7 +312,7 @@ def test_a_script_comes_out_as_the_core_says(script: dict[str, Any], fatal: bool
         assert result.malformed.samples[0] == core.malformed.samples[0]
         return
     assert (result.outcome, result.error) == core.verdict()
-    assert seen == [message for message in expected if message[0] != "here"]
+    assert seen == expected
     assert (result.malformed, result.message_counts, result.final_store) == (
         core.malformed,
         core.message_counts,
