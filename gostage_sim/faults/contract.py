@@ -1,9 +1,9 @@
 """What a fault is: frozen parameters, where it may be placed, how it is done, and what witnesses that it happened.
 
 A fault runs inside the child at its point (`inject`), unless something outside must do it: then it also has `inflict`,
-which the observer runs while the child holds still at the point. A fault of the parent has `around` instead, which the
-parent enters before it spawns the child. This module and every fault are imported by child processes, so they import
-little.
+which the observer runs while the child holds still at the point, or goes on from it. A fault of the parent has `around`
+instead, which the parent enters before it spawns the child. This module and every fault are imported by child
+processes, so they import little.
 """
 
 from __future__ import annotations
@@ -89,8 +89,11 @@ class Victim(Protocol):
     def before_each_message(self, action: Callable[[], None]) -> None:
         """Call `action` before every later message of this child."""
 
+    def call_observer(self) -> None:
+        """Have the observer inflict its part, and go on meanwhile."""
+
     def hold(self) -> None:
-        """Stay at the point until killed: blocks for ever in the kernel, without using CPU."""
+        """Have the observer inflict its part, and stay at the point until killed: in the kernel, without using CPU."""
 
 
 class Target(Protocol):
@@ -103,6 +106,10 @@ class Target(Protocol):
 
     def wait_for_state(self, state: str, timeout_s: float) -> bool:
         """Wait until `/proc/PID/stat` shows this state letter; False when it did not within the time."""
+
+    def wait_for_write(self, timeout_s: float) -> int | None:
+        """Wait until the kernel shows a thread of it asleep in the write(2) of a pipe, and say of how many bytes; None
+        when it did not within the time, or was gone."""
 
     def note(self, **facts: Any) -> None:
         """Record facts in the fault's record, `by: observer`."""
@@ -175,7 +182,7 @@ class StrikesInParent(Protocol):
 
 @runtime_checkable
 class InflictedFromOutside(Protocol):
-    """Optional power of a fault: the observer does it while the child holds still."""
+    """Optional power of a fault: the observer does it while the child holds still, or when the child has called it."""
 
     def inflict(self, target: Target) -> None: ...
 

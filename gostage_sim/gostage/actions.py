@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from gostage_sim.gostage.middleware.adding import extended
+from gostage_sim.gostage.storing.metadata import require_description
 from gostage_sim.gostage.tags import Tagged, distinct_tags
 
 TYPE_CHECKING = False  # see gostage/__init__.py
@@ -75,6 +76,7 @@ class Action(Tagged):
     """Around this action alone; the first is the outermost."""
 
     def __init__(self, name: str = "", description: str = "", tags: Iterable[str] = ()) -> None:
+        require_description(description)
         self.name = name or self.name
         if description:
             self.description = description

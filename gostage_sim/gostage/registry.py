@@ -72,7 +72,7 @@ def action(
 
     def register(function: Callable[[ActionContext], None]) -> Callable[[ActionContext], None]:
         about = description or _first_paragraph(function.__doc__)
-        FunctionAction(id, function)  # refuses here, not in a child, what no action can be made of
+        FunctionAction(id, function, about, tags)  # refuses here, not in a child, what no action can be made of
         register_action(id, _Decorated(id, function, about, tags))
         return function
 

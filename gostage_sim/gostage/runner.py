@@ -67,6 +67,8 @@ class Runner:
             isinstance(logger, type) or not all(callable(getattr(logger, name, None)) for name in _LEVELS)
         ):
             raise TypeError(f"logger is a logging.Logger, or has its methods {', '.join(_LEVELS)}; found {logger!r}")
+        if not callable(clock):
+            raise TypeError(f"clock is a function that gives seconds; found {clock!r}")
         self.broker = broker or Broker()
         self.middleware: tuple[Middleware[RunContext], ...] = extended((), middleware)
         self.logger = logger

@@ -7,6 +7,7 @@ from gostage_sim.gostage.chain import Chain
 from gostage_sim.gostage.middleware.adding import extended
 from gostage_sim.gostage.status import PENDING, tags_of
 from gostage_sim.gostage.store import Store, checked_key
+from gostage_sim.gostage.storing.metadata import require_description
 from gostage_sim.gostage.tags import Tagged, distinct_tags
 
 TYPE_CHECKING = False  # see gostage/__init__.py
@@ -36,6 +37,7 @@ class Stage(Tagged):
     ) -> None:
         if not isinstance(id, str) or not id:
             raise TypeError(f"a stage id is a non-empty str; found {id!r}")
+        require_description(description)
         self.id = id
         self.name = name or id
         self.description = description

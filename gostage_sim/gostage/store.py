@@ -43,6 +43,8 @@ class Store(Described):
     __slots__ = ("__weakref__", "_foreign", "_values")
 
     def __init__(self, values: Mapping[str, object] | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        if not callable(clock):
+            raise TypeError(f"clock is a function that gives seconds; found {clock!r}")
         super().__init__(clock)
         self._values: dict[str, object] = {}
         self._foreign: set[str] = set()  # keys whose values were imported: plain data that may stand for an object

@@ -10,6 +10,7 @@ from gostage_sim.gostage.middleware.adding import extended
 from gostage_sim.gostage.stage import Stage
 from gostage_sim.gostage.status import PENDING, mark, tags_of
 from gostage_sim.gostage.store import Store, require_store
+from gostage_sim.gostage.storing.metadata import require_description
 from gostage_sim.gostage.switches import Switches
 from gostage_sim.gostage.tags import Tagged, distinct_tags
 
@@ -47,6 +48,7 @@ class Workflow(Tagged, Switches):
     ) -> None:
         if not isinstance(id, str) or not id:
             raise TypeError(f"a workflow id is a non-empty str; found {id!r}")
+        require_description(description)
         self.id = id
         self.name = name or id
         self.description = description

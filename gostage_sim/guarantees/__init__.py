@@ -2,7 +2,7 @@
 
 The map of this room:
 
-* `contract`   what a guarantee is: `Guarantee`, `Judgement`, `Verdict`
+* `contract`   what a guarantee is: `Guarantee`, `Judging`, `Judgement`, `Verdict`
 * `judge`      all guarantees of one history, with a net under each checker
 * `describe`   the text of `gostage-sim explain NAME`
 * `findings`   violations and missing witnesses of one checker, turned into its judgement

@@ -37,8 +37,8 @@ class Judgement:
     """JSON-able numbers and names behind the reason."""
 
 
-class Guarantee(Protocol):
-    """One file of this folder: its docstring says what holds and what must have been seen."""
+class Judging(Protocol):
+    """A guarantee, or what judges results as one does: its docstring says what holds and what must have been seen."""
 
     @property
     def name(self) -> str: ...
@@ -48,6 +48,10 @@ class Guarantee(Protocol):
 
     @property
     def counts_only_if(self) -> str: ...
+
+
+class Guarantee(Judging, Protocol):
+    """One file of this folder."""
 
     def applies(self, history: History) -> bool:
         """Whether this history has anything to judge, for `guarantees: all`."""

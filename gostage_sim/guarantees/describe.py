@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import Protocol
 
-
-class Judging(Protocol):
-    """A guarantee, or what judges results as one does."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def holds_when(self) -> str: ...
-    @property
-    def counts_only_if(self) -> str: ...
+from gostage_sim.guarantees.contract import Judging
 
 
 def describe(guarantee: Judging) -> str:

@@ -94,10 +94,11 @@ def _check_report(child: ChildHistory, frames: list[RawFrame], findings: Finding
                 f"a bad line of {child.name} was reported at offset {sample.offset} ({quoted(sample.reason)}), "
                 "where none was written"
             )
-        elif found is not None and sample.length not in (found.length - 1, found.length):
+        elif found is not None and not _has_length_of(sample, found):
+            written = f"{found.length:,}" if found.up_to is None else f"{found.length:,} to {found.up_to:,}"
             findings.violations.append(
                 f"the bad line of {child.name} at offset {sample.offset} was reported with "
-                f"{count(sample.length, 'byte')}, where {found.length:,} were written, its newline included"
+                f"{count(sample.length, 'byte')}, where {written} were written, its newline included"
             )
         seen.add(sample.offset)
         if found is not None:
@@ -117,8 +118,12 @@ def _check_report(child: ChildHistory, frames: list[RawFrame], findings: Finding
 
 def _like(sample: Quarantined, frames: list[RawFrame]) -> RawFrame | None:
     """The one of the frames at its offset that was reported: of its length, if there is one."""
-    alike = [frame for frame in frames if sample.length in (frame.length - 1, frame.length)]
+    alike = [frame for frame in frames if _has_length_of(sample, frame)]
     return next(iter(alike or frames), None)
+
+
+def _has_length_of(sample: Quarantined, frame: RawFrame) -> bool:
+    return frame.length - 1 <= sample.length <= (frame.up_to or frame.length)
 
 
 def _message_cut_off(child: ChildHistory, frames: list[RawFrame]) -> bool:

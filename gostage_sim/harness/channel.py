@@ -225,6 +225,8 @@ class JournallingChannel:
             with self._journal_lock:
                 self._journal.event("cut", offset=start, length=done)
             self._strike()
+        with self._journal_lock:  # who dies from here on dies with more of it written, nobody knows how much
+            self._journal.event("cut", offset=start, length=done, up_to=len(frame))
         self._write(frame[done:], messages=1)
 
     def _write(self, data: bytes, messages: int) -> None:

@@ -182,8 +182,11 @@ class _Strike:
     def before_each_message(self, action: Callable[[], None]) -> None:
         self._channel.before_each.append(action)
 
-    def hold(self) -> None:
+    def call_observer(self) -> None:
         self._child.control.tell("ready", fault=self._id)
+
+    def hold(self) -> None:
+        self.call_observer()
         while True:
             self._child.control.wait()
 

@@ -27,6 +27,9 @@ _EXIT_STATUS_OFFSET = 60
 
 _POLL_S = 0.002
 
+#: The number of write(2), from asm/unistd.h; architectures younger than these two share a table.
+_WRITE = {"x86_64": 1, "i686": 4}.get(os.uname().machine, 64)
+
 
 @dataclass(frozen=True, slots=True)
 class Stat:
@@ -122,6 +125,33 @@ def wait_for_state(pid: int, state: str, timeout_s: float) -> bool:
         if seen is None or time.monotonic() >= deadline:
             return False
         time.sleep(_POLL_S)  # the kernel tells nobody but the parent of a change of state
+
+
+def wait_for_write(pid: int, timeout_s: float) -> int | None:
+    """Wait until a thread sleeps in the write(2) of a pipe, and say of how many bytes; None when none did within the
+    time, when the process is gone, or when this kernel shows nobody's system calls."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        size = _blocked_write(pid)
+        if size is not None:
+            return size
+        seen = stat(pid)
+        if seen is None or seen.state == "Z" or time.monotonic() >= deadline:
+            return None
+        time.sleep(_POLL_S)
+
+
+def _blocked_write(pid: int) -> int | None:
+    """`/proc/PID/task/TID/syscall` is the call that a thread sleeps in: its number and its arguments in hexadecimal, of
+    a write the descriptor, the buffer and its size. `wchan` would tell as much, but is `0` in several kernels."""
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            number, *arguments = Path(f"/proc/{pid}/task/{thread}/syscall").read_text().split()
+            if number == str(_WRITE):
+                fd, _, size = (int(argument, 16) for argument in arguments[:3])
+                if os.readlink(f"/proc/{pid}/fd/{fd}").startswith("pipe:"):
+                    return size
+    return None
 
 
 def exit_of(pidfd: int) -> KernelExit | None:

@@ -224,7 +224,7 @@ class Watch:
                 self._spawning[name].answer()
 
     def _inflict(self, child: _Child, fault_id: str) -> None:
-        """Break a child that holds still from outside; a fault without that power just holds."""
+        """Break a child from outside that holds still or goes on; a fault without that power just holds."""
         planned = self._faults[fault_id]
         fault = fault_kind(planned["kind"])(**planned["params"])
         if not isinstance(fault, InflictedFromOutside):
@@ -337,6 +337,9 @@ class _Target:
         if seen and state == "T":
             self._journal.event("stopped", child=self._child.name)
         return seen
+
+    def wait_for_write(self, timeout_s: float) -> int | None:
+        return proc.wait_for_write(self.pid, timeout_s)
 
     def note(self, **facts: Any) -> None:
         self._journal.event("note", fault=self._fault_id, facts=facts)

@@ -169,7 +169,15 @@ def _raw_frames(own: JournalFile) -> Iterator[RawFrame]:
             )
         elif event.at == last_cut and _handed_over(own) < before:
             # The last message was never written to its end. It is among those sent, but not before its own bytes.
-            yield RawFrame(event.t_ns, facts["offset"], facts["length"], True, before - 1, "cut off inside a message")
+            yield RawFrame(
+                event.t_ns,
+                facts["offset"],
+                facts["length"],
+                True,
+                before - 1,
+                "cut off inside a message",
+                up_to=facts.get("up_to"),
+            )
 
 
 def _fault(planned: dict[str, Any], child: str, own: JournalFile, sources: _Sources) -> FaultRecord:

@@ -57,6 +57,8 @@ class RawFrame:
     note: str = ""
     request: bool = False
     """A gRPC request of its own; its offset counts the bytes of such requests."""
+    up_to: int | None = None
+    """The child died while it wrote more than `length` bytes, at most so many; None where `length` is exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ class FaultRecord:
     fired_ns: int | None = None
     """When the point was reached and the fault begun."""
     over_ns: int | None = None
-    """When the fault's code returned in the child; None where the child did not survive it. Of a fault of the parent,
-    when it was undone after the spawn."""
+    """When the fault's code returned in the child; None where it never did. Of a fault of the parent, when it was
+    undone after the spawn."""
     notes: tuple[dict[str, Any], ...] = ()
     """What the fault recorded on its way: `{"t_ns": …, "by": "child"|"observer"|"parent", …}`."""
 

@@ -43,6 +43,9 @@ class OutsideTarget:
         os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][0] == state
 
+    def wait_for_write(self, timeout_s: float) -> int | None:
+        raise NotImplementedError("what a process here writes goes into a file")
+
     def note(self, **facts: Any) -> None:
         self.notes.append({"t_ns": time.monotonic_ns(), "by": "observer", **facts})
 

@@ -68,6 +68,9 @@ class LoneVictim:
     def before_each_message(self, action: Callable[[], None]) -> None:
         self._before.append(action)
 
+    def call_observer(self) -> None:
+        raise NotImplementedError("there is no engine here, and nothing to go on with")
+
     def hold(self) -> None:
         self.tell("hold")
         while True:

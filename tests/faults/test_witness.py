@@ -69,6 +69,8 @@ def _frame(**changed: Any) -> RawFrame:
 BAD_READ = {"how": "a bad read"}
 SIGNALLED = {"by": "observer", "signalled": "SIGTERM"}
 HELD = {"holding": True}
+WENT_ON = {"holding": False}
+IN_WRITE = {"by": "observer", "signalled": "SIGKILL", "blocked_bytes": 192_000_110}
 AFTER = [(_ms(20), "m"), (_ms(40), "m"), (_ms(60), "n")]
 FLOOD = {"count": 3}
 CLOSED = {"closed": "stdout", "still_open": 0}
@@ -103,6 +105,13 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         (HELD, SIGNALLED),
         {"exit": "SIGKILL"},
         "ignored the SIGTERM sent through the pidfd and ended by SIGKILL",
+    ),
+    (
+        "kill",
+        {"in_write": True},
+        (WENT_ON, IN_WRITE),
+        {"exit": "SIGKILL", "sent": [(FIRED - 1, "picture")]},
+        "killed by SIGKILL through the pidfd, blocked in a write of 192,000,110 bytes",
     ),
     ("freeze", {}, ({"by": "observer", "state": "T"},), {}, "stopped by SIGSTOP, seen in state T"),
     ("freeze", {}, (), {"stopped": (FIRED + 1,)}, "stopped by SIGSTOP, seen in state T"),
@@ -230,6 +239,20 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("still alive", "panic", {}, ({"raised": "InjectedPanic"},), {}),
     ("the observer did not send it", "kill", {"signal": "SIGTERM"}, (HELD,), {"exit": "SIGTERM"}),
     ("it never held", "kill", {"signal": "SIGTERM"}, (SIGNALLED,), {"exit": "SIGTERM"}),
+    (
+        "the write had returned",
+        "kill",
+        {"in_write": True},
+        (WENT_ON, IN_WRITE),
+        {"exit": "SIGKILL", "sent": [(FIRED - 1, "picture")], "handed_over": 1},
+    ),
+    (
+        "not seen in a write",
+        "kill",
+        {"in_write": True},
+        (WENT_ON, {"by": "observer", "signalled": "SIGKILL"}),
+        {"exit": "SIGKILL", "sent": [(FIRED - 1, "picture")]},
+    ),
     ("killed by something else", "kill", {"signal": "SIGTERM"}, (HELD, SIGNALLED), {"exit": "SIGKILL"}),
     ("still alive", "kill", {"signal": "SIGTERM"}, (HELD, SIGNALLED), {}),
     ("not ignored", "kill", {"signal": "SIGTERM", "ignored": True}, (HELD, SIGNALLED), {"exit": "SIGTERM"}),

@@ -8,7 +8,19 @@ from typing import Any, Protocol
 
 import pytest
 
-from gostage_sim.gostage import Metadata, Runner, RunOptions, Stage, Store, SubWorkflowDef, Workflow, errors
+from gostage_sim.gostage import (
+    Action,
+    ActionContext,
+    Metadata,
+    Runner,
+    RunOptions,
+    Stage,
+    Store,
+    SubWorkflowDef,
+    Workflow,
+    action,
+    errors,
+)
 from gostage_sim.gostage.middleware import limit_time, retry
 
 
@@ -16,6 +28,16 @@ class Unchecked(Protocol):
     x: int
 
 
+class Copy(Action):
+    def execute(self, ctx: ActionContext) -> None:
+        """Nothing."""
+
+
+def nothing(ctx: ActionContext) -> None:
+    """An action that is never run."""
+
+
+CLOCK = "clock is a function that gives seconds; found"
 LOGGER = "logger is a logging.Logger, or has its methods debug, info, warning, error, critical, exception; found"
 TRANSPORT = "transport must be 'json' or 'grpc', or one of gostage.transports; found"
 TAKEN = "what a store takes over from is a Store; found"
@@ -40,6 +62,14 @@ TAKEN = "what a store takes over from is a Store; found"
         (lambda x: Stage("s").set_initial_data(x(5), 1), errors.StoreError, "a store key is a str; found 5"),
         (lambda x: Store().describe("k", description=x(5)), TypeError, "a description is a str; found 5"),
         (lambda x: Metadata(description=x(None)), TypeError, "a description is a str; found None"),
+        (lambda x: Stage("s", description=x(5)), TypeError, "a description is a str; found 5"),
+        (lambda x: Workflow("w", description=x(5)), TypeError, "a description is a str; found 5"),
+        (lambda x: Copy(description=x(5)), TypeError, "a description is a str; found 5"),
+        (lambda x: Copy(description=x(None)), TypeError, "a description is a str; found None"),
+        (lambda x: action("a", description=x(5))(nothing), TypeError, "a description is a str; found 5"),
+        (lambda x: Store().add_tag("k", x(5)), TypeError, "a tag is a string; found 5"),
+        (lambda x: Runner(clock=x(5)), TypeError, f"{CLOCK} 5"),
+        (lambda x: Store(clock=x(None)), TypeError, f"{CLOCK} None"),
         (lambda x: Runner(broker=x(5)), TypeError, "broker is a Broker; found 5"),
         (lambda x: Runner(broker=x(0)), TypeError, "broker is a Broker; found 0"),
         (lambda x: Runner(logger=x(5)), TypeError, f"{LOGGER} 5"),

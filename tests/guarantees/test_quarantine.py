@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.guarantees.quarantine import Quarantine
 from gostage_sim.history.model import ChildHistory, Quarantined, RawFrame, SpawnReport
@@ -60,6 +62,20 @@ def test_reported_with_a_wrong_length() -> None:
     found = Quarantine().judge(history(with_frames(reported(500), replace(frame, length=24))))
     assert found.reason == (
         "the bad line of victim at offset 500 was reported with 22 bytes, where 24 were written, its newline included"
+    )
+
+
+@pytest.mark.parametrize(
+    ("at_least", "up_to", "fits"), [(23, 23, True), (5, 22, True), (24, 30, False), (5, 21, False)]
+)
+def test_reported_with_a_length_that_is_not_known(at_least: int, up_to: int, fits: bool) -> None:
+    """Of a line in whose write the child died, any length that it may have come to is right."""
+    frame = replace(bad_frame(800, 19, ""), length=at_least, up_to=up_to)
+    found = Quarantine().judge(history(handled_as(with_frames(reported(800), frame, handed_over=19), content(19))))
+    assert found.verdict is (Verdict.PASS if fits else Verdict.FAIL)
+    assert fits or found.reason == (
+        "the bad line of victim at offset 800 was reported with 22 bytes, "
+        f"where {at_least} to {up_to} were written, its newline included"
     )
 
 

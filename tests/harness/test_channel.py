@@ -121,7 +121,18 @@ def test_a_stop_at_a_byte_is_exactly_there(wire: Wire, bulk: bool) -> None:
     frames = [encode_frame("data", number) for number in range(5)]
     assert seen == [frames[0] + frames[1] + frames[2][:5]]
     assert wire.data == b"".join(frames)
-    assert [event.facts for event in wire.recorded.events] == [{"offset": len(frames[0]) * 2, "length": 5}]
+    cut = {"offset": len(frames[0]) * 2, "length": 5}
+    assert [event.facts for event in wire.recorded.events] == [cut, {**cut, "up_to": len(frames[2])}]
+
+
+def test_of_a_message_that_breaks_off_behind_a_stop_nobody_knows_how_much_was_written(wire: Wire) -> None:
+    """That is recorded before the rest of it is written: all between the stop and its last byte is possible."""
+    channel = wire.channel(Stop(1, lambda: os.close(wire.fd), 5))
+    with pytest.raises(Exception, match="no longer reads"):
+        channel.send("data", 1)
+    wire.fd = os.open(wire.path, os.O_RDWR)
+    last = wire.recorded.events[-1].facts
+    assert last == {"offset": 0, "length": 5, "up_to": len(encode_frame("data", 1))}
 
 
 @pytest.mark.parametrize("bulk", [False, True])

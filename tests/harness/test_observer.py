@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 
 from gostage_sim.faults.contract import Placement
+from gostage_sim.faults.kill import Kill
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness import observer, proc
 from gostage_sim.harness.observer import run_plan, run_scenario
@@ -22,7 +23,7 @@ from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.history.collect import collect
 from gostage_sim.history.journal import Journal
 from gostage_sim.history.model import History
-from gostage_sim.scenario.model import TRANSPORTS, Call, Child, Put, Scenario, Send, Transport
+from gostage_sim.scenario.model import TRANSPORTS, Call, Child, PlacedFault, Put, Scenario, Send, Transport
 
 MakeScenario = Callable[..., Scenario]
 
@@ -196,6 +197,40 @@ def test_a_cut_message_is_a_raw_frame(scenario: MakeScenario, tmp_path: Path) ->
     assert (len(victim.sent), victim.handed_over) == (40, 39)
     assert victim.report is not None
     assert [(line.offset, line.length) for line in victim.report.malformed] == [(frame.offset, 5)]
+
+
+def _killed_in_a_write(scenario: MakeScenario, size: str) -> Scenario:
+    fault = PlacedFault(fault=Kill(in_write=True), at=Placement("byte", message=41, byte=1))
+    steps = (Send(count=40), Send.model_validate({"type": "big", "size": size}))
+    victim = Child.model_validate({"steps": steps, "faults": (fault,), "max_message": "128MB"})
+    return scenario(children={"victim": victim, "sibling": scenario().children["sibling"]})
+
+
+def test_a_child_is_killed_while_it_is_blocked_in_a_write(scenario: MakeScenario, tmp_path: Path) -> None:
+    """Of its message at least a byte and at most all but the newline came; it is one bad line of just that length."""
+    result, history = _run(_killed_in_a_write(scenario, "64MB"), tmp_path)
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
+    victim = history.children[0]
+    (frame,) = victim.raw
+    assert (len(victim.sent), victim.handed_over, frame.length) == (41, 40, 1)
+    assert frame.up_to is not None
+    assert result.faults[0].witness == (
+        f"killed by SIGKILL through the pidfd, blocked in a write of {frame.up_to - 1:,} bytes"
+    )
+    assert victim.report is not None
+    (line,) = victim.report.malformed
+    assert (line.offset, line.after_messages) == (frame.offset, 40)
+    assert 4096 < line.length < frame.up_to
+
+
+def test_who_was_through_the_write_before_anybody_saw_it_is_not_killed(scenario: MakeScenario, tmp_path: Path) -> None:
+    """Nothing is proved then, and the child completes."""
+    result, _ = _run(_killed_in_a_write(scenario, "10B"), tmp_path)
+    assert (result.verdict, result.reason) == (
+        Verdict.UNKNOWN,
+        "fault-fired: kill (victim#1) of victim fired but left no witness",
+    )
+    assert {child.outcome for child in result.children} == {"completed"}
 
 
 def test_a_fault_beyond_the_end_of_a_message_did_not_fire(scenario: MakeScenario, tmp_path: Path) -> None:

@@ -48,6 +48,27 @@ def test_a_stopped_process_is_seen_in_state_t() -> None:
         assert proc.wait_for_state(process.pid, "T", 5)
 
 
+WRITES = "import os; os.write(1, b'\\n'); os.write({fd}, b'x' * {size})"
+
+
+def test_a_process_asleep_in_the_write_of_a_pipe_is_seen() -> None:
+    """`wait_for_write` tells the size of the write, whichever thread is in it."""
+    in_thread = "import threading; " + WRITES.replace("os.write({fd}", "threading.Thread(target=os.write, args=({fd}")
+    for program in (WRITES, in_thread + ").start()"):
+        with python(program.format(fd=1, size=5_000_000)) as process:
+            assert proc.wait_for_write(process.pid, 5) == 5_000_000
+
+
+def test_who_sleeps_elsewhere_is_in_no_write() -> None:
+    """Neither in a read, nor in a write to anything but a pipe, nor when there is no process any more."""
+    full_socket = "import os, socket; s = socket.socketpair(); fd = s[0].fileno(); " + WRITES
+    for program in (WAITS, full_socket.replace("{fd}", "fd").format(size=5_000_000)):
+        with python(program) as process:
+            assert proc.wait_for_state(process.pid, "S", 5)
+            assert proc.wait_for_write(process.pid, 0.01) is None
+    assert proc.wait_for_write(process.pid, 5) is None
+
+
 def test_a_process_that_is_not_there_has_no_stat() -> None:
     """None instead of an error: processes go at any time."""
     with python(WAITS) as process:

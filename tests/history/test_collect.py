@@ -129,6 +129,14 @@ def test_a_message_cut_twice_is_one_raw_frame(run: Run) -> None:
     assert [(frame.offset, frame.length) for frame in run.collect().children[0].raw] == [(0, 9)]
 
 
+def test_a_message_that_was_being_finished_is_a_raw_frame_of_uncertain_length(run: Run) -> None:
+    """Who dies in the write of the rest has written more than was cut, and how much nobody recorded."""
+    run.child.sending("data", 1)
+    run.child.event("cut", offset=0, length=5)
+    run.child.event("cut", offset=0, length=5, up_to=70)
+    assert [(frame.length, frame.up_to) for frame in run.collect().children[0].raw] == [(5, 70)]
+
+
 @pytest.mark.parametrize(("written", "result"), [(1, None), (2, "panic")])
 def test_a_result_counts_when_it_was_handed_to_the_kernel(run: Run, written: int, result: str | None) -> None:
     """What a child meant to say of its end and could not write to its end was never said."""

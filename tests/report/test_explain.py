@@ -8,7 +8,7 @@ import pytest
 
 from gostage_sim.faults import fault_kinds
 from gostage_sim.guarantees import all_guarantees
-from gostage_sim.guarantees.describe import Judging
+from gostage_sim.guarantees.contract import Judging
 from gostage_sim.harness.agreement import TransportsAgree
 from gostage_sim.report import listing
 from gostage_sim.report.bad_input import BadInput

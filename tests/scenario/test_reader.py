@@ -199,6 +199,15 @@ def test_a_handler_is_for_a_type_that_somebody_sends(
         ),
         ("[json]", "flood: 3, at: definition", []),
         (
+            "[grpc]",
+            "kill: {in_write: true}, at: {message: 1, byte: 1}",
+            [
+                "6:15: fault 'kill' cannot be done on grpc: gRPC never blocks in a write, what the parent does not "
+                "take yet waits in the child's memory"
+            ],
+        ),
+        ("[json]", "kill: {in_write: true}, at: {message: 1, byte: 1}", []),
+        (
             "[json]",
             "lose_server: 3, at: spawn",
             ["6:15: fault 'lose_server' cannot be done on json: over JSON there is no server"],

@@ -119,8 +119,8 @@ class Driver:
             return
         with self._lock:
             self._terminated = True
+            self.cancel()  # first: the loop may see the end before this returns, and has to know why
             self.process.signal_group(signal.SIGKILL)
-            self.cancel()
 
     def forget(self) -> None:
         """Nobody will run this loop: let go of the process, which ends its child when nobody else holds it."""
@@ -195,6 +195,7 @@ class Driver:
             self._close(fd)
 
     def _read_stdout(self) -> None:
+        self._see_cancel()  # its signal may have torn the last line, and the wake-up be seen later
         try:
             chunk = os.read(self.process.stdout, READ_BYTES)
         except BlockingIOError:

@@ -32,7 +32,7 @@ class Metadata:
         updated_at: float = 0.0,
     ) -> None:
         self.tags: set[str] | frozenset[str] = set(distinct_tags(tags)) if tags else NO_TAGS
-        _require_text(description)
+        require_description(description)
         self.properties: dict[str, object] = dict(properties) if properties else {}
         self.description = description
         self.created_at = created_at
@@ -50,7 +50,7 @@ class Metadata:
         return f"Metadata({facts})"
 
 
-def _require_text(description: object) -> None:
+def require_description(description: object) -> None:
     """TypeError for a description that is no text."""
     if not isinstance(description, str):
         raise TypeError(f"a description is a str; found {description!r}")
@@ -149,7 +149,7 @@ class Described:
         The key need not have a value.
         """
         if description is not None:
-            _require_text(description)
+            require_description(description)
         more = tags if type(tags) is frozenset else frozenset(distinct_tags(tags))
         with self._lock:
             facts = self._touched(key)
@@ -173,9 +173,10 @@ class Described:
 
     def add_tag(self, key: str, tag: str) -> None:
         """Tag `key`, which need not have a value."""
+        more = distinct_tags((tag,))
         with self._lock:
             facts = self._touched(key)
-            facts.tags = facts.tags.union((tag,))
+            facts.tags = facts.tags.union(more)
 
     def remove_tag(self, key: str, tag: str) -> bool:
         """Take a tag off `key`; False when it did not have it."""

@@ -209,6 +209,24 @@ def kill_when_blocked_in_a_write(pid: int) -> None:
     assert gone(pid)
 
 
+@pytest.mark.usefixtures("over_json")
+def test_a_line_torn_by_a_cancel_is_not_what_ended_the_child(nursery: Nursery) -> None:
+    """Where a bad line is to end the child, one that the cancel itself left behind is no reason, however soon the
+    stream ends."""
+    runner = nursery.runner("""os.write(1, b'{"type":"n"}\\n{"type":'); signal.pause()""")
+
+    def cancel(message: Message) -> None:
+        handle.cancel()
+        assert handle.pid is not None
+        assert gone(handle.pid)
+
+    runner.broker.register_handler("n", cancel)
+    with runner.start(definition_of(0), options=gostage.SpawnOptions(timeout_s=60.0, malformed="fail")) as handle:
+        result = handle.wait(BOUND_S)
+    assert (result.outcome, result.signal, result.handler_errors) == ("cancelled", "SIGTERM", [])
+    assert result.malformed.count == 1
+
+
 @pytest.mark.parametrize("call", ["ctx.send('n', [me, i])", "ctx.send_many('n', [[me, i]])"], ids=["send", "send_many"])
 def test_threads_that_write_at_once(program: Program, call: str) -> None:
     """No line is torn, and what each thread sent comes in the order in which it sent it."""
@@ -231,7 +249,8 @@ def test_threads_that_write_at_once(program: Program, call: str) -> None:
 
 PLAYER = """
 import json, os, signal, sys
-script = json.load(sys.stdin)["initialStore"]["script"]
+store = json.load(sys.stdin)["initialStore"]
+script = store["script"]
 for part in script["writes"]:
     data = bytes.fromhex(part)
     while data:
@@ -243,51 +262,76 @@ if how == "exit":
     os._exit(number)
 if how == "kill":
     os.kill(os.getpid(), number)
+if how in ("late", "cancel"):
+    there = os.open(store["there"], os.O_WRONLY)
+    os.write(there, b"x")
+    os.close(there)
+if how == "late":
+    os.read(os.pipe()[0], 1)
 signal.pause()
 """
 HERE = b'{"type":"here"}\n'
+LATE_S = 0.3
 
 
 @st.composite
 def scripts(draw: st.DrawFn) -> dict[str, Any]:
-    """Lines written in pieces cut anywhere, streams closed, and an end; who hangs says first that it is there."""
-    lines = draw(st.lists(st.sampled_from(list(LINES)), max_size=8))
-    stream = b"\n".join(LINES[kind] for kind in lines) + (b"\n" if draw(st.booleans()) else b"")
-    how = draw(st.sampled_from(["exit", "kill", "hang"]))
-    number = draw(st.sampled_from({"exit": [0, 1, 3, 70], "kill": [6, 9, 11, 15], "hang": [0]}[how]))
-    stream += b"\n" + HERE if how == "hang" else b""
+    """Lines written in pieces cut anywhere, streams closed, and an end.
+
+    Who hangs says last that it is there, and is cancelled then; who is to be cancelled, anywhere between its lines; who
+    is late says nothing and reads for ever.
+    """
+    lines = [LINES[kind] for kind in draw(st.lists(st.sampled_from(list(LINES)), max_size=8))]
+    how = draw(st.sampled_from(["exit", "kill", "hang", "cancel", "late"]))
+    number = draw(st.sampled_from({"exit": [0, 1, 3, 70], "kill": [6, 9, 11, 15]}.get(how, [0])))
+    if how in ("hang", "cancel"):
+        lines.insert(len(lines) if how == "hang" else draw(st.integers(0, len(lines))), HERE)
+    stream = b"\n".join(lines) + (b"\n" if draw(st.booleans()) else b"")
     cuts = sorted(draw(st.lists(st.integers(0, len(stream)), max_size=6)))
     pieces = [stream[start:end].hex() for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
-    closes = draw(st.lists(st.sampled_from([1, 2]), unique=True))
+    # A torn line is known to be bad when stdout is closed: that may be before or after a deadline, and a cancel.
+    closes = draw(st.lists(st.sampled_from([2] if how in ("cancel", "late") else [1, 2]), unique=True))
     return {"writes": pieces, "closes": closes, "end": [how, number], "foreign": draw(st.booleans())}
 
 
-@settings(max_examples=20, deadline=None, database=None)
+@settings(max_examples=30, deadline=None, database=None)
 @given(script=scripts(), fatal=st.booleans())
 @pytest.mark.usefixtures("over_json")
 def test_a_script_comes_out_as_the_core_says(script: dict[str, Any], fatal: bool) -> None:
     """Outcome, error, messages, counts, final store and quarantine of a real child are those that the core alone makes
-    of the same sequence of events. Where a bad line ends the child, nobody can say how far it comes."""
+    of the same sequence of events. Where a bad line ends the child, nobody can say how far it comes. Where a handler or
+    the deadline does, it was through before anybody read a byte: everything is in the pipe, and has to come out."""
+    how = script["end"][0]
     options = gostage.SpawnOptions(
-        timeout_s=60.0, grace_s=5.0, max_message_bytes=MAX_BYTES, malformed="fail" if fatal else "quarantine"
+        timeout_s=LATE_S if how == "late" else 60.0,
+        grace_s=5.0,
+        max_message_bytes=MAX_BYTES,
+        malformed="fail" if fatal else "quarantine",
     )
     command = [sys.executable, "-I", "-S", "-c", PLAYER]
     runner = gostage.Runner(launcher=ProgramLauncher(command, foreign=script["foreign"]))
     definition = gostage.SubWorkflowDef.of("x")
-    definition.initial_store["script"] = script
-    handle = runner.start(definition, options=options)
     seen: list[tuple[str, Any]] = []
-    runner.broker.register_default_handler(lambda message: seen.append((message.type, message.payload)))
-    runner.broker.register_handler("here", lambda message: handle.cancel())
-    result = handle.wait()
+
+    def note(message: Message) -> None:
+        seen.append((message.type, message.payload))
+        if message.type == "here":
+            handle.cancel()
+
+    runner.broker.register_default_handler(note)
+    reading, writing = os.pipe()
+    definition.initial_store |= {"script": script, "there": f"/proc/{os.getpid()}/fd/{writing}"}
+    with os.fdopen(reading), os.fdopen(writing, "w"), runner.start(definition, options=options) as handle:
+        assert how not in ("late", "cancel") or select.select([reading], [], [], BOUND_S)[0]
+        result = handle.wait(BOUND_S)
     core, expected = alone(script, options)
-    if fatal and core.malformed.count:
-        assert result.outcome == core.verdict()[0] == "protocol_error"
+    if core.verdict()[0] == "protocol_error":
+        assert result.outcome == "protocol_error"
         assert seen == expected[: len(seen)]
         assert result.malformed.samples[0] == core.malformed.samples[0]
         return
     assert (result.outcome, result.error) == core.verdict()
-    assert seen == [message for message in expected if message[0] != "here"]
+    assert seen == expected
     assert (result.malformed, result.message_counts, result.final_store) == (
         core.malformed,
         core.message_counts,
@@ -298,14 +342,16 @@ def test_a_script_comes_out_as_the_core_says(script: dict[str, Any], fatal: bool
 def alone(script: dict[str, Any], options: gostage.SpawnOptions) -> tuple[Session, list[tuple[str, Any]]]:
     """The session, and the messages it makes of the script."""
     core = Session(options, Origin("x", 1, "s"), 0.0, foreign=script["foreign"])
-    stream = bytes.fromhex("".join(script["writes"]))
-    seen = [(message.type, message.payload) for message in core.feed(stream)]
+    seen = []
+    for message in core.feed(bytes.fromhex("".join(script["writes"]))):
+        seen.append((message.type, message.payload))
+        if message.type == "here":
+            core.cancel(0.1)
     how, number = script["end"]
-    if how == "hang":
-        core.cancel(1.0)
+    core.tick(LATE_S)
     core.exited(2.0)
     seen += [(message.type, message.payload) for message in core.stream_ended()]
     core.streams_closed()
-    signum = {"exit": None, "kill": number, "hang": signal.SIGTERM}[how]
+    signum = {"exit": None, "kill": number}.get(how, signal.SIGTERM)
     core.reaped(ExitStatus(number, None) if signum is None else ExitStatus(None, signal.Signals(signum).name))
     return core, seen
