@@ -105,6 +105,18 @@ class Runner:
         """How many gRPC calls were refused, because they came from no child, or not by its only connection."""
         return 0 if self._links is None else self._links.refused
 
+    @property
+    def strangers(self) -> int | None:
+        """How many connections to this runner's gRPC server were no child's: port scans, HTTP/1.1, noise, silence.
+
+        A connection counts when it ends, at the latest with `close()`, and no call on it was let in; so those with
+        `refused_calls` count as well, and so does that of a child which dies before its first call. The kernel keeps
+        word of some hundred ends until a spawn begins or ends, or this is read: where there are more, it is the least.
+        0 over a Unix socket, whose folder only this user may enter. None where the kernel does not tell: on another
+        system than Linux, or in a sandbox without netlink sockets of the kind NETLINK_SOCK_DIAG.
+        """
+        return 0 if self._links is None else self._links.strangers
+
     def _opened_links(self) -> Links:
         links = self._links
         if links is None:

@@ -48,6 +48,8 @@ class ParentResult:
     max_heartbeat_gap_s: float
     refused_calls: int = 0
     """gRPC calls of those who were no child of it, or not by its only connection."""
+    strangers: int | None = None
+    """Connections to its gRPC server on which no call was let in; None where the kernel did not tell."""
 
 
 @dataclass(frozen=True, slots=True)

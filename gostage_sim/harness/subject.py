@@ -87,7 +87,7 @@ class Subject:
             thread.join()
         self._spawn(recovery)
         self._runner.close()
-        self._record("finished", refused_calls=self._runner.refused_calls)
+        self._record("finished", refused_calls=self._runner.refused_calls, strangers=self._runner.strangers)
         self._control.ask("done")
 
     def _spawn(self, child: dict[str, Any]) -> None:

@@ -122,4 +122,5 @@ def _parent(parent: ParentHistory) -> ParentResult:
         peak_rss_growth_bytes=max(0, peak - before),
         max_heartbeat_gap_s=gap,
         refused_calls=parent.refused_calls,
+        strangers=parent.strangers,
     )

@@ -237,6 +237,7 @@ def _parent(folder: Path, sources: _Sources) -> ParentHistory:
         exit=None if ended is None else KernelExit(ended.t_ns, **ended.facts),
         finished=finished is not None,
         refused_calls=0 if finished is None else finished.facts["refused_calls"],
+        strangers=None if finished is None else finished.facts.get("strangers"),
         overdue_s=None if overdue is None else overdue.facts["after_s"],
         unhandled=tuple(event.facts["text"] for event in _named(sources.subject, "unhandled")),
         baseline=next(_resources(observer, "baseline"), None),

@@ -212,6 +212,8 @@ class ParentHistory:
     """It said itself that all work was done."""
     refused_calls: int = 0
     """How many gRPC calls its runner refused until then."""
+    strangers: int | None = None
+    """How many connections to its gRPC server were no child's; None where that is not known."""
     overdue_s: float | None = None
     """The time of the scenario, where the observer ended the parent because that was over."""
     unhandled: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from gostage_sim.faults.contract import Placement
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.observer import run_scenario
 from gostage_sim.harness.result import ScenarioResult
+from gostage_sim.scenario.loader import load_file
 from gostage_sim.scenario.model import Log, Scenario, Send
 
 MakeScenario = Callable[..., Scenario]
@@ -89,6 +91,16 @@ def test_an_intruder(scenario: MakeScenario, form: str, answer: str) -> None:
     assert (result.verdict, seen) == (Verdict.PASS, ("completed", 0, 91)), result.reason
     assert re.fullmatch(rf"{form}: (({answer}) \dx(, )?)+", proof), proof
     assert result.parent.refused_calls == (3 if answer.isupper() else 0)  # the others never came to a call
+    assert result.parent.strangers == 3
+
+
+def test_the_kernel_counts_the_strangers_of_a_scenario() -> None:
+    """All that knock in it, from several children at once, and neither those children nor their siblings."""
+    made = load_file(Path(__file__).parents[2] / "scenarios/grpc/strangers.yaml")
+    result = run_scenario(made, seed=1, transport="grpc")
+    knocks = sum(int(times) for fault in result.faults for times in re.findall(r"(\d+)x", fault.witness or ""))
+    assert (result.verdict, knocks) == (Verdict.PASS, 20 + 5 + 50 + 20), result.reason
+    assert (result.parent.strangers, result.parent.refused_calls) == (knocks, 0)
 
 
 def test_a_server_that_is_gone(scenario: MakeScenario) -> None:

@@ -80,7 +80,13 @@ def test_the_shape_is_the_documented_one(make_result: MakeResult, make_run: Make
                 "handled_digest": "",
             }
         ],
-        "parent": {"alive": True, "peak_rss_growth_bytes": 4096, "max_heartbeat_gap_s": 0.011, "refused_calls": 0},
+        "parent": {
+            "alive": True,
+            "peak_rss_growth_bytes": 4096,
+            "max_heartbeat_gap_s": 0.011,
+            "refused_calls": 0,
+            "strangers": None,
+        },
         "reproduce": "gostage-sim run a",
         "tags": ["out of order"],
         "extra": {"said": "out of order"},

@@ -7,6 +7,7 @@
 * `handle`     a started child: wait for it, cancel it, kill it
 * `links`      how a child sends to this program: its stdout, or an inlet of the runner's gRPC server
 * `grpc_server`, `inlet`, `peers`   that server; its queue for one child; who is at the other end of a connection
+* `strangers`  who connects to that server and is no child: counted by the kernel's word
 * `many`, `asynchronous`   the same for many children at once, and in asyncio's loop
 * `middleware` what sees every child before, during and after its life
 * `process`    a child process with its pipes, pidfd and lifeline, acquired and released as one

@@ -30,6 +30,7 @@ from gostage_sim.gostage.grpc_ends import keep_alive
 from gostage_sim.gostage.spawn.inlet import Call, Frame, Inlet, Kind, RefusedError, SessionOverError
 from gostage_sim.gostage.spawn.launchers.contract import LaunchError
 from gostage_sim.gostage.spawn.peers import group_at
+from gostage_sim.gostage.spawn.strangers import Strangers
 from gostage_sim.gostage.transports import Grpc
 from gostage_sim.gostage.wire.proto import gostage_pb2 as pb
 
@@ -58,6 +59,7 @@ class GrpcServer:
         self._tokens: dict[Inlet, bytes] = {}
         self._anonymous: dict[Inlet, int | None] = {}
         self._folder: str | None = None
+        self._strangers: Strangers | None = None
         if settings.unix_socket:
             _require_short_path()
         else:
@@ -84,10 +86,22 @@ class GrpcServer:
                 self._server.add_insecure_port(self.address)
             else:
                 self.port = self._server.add_insecure_port(_target(settings.address, settings.port))
+                self._strangers = Strangers(self.address, self.port)
         except RuntimeError as error:
             self.close()
             raise LaunchError(f"the gRPC server cannot listen on {self.address}: {error}") from error
         self._server.start()
+
+    @property
+    def strangers(self) -> int | None:
+        """How many connections ended without a call of a child's, see `Strangers`; 0 at a Unix socket, where the
+        permissions of its folder keep strangers out."""
+        return 0 if self._strangers is None else self._strangers.count
+
+    def welcome(self, peer: str) -> None:
+        """A child is at the other end of this connection."""
+        if self._strangers is not None:
+            self._strangers.welcome(peer)
 
     def admit(self, *, anonymous: bool) -> tuple[Inlet, str]:
         """A place for a child that is about to start, and the token that lets it in."""
@@ -96,6 +110,7 @@ class GrpcServer:
                 "SpawnOptions.anonymous_child needs a port: who is at the other end of a Unix socket is not to be seen "
                 "through gRPC; use transports.grpc() without unix_socket"
             )
+        self._look_out()
         token = secrets.token_urlsafe(32)
         inlet = Inlet(self._dismiss)
         with self._lock:
@@ -115,8 +130,11 @@ class GrpcServer:
         """Stop listening and end all calls; a child that still runs can send nothing more."""
         if self._owner != os.getpid():  # a fork of that program, whose server it is not
             return
+        dismissed = set() if self._strangers is None else self._strangers.connected()
         self._server.stop(None).wait(STOP_S)
         self._threads.join(STOP_S)
+        if self._strangers is not None:
+            self._strangers.close(dismissed)
         self._door.server = None  # no cycle: gRPC returns its descriptors when its server is forgotten
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -125,6 +143,11 @@ class GrpcServer:
         with self._lock:
             self._tokens.pop(inlet, None)
             self._anonymous.pop(inlet, None)
+        self._look_out()
+
+    def _look_out(self) -> None:
+        if self._strangers is not None:
+            self._strangers.look()
 
     # --- in gRPC's threads ------------------------------------------------------------------------------------------
 
@@ -201,9 +224,11 @@ def _serve(
     call = Call(context.peer(), kind, context.cancel)
     try:
         inlet.begin(call)
+        server.welcome(call.peer)
     except RefusedError as refused:
         server.refuse(context, grpc.StatusCode.ALREADY_EXISTS, str(refused))
     except SessionOverError:
+        server.welcome(call.peer)
         context.abort(grpc.StatusCode.UNAVAILABLE, _OVER)
     try:
         for number, data in enumerate(requests, 1):

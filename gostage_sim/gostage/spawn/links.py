@@ -52,6 +52,7 @@ class Links:
         self._lock = threading.Lock()
         self._server: GrpcServer | None = None
         self._refused_before = 0
+        self._strangers_before: int | None = 0
         self._end: weakref.finalize[[], Links] | None = None
         _LINKS.add(self)
 
@@ -60,6 +61,12 @@ class Links:
         """How many calls the server has refused, and those before it."""
         with self._lock:
             return self._refused_before + (0 if self._server is None else self._server.refused)
+
+    @property
+    def strangers(self) -> int | None:
+        """How many connections to the server, and to those before it, were no child's; None where that is not known."""
+        with self._lock:
+            return _sum(self._strangers_before, 0 if self._server is None else self._server.strangers)
 
     def open(self, definition: SubWorkflowDef, options: SpawnOptions) -> Link:
         """The link of a child that is about to start; OSError or LaunchError when there can be none."""
@@ -94,6 +101,7 @@ class Links:
                 self._end()
             if server is not None:
                 self._refused_before += server.refused
+                self._strangers_before = _sum(self._strangers_before, server.strangers)
 
     def _settings(self, wanted: TransportDef | None) -> Transport:
         """The definition's word is the last; where it leaves something open, the runner's counts."""
@@ -127,6 +135,10 @@ class Links:
                     f"{server.address}, port {server.port}; there is one a runner"
                 )
         return server
+
+
+def _sum(before: int | None, now: int | None) -> int | None:
+    return None if before is None or now is None else before + now
 
 
 _LINKS: weakref.WeakSet[Links] = weakref.WeakSet()
