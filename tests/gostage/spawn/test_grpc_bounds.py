@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,8 @@ def test_a_reset_in_the_middle_of_a_stream(program: Program, tmp_path: Path) -> 
         if (name, number) == ("victim", 0):
             calls = [thread for thread in threading.enumerate() if thread.name == "gostage-grpc"]
             broken.read_bytes()
-            while all(call.is_alive() for call in calls):
+            until = time.monotonic() + 60
+            while all(call.is_alive() for call in calls) and time.monotonic() < until:
                 os.sched_yield()
             noticed.set()
         assert noticed.wait(60)
