@@ -85,6 +85,20 @@ def gone(pid: int, within_s: float = 2.0) -> bool:
         os.close(pidfd)
 
 
+def at_rest(pid: int, within_s: float = 20.0) -> bool:
+    """Whether the process comes to use no CPU, by the kernel's account, for a third of a second."""
+    deadline, spent, since = time.monotonic() + within_s, [""], time.monotonic()
+    while time.monotonic() < deadline:
+        with open(f"/proc/{pid}/stat") as stat:
+            now = stat.read().rpartition(")")[2].split()[11:13]
+        if now != spent:
+            spent, since = now, time.monotonic()
+        elif time.monotonic() - since > 0.33:
+            return True
+        os.sched_yield()
+    return False
+
+
 def spawn_one(runner: gostage.Runner, action: str = "act") -> gostage.SpawnResult:
     """Spawn one action and require that it completes."""
     return runner.spawn(gostage.SubWorkflowDef.of(action), check=True)

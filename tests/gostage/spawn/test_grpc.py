@@ -22,7 +22,7 @@ import pytest
 from gostage_sim import gostage
 from gostage_sim.gostage.wire.proto.generate import HERE
 
-from ..conftest import Program
+from ..conftest import Program, at_rest
 
 ONE = gostage.SubWorkflowDef.of("act")
 PATIENT = gostage.SpawnOptions(timeout_s=60.0, grace_s=0.2)
@@ -109,6 +109,38 @@ assert [ack.message_id for ack in acks] == ["first", *map(str, range(1, 500)), "
     assert (result.outcome, result.stderr_tail) == ("completed", "")
     assert seen[:-1] == [("n", i) for i in range(603)]
     assert seen[-1][0] == "workflow_result"
+
+
+def test_the_order_holds_under_push_back(runner: gostage.Runner, generated: Path) -> None:
+    """Unary, streams and batches in turn, each more than a queue holds, while the handler stops again and again until
+    flow control has stopped the child."""
+    code = """
+number = iter(range(10**9))
+def large():
+    return ipc([next(number), "x" * 20_000])
+def line():
+    return pb.LineBatch(lines=json.dumps({"type": "n", "payload": [next(number), "x" * 20_000]}).encode() + b"\\n")
+for turn in range(4):
+    for _ in range(20):
+        assert stub.SendMessage(large(), metadata=token).success
+    assert all(ack.success for ack in stub.StreamMessages((large() for _ in range(100)), metadata=token))
+    assert len(list(stub.SendLines((line() for _ in range(100)), metadata=token))) == 100
+    assert list(stub.BidirectionalStream((large() for _ in range(100)), metadata=token)) == []
+stub.SendMessage(done(), metadata=token)
+"""
+    seen: list[int] = []
+    rested: list[bool] = []
+
+    def slow(message: gostage.Message) -> None:
+        seen.append(message.payload[0])
+        if len(seen) % 107 == 1:  # in the midst of every kind, in one turn or another
+            rested.append(at_rest(message.context.pid))
+
+    runner.broker.register_handler("n", slow)
+    result, _ = foreign(runner, generated, code)
+    assert (result.outcome, result.stderr_tail, result.malformed.count) == ("completed", "", 0)
+    assert seen == list(range(4 * 320))
+    assert rested == [True] * 12
 
 
 def test_an_unknown_rpc(runner: gostage.Runner, generated: Path) -> None:
@@ -488,20 +520,6 @@ def test_long_messages_and_a_large_final_store(program: Program) -> None:
     assert seen[:2] == [("big", 8_000_000), ("after", 0)]
     assert len(result.final_store["s"]) == 9_000_000
     assert [line.reason for line in result.malformed.samples] == ["longer than max_message_bytes (10000000)"]
-
-
-def at_rest(pid: int, within_s: float = 20.0) -> bool:
-    """Whether the process comes to use no CPU, by the kernel's account, for a third of a second."""
-    deadline, spent, since = time.monotonic() + within_s, [""], time.monotonic()
-    while time.monotonic() < deadline:
-        with open(f"/proc/{pid}/stat") as stat:
-            now = stat.read().rpartition(")")[2].split()[11:13]
-        if now != spent:
-            spent, since = now, time.monotonic()
-        elif time.monotonic() - since > 0.33:
-            return True
-        os.sched_yield()
-    return False
 
 
 def test_a_slow_handler_pushes_back(program: Program, tmp_path: Path) -> None:
