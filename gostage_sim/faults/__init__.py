@@ -9,11 +9,14 @@ Map of the room:
 * `noop`       does nothing; read it first, it is the tutorial
 * `crash` `exit` `panic`        the child ends itself
 * `kill` `freeze`               the observer does it to the child from outside
-* `slow` `flood`                too slow, too much
+* `slow` `flood` `spill`        too slow, too much
+* `hang` `run_out` `fork_bomb`  it gets no further, or has no more of something
+* `mismatch`   the child lacks what its parent takes for granted
 * `malformed` `stray`           bytes that are no message, bytes from somewhere else
-* `close` `second_result`       ends of pipes closed early, the last word said twice
+* `close` `second_result` `second_store`   ends of pipes closed early, the last word said twice
 * `connection` `bad_request` `intruder`   gRPC alone: the connection breaks, requests are no messages, strangers knock
-* `unstartable` `exhaust`       the parent cannot start the child
+* `unstartable` `exhaust` `wrong_program`   the parent cannot start the child, or starts something else
+* `pause`      the parent stands still
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
 * `tcp`        the kernel's word on a connection
@@ -45,19 +48,27 @@ _BUILT_IN = {
     "exhaust": "gostage_sim.faults.exhaust:Exhaust",
     "exit": "gostage_sim.faults.exit:Exit",
     "flood": "gostage_sim.faults.flood:Flood",
+    "fork_bomb": "gostage_sim.faults.fork_bomb:ForkBomb",
     "freeze": "gostage_sim.faults.freeze:Freeze",
+    "hang": "gostage_sim.faults.hang:Hang",
     "ignore_sigchld": "gostage_sim.faults.ignore_sigchld:IgnoreSigchld",
     "intruder": "gostage_sim.faults.intruder:Intruder",
     "kill": "gostage_sim.faults.kill:Kill",
     "lose_server": "gostage_sim.faults.lose_server:LoseServer",
     "malformed": "gostage_sim.faults.malformed:Malformed",
+    "mismatch": "gostage_sim.faults.mismatch:Mismatch",
     "noop": "gostage_sim.faults.noop:Noop",
     "panic": "gostage_sim.faults.panic:Panic",
+    "pause": "gostage_sim.faults.pause:Pause",
+    "run_out": "gostage_sim.faults.run_out:RunOut",
     "second_result": "gostage_sim.faults.second_result:SecondResult",
+    "second_store": "gostage_sim.faults.second_store:SecondStore",
     "slow": "gostage_sim.faults.slow:Slow",
+    "spill": "gostage_sim.faults.spill:Spill",
     "steal_status": "gostage_sim.faults.steal_status:StealStatus",
     "stray": "gostage_sim.faults.stray:Stray",
     "unstartable": "gostage_sim.faults.unstartable:Unstartable",
+    "wrong_program": "gostage_sim.faults.wrong_program:WrongProgram",
 }
 
 

@@ -90,7 +90,8 @@ class Victim(Protocol):
         """Call `action` before every later message of this child."""
 
     def hold(self) -> None:
-        """Stay at the point until killed: blocks for ever in the kernel, without using CPU."""
+        """Stay at the point until killed, or released by who holds the `Target`: blocks in the kernel, without using
+        CPU."""
 
 
 class Target(Protocol):
@@ -103,6 +104,9 @@ class Target(Protocol):
 
     def wait_for_state(self, state: str, timeout_s: float) -> bool:
         """Wait until `/proc/PID/stat` shows this state letter; False when it did not within the time."""
+
+    def release(self) -> None:
+        """Let the child go on from the point where it holds."""
 
     def note(self, **facts: Any) -> None:
         """Record facts in the fault's record, `by: observer`."""

@@ -184,8 +184,8 @@ class _Strike:
 
     def hold(self) -> None:
         self._child.control.tell("ready", fault=self._id)
-        while True:
-            self._child.control.wait()
+        while not self._child.control.wait().get("released"):
+            pass
 
     @property
     def _connection(self) -> GrpcChannel:

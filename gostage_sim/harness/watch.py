@@ -338,6 +338,9 @@ class _Target:
             self._journal.event("stopped", child=self._child.name)
         return seen
 
+    def release(self) -> None:
+        self._child.peer.answer(released=True)
+
     def note(self, **facts: Any) -> None:
         self._journal.event("note", fault=self._fault_id, facts=facts)
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from .conftest import Ended
 
 _SMALLEST_HUGE_LINE = 17 * 2**20
-_GOOD = {"unknown_type", "line_separator", "crlf", "no_final_newline"}
+_GOOD = {
+    "unknown_type", "line_separator", "crlf", "no_final_newline", "duplicate_keys", "escaped_nul", "forged_sender",
+    "stale_session",
+}  # fmt: skip
 _FORMS: tuple[MalformedForm, ...] = get_args(MalformedForm)
 
 
@@ -40,7 +43,8 @@ def test_what_a_parent_must_make_of_it(form: MalformedForm) -> None:
     assert frame.must_quarantine == (form not in _GOOD | {"empty_lines"})
     assert (frame.message is not None) == (form in _GOOD)
     if frame.message is not None:
-        assert json.loads(frame.data) == {"type": frame.message[0], "payload": frame.message[1]}
+        read = json.loads(frame.data)
+        assert (read["type"], read["payload"]) == frame.message
 
 
 def _loads(form: MalformedForm) -> Any:
@@ -53,6 +57,7 @@ def _loads(form: MalformedForm) -> Any:
         ("truncated_line", json.JSONDecodeError),
         ("invalid_utf8", UnicodeDecodeError),
         ("not_json", json.JSONDecodeError),
+        ("nul", json.JSONDecodeError),
         ("deep_nesting", RecursionError),
         ("huge_integer", ValueError),
     ],
@@ -64,10 +69,13 @@ def test_forms_no_decoder_takes(form: MalformedForm, error: type[Exception]) -> 
 
 
 def test_forms_a_lenient_decoder_takes() -> None:
-    """These decode with Python's json, and yet are no messages: wrong shape, no type, NaN, half a surrogate pair."""
+    """These decode with Python's json, and yet are no messages: wrong shape, no type, NaN, infinity, a mark
+    before the object, half a surrogate pair."""
     assert isinstance(_loads("wrong_shape"), list)
     assert "type" not in _loads("missing_type")
     assert _loads("nan")["payload"]["value"] != _loads("nan")["payload"]["value"]
+    assert _loads("huge_exponent")["payload"]["value"] == float("inf")
+    assert odd_frame("byte_order_mark", 0).data.decode().startswith("\ufeff{")
     with pytest.raises(UnicodeEncodeError):
         _loads("lone_surrogate")["payload"]["text"].encode()
 
@@ -86,6 +94,25 @@ def test_line_separator_is_raw() -> None:
     data = odd_frame("line_separator", 0).data
     assert b"\xe2\x80\xa8" in data
     assert (len(data.splitlines()), len(data.decode().splitlines())) == (1, 2)
+
+
+def test_a_key_stands_twice_and_the_last_one_counts() -> None:
+    """On either level; the value that must not count is there, too."""
+    data = odd_frame("duplicate_keys", 0).data
+    assert (data.count(b'"payload"'), data.count(b'"text"')) == (2, 3)
+    assert _loads("duplicate_keys")["payload"] == {"text": "c"}
+
+
+@pytest.mark.parametrize(
+    ("form", "claim"),
+    [
+        ("forged_sender", {"workflow_id": "sibling[1]", "pid": 1, "is_child": False}),
+        ("stale_session", {"session_id": "0" * 32, "sequence": 1}),
+    ],
+)
+def test_what_is_claimed_of_the_sender(form: MalformedForm, claim: dict[str, Any]) -> None:
+    """The claim stands where the engine's own children say where a message was sent."""
+    assert _loads(form)["context"] == claim
 
 
 def test_no_final_newline_is_for_the_end() -> None:

@@ -34,6 +34,8 @@ def test_the_whole_text_of_a_fault() -> None:
 Parameters:
   signal: SIGSEGV | SIGABRT | SIGBUS | SIGILL | SIGFPE; default SIGSEGV
       the signal the kernel is to kill it with
+  overflow: true | false; default false
+      by an overflow of the native stack; only with SIGSEGV
 
 Where it may be placed:
   at: definition                before the definition is read
