@@ -10,7 +10,7 @@ Map of the room:
 * `crash` `exit` `panic`        the child ends itself
 * `kill` `freeze`               the observer does it to the child from outside
 * `slow` `flood` `spill`        too slow, too much
-* `hang` `run_out` `fork_bomb`  it gets no further, or has no more of something
+* `hang` `run_out` `fork_bomb` `respawn`   it gets no further, has no more of something, or has too many of itself
 * `mismatch`   the child lacks what its parent takes for granted
 * `malformed` `stray`           bytes that are no message, bytes from somewhere else
 * `close` `second_result` `second_store`   ends of pipes closed early, the last word said twice
@@ -19,6 +19,7 @@ Map of the room:
 * `pause`      the parent stands still
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
+* `respawner`  the action of the children that `respawn` starts
 * `tcp`        the kernel's word on a connection
 
 A package adds its own by an entry point in the group `gostage_sim.faults` whose name is the kind. Children import this
@@ -60,6 +61,7 @@ _BUILT_IN = {
     "noop": "gostage_sim.faults.noop:Noop",
     "panic": "gostage_sim.faults.panic:Panic",
     "pause": "gostage_sim.faults.pause:Pause",
+    "respawn": "gostage_sim.faults.respawn:Respawn",
     "run_out": "gostage_sim.faults.run_out:RunOut",
     "second_result": "gostage_sim.faults.second_result:SecondResult",
     "second_store": "gostage_sim.faults.second_store:SecondStore",

@@ -143,7 +143,7 @@ def test_kinds_are_named_as_they_call_themselves() -> None:
     expected = [
         "bad_request", "close", "close_stdio", "connection", "crash", "exhaust", "exit", "flood", "fork_bomb", "freeze",
         "hang", "ignore_sigchld", "intruder", "kill", "lose_server", "malformed", "mismatch", "noop", "panic", "pause",
-        "run_out", "second_result", "second_store", "slow", "spill", "steal_status", "stray", "unstartable",
+        "respawn", "run_out", "second_result", "second_store", "slow", "spill", "steal_status", "stray", "unstartable",
         "wrong_program",
     ]  # fmt: skip
     assert list(kinds) == sorted(kinds)

@@ -13,9 +13,11 @@ import pytest
 
 from gostage_sim.faults.fork_bomb import ForkBomb
 from gostage_sim.faults.hang import Hang
+from gostage_sim.faults.respawn import Respawn
 from gostage_sim.faults.run_out import RunOut
 from gostage_sim.faults.second_store import SecondStore
 from gostage_sim.faults.spill import Spill
+from gostage_sim.gostage import SpawnOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,6 +105,14 @@ def _processes_in(group: int) -> list[int]:
         if int(fields[2]) == group and fields[0] != "Z":
             found.append(int(pid))
     return found
+
+
+def test_a_program_that_starts_itself_is_stopped(run_fault: RunFault) -> None:
+    """respawn: as many processes as the engine's `max_depth` allows below a program that is no child, and no more."""
+    ended = run_fault(Respawn())
+    assert (ended.returncode, ended.channel.count(b"\n")) == (0, 3), ended.stderr
+    assert ended.witness == f"{SpawnOptions().max_depth} processes, each started by the one before, and no more"
+    assert not any(Path(f"/proc/{pid}").exists() for pid in ended.note("pids"))
 
 
 @pytest.mark.parametrize("into", ["stdout", "stderr"])

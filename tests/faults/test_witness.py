@@ -198,6 +198,13 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         "hung (atexit) for 2.000 s, until killed by SIGTERM",
     ),
     ("fork_bomb", {}, ({"bomb": 7, "processes": 20, "refused": "EAGAIN"},), {}, "20 processes, then EAGAIN"),
+    (
+        "respawn",
+        {},
+        ({"pids": [7, 8, 9], "most": 30},),
+        {},
+        "3 processes, each started by the one before, and no more",
+    ),
     ("spill", {"size": 4096}, ({"spilled": 4096},), {}, "wrote 4,096 bytes to stderr"),
     (
         "flood",
@@ -336,6 +343,9 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("another errno", "fork_bomb", {}, ({"bomb": 7, "processes": 20, "refused": "ENOMEM"},), {}),
     ("not refused", "fork_bomb", {}, ({"bomb": 7, "processes": 80, "refused": ""},), {}),
     ("refused the first", "fork_bomb", {}, ({"bomb": 7, "processes": 1, "refused": "EAGAIN"},), {}),
+    ("nobody was refused", "respawn", {}, ({"pids": [7, 8, 9], "most": 3},), {}),
+    ("one is no chain", "respawn", {}, ({"pids": [7], "most": 30},), {}),
+    ("never came back", "respawn", {}, ({"pids": [7, 8], "most": 30},), {"over": None}),
     ("not all of it", "spill", {"size": 4096}, ({"spilled": 4095},), {}),
     ("no logs", "flood", {"count": 1, "logs": True}, (), {"sent": [(_ms(1), "flood-0")]}),
     ("only one", "second_store", {}, (), {"sent": [(_ms(1), "final_store")], "handed_over": 1}),
