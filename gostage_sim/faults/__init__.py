@@ -12,7 +12,7 @@ Map of the room:
 * `slow` `flood` `spill`        too slow, too much
 * `hang` `run_out` `fork_bomb` `respawn`   it gets no further, has no more of something, or has too many of itself
 * `mismatch`   the child lacks what its parent takes for granted
-* `malformed` `stray`           bytes that are no message, bytes from somewhere else
+* `malformed` `interleave` `stray` `replay`   bytes that are no message, bytes from somewhere else
 * `close` `second_result` `second_store`   ends of pipes closed early, the last word said twice
 * `connection` `bad_request` `intruder`   gRPC alone: the connection breaks, requests are no messages, strangers knock
 * `unstartable` `exhaust` `wrong_program`   the parent cannot start the child, or starts something else
@@ -53,6 +53,7 @@ _BUILT_IN = {
     "freeze": "gostage_sim.faults.freeze:Freeze",
     "hang": "gostage_sim.faults.hang:Hang",
     "ignore_sigchld": "gostage_sim.faults.ignore_sigchld:IgnoreSigchld",
+    "interleave": "gostage_sim.faults.interleave:Interleave",
     "intruder": "gostage_sim.faults.intruder:Intruder",
     "kill": "gostage_sim.faults.kill:Kill",
     "lose_server": "gostage_sim.faults.lose_server:LoseServer",
@@ -61,6 +62,7 @@ _BUILT_IN = {
     "noop": "gostage_sim.faults.noop:Noop",
     "panic": "gostage_sim.faults.panic:Panic",
     "pause": "gostage_sim.faults.pause:Pause",
+    "replay": "gostage_sim.faults.replay:Replay",
     "respawn": "gostage_sim.faults.respawn:Respawn",
     "run_out": "gostage_sim.faults.run_out:RunOut",
     "second_result": "gostage_sim.faults.second_result:SecondResult",

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from gostage_sim.faults.contract import Placement
+from gostage_sim.faults.interleave import Interleave
 from gostage_sim.faults.malformed import Malformed, MalformedForm
 from gostage_sim.faults.odd_frames import odd_frame
+from gostage_sim.faults.replay import Replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,6 +125,32 @@ def test_no_final_newline_is_for_the_end() -> None:
         "form: no_final_newline is the last line of all; it is for at: result only"
     )
     assert Malformed("crlf").placement_problem(Placement("step", step=1)) is None
+
+
+@pytest.mark.parametrize("size", [8192, 8193, 100_000])
+def test_lines_in_each_other(run_fault: Callable[[Fault], Ended], size: int) -> None:
+    """interleave: every byte of both lines arrives, in two lines that are journaled and of which none can be read."""
+    ended = run_fault(Interleave(size))
+    first, second, *rest = ended.channel.splitlines(keepends=True)
+    assert (len(first) + len(second), len(rest)) == (2 * size, 3)
+    assert {bytes([byte]) for byte in first} >= {b"a", b"b"}
+    assert len(second) == 4096
+    assert [(frame.offset, frame.length) for frame in ended.history.raw] == [(0, len(first)), (len(first), len(second))]
+    for line in (first, second):
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(line)
+    assert ended.witness == f"two lines of {size:,} bytes in each other, at offset 0 of the stream"
+
+
+def test_an_earlier_session(run_fault: Callable[[Fault], Ended]) -> None:
+    """replay: a whole session, with another one's name on each line, and a result of failure."""
+    ended = run_fault(Replay())
+    lines = [json.loads(line) for line in ended.channel.splitlines()][:-3]
+    assert [line["type"] for line in lines] == ["store_put", "log", "final_store", "workflow_result"]
+    assert [line["context"]["sequence"] for line in lines] == [1, 2, 3, 4]
+    assert {line["context"]["workflow_id"] for line in lines} == {"earlier"}
+    assert lines[-1]["payload"]["success"] is False
+    assert ended.witness == "4 lines of an earlier session written"
 
 
 def test_unknown_form_is_an_error() -> None:

@@ -31,6 +31,7 @@ from gostage_sim.faults.describe import Parameter, parameters_of
         ("flood", {"logs": True, "types": 2}, "logs are of one type; found types: 2"),
         ("freeze", {"duration": 1.6}, "duration is 1.6s; expected 0s to 1.5s"),
         ("pause", {"duration": 2.0}, "duration is 2s; expected 1ms to 1.5s"),
+        ("interleave", {"size": 4096}, "size is 4KiB; expected 8KiB to 4MiB"),
         ("spill", {"size": 0}, "size is 0B; expected 1B to 1GiB"),
         ("fork_bomb", {"processes": 1}, "processes is 1; expected 2 to 500"),
         (
