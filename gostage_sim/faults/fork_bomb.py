@@ -29,8 +29,15 @@ if os.getuid() == 0:
     resource.setrlimit(resource.RLIMIT_NPROC, (count, count))
     os.setresuid(user, user, user)
 else:
-    mine = sum(os.stat(f"/proc/{pid}").st_uid == os.getuid() for pid in os.listdir("/proc") if pid.isdigit())
-    resource.setrlimit(resource.RLIMIT_NPROC, (mine + count, mine + count))
+    mine = 0  # threads, which is what the kernel counts
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.stat(f"/proc/{pid}").st_uid == os.getuid():
+                mine += len(os.listdir(f"/proc/{pid}/task"))
+        except OSError:  # gone meanwhile
+            pass
+    limit = mine - 1 + count
+    resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
 forked, refused = [], ""
 while not refused and len(forked) < 4 * count:
     try:
