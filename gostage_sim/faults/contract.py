@@ -130,6 +130,9 @@ class Parent(Protocol):
     def close_runner(self) -> None:
         """`Runner.close()`."""
 
+    def use_for_spawns(self, middleware: Any) -> AbstractContextManager[None]:
+        """`Runner.use_for_spawns()`, for the spawns that begin meanwhile."""
+
     def listening(self) -> list[int]:
         """The TCP ports at which this process listens, as the kernel says."""
 

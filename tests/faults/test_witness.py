@@ -38,6 +38,7 @@ def witness(
     over: int | None = OVER,
     exit: int | str | None = None,
     sent: Sequence[tuple[int, str]] = (),
+    handled: Sequence[tuple[int, str]] = (),
     raw: Sequence[RawFrame] = (),
     stopped: tuple[int, ...] = (),
     handed_over: int = 0,
@@ -47,18 +48,21 @@ def witness(
     fault = fault_kind(kind)(**params)
     noted = tuple({"t_ns": FIRED, "by": "child", **note} for note in notes)
     record = FaultRecord("victim:1", kind, params, {}, "victim", 1, FIRED, over, noted)
-    types = tuple(dict.fromkeys(name for _, name in sent))
-    rows = np.array([(t_ns, types.index(name), 0) for t_ns, name in sent], MESSAGE_DTYPE)
     end = None
     if exit is not None:
         code, name = (exit, None) if isinstance(exit, int) else (None, exit)
         end = KernelExit(EXIT, code, name, "pidfd")
     # What the engine reports is a lie here: no witness may believe it.
     report = SpawnReport("signaled", 1, "SIGSEGV", 1, malformed_count=1)
-    messages = Messages(rows, types)
-    child = ChildHistory("victim", "victim", "victim", 5.0, 1.0, sent=messages, raw=tuple(raw), exit=end, report=report)
+    child = ChildHistory("victim", "victim", "victim", 5.0, 1.0, raw=tuple(raw), exit=end, report=report)
+    child = replace(child, sent=_messages(sent), handled=_messages(handled))
     child = replace(child, stopped_ns=stopped, handed_over=handed_over, pid=pid, result=result)
     return fault.witness(record, child)
+
+
+def _messages(recorded: Sequence[tuple[int, str]]) -> Messages:
+    types = tuple(dict.fromkeys(name for _, name in recorded))
+    return Messages(np.array([(t_ns, types.index(name), 0) for t_ns, name in recorded], MESSAGE_DTYPE), types)
 
 
 def _frame(**changed: Any) -> RawFrame:
@@ -143,6 +147,14 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         {"raw": [_frame(note="interleaved"), _frame(note="interleaved", offset=1223, length=7)]},
         "two lines of 16,384 bytes in each other, at offset 1,200 of the stream",
     ),
+    (
+        "raise_in_middleware",
+        {},
+        ({"by": "parent", "raised": 4},),
+        {"handled": AFTER},
+        "on_child_message raised 4 times",
+    ),
+    ("raise_in_middleware", {"hook": "after"}, ({"by": "parent", "raised": 1},), {}, "after_spawn raised"),
     (
         "replay",
         {},
@@ -410,6 +422,9 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
         ({"written": [23, 7]},),
         {"raw": [_frame(note="interleaved"), _frame(note="interleaved", offset=1300, length=7)]},
     ),
+    ("not with each", "raise_in_middleware", {}, ({"by": "parent", "raised": 2},), {"handled": AFTER}),
+    ("nothing came", "raise_in_middleware", {}, ({"by": "parent", "raised": 0},), {}),
+    ("never called", "raise_in_middleware", {"hook": "after"}, ({"by": "parent", "raised": 0},), {}),
     ("one of two", "replay", {}, ({"replayed": 2},), {"raw": [_frame(note="replayed")]}),
     ("an earlier one", "replay", {}, ({"replayed": 1},), {"raw": [_frame(note="replayed", t_ns=FIRED - 1)]}),
     ("write() failed", "stray", {"form": "c_write"}, ({"written": -1},), {}),
