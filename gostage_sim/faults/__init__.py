@@ -16,7 +16,7 @@ Map of the room:
 * `close` `second_result` `second_store`   ends of pipes closed early, the last word said twice
 * `connection` `bad_request` `intruder`   gRPC alone: the connection breaks, requests are no messages, strangers knock
 * `unstartable` `exhaust` `wrong_program`   the parent cannot start the child, or starts something else
-* `pause` `raise_in_middleware`   the parent stands still, its own code raises
+* `pause` `bad_middleware`   the parent stands still, its own code raises
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
 * `respawner`  the action of the children that `respawn` starts
@@ -41,6 +41,7 @@ __all__ = ["ENTRY_POINT_GROUP", "FaultNotLoaded", "UnknownFault", "fault_kind", 
 ENTRY_POINT_GROUP = "gostage_sim.faults"
 
 _BUILT_IN = {
+    "bad_middleware": "gostage_sim.faults.bad_middleware:BadMiddleware",
     "bad_request": "gostage_sim.faults.bad_request:BadRequest",
     "close": "gostage_sim.faults.close:Close",
     "close_stdio": "gostage_sim.faults.close_stdio:CloseStdio",
@@ -62,7 +63,6 @@ _BUILT_IN = {
     "noop": "gostage_sim.faults.noop:Noop",
     "panic": "gostage_sim.faults.panic:Panic",
     "pause": "gostage_sim.faults.pause:Pause",
-    "raise_in_middleware": "gostage_sim.faults.raise_in_middleware:RaiseInMiddleware",
     "replay": "gostage_sim.faults.replay:Replay",
     "respawn": "gostage_sim.faults.respawn:Respawn",
     "run_out": "gostage_sim.faults.run_out:RunOut",

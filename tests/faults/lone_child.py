@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,9 @@ class LoneVictim:
 
     def hold(self) -> None:
         self.tell("hold")
-        os.read(0, 100)  # until released; its other end stays open, so nothing else ends it
+        if not os.read(0, 100):  # nobody has released it: it has closed its own end
+            while True:
+                signal.pause()
 
     def _write(self, data: bytes) -> None:
         os.write(self.channel_fd, data)

@@ -67,8 +67,8 @@ CASES: list[tuple[str, Placement, dict[str, Any], str | None]] = [
     ("mismatch", Placement("definition"), {"lacks": "actions"}, "failed"),
     ("wrong_program", AT_SPAWN, {"form": "silent"}, "exited"),
     ("pause", AT_SPAWN, {}, "completed"),
-    ("raise_in_middleware", AT_SPAWN, {}, "completed"),
-    ("raise_in_middleware", AT_SPAWN, {"hook": "after"}, "completed"),
+    ("bad_middleware", AT_SPAWN, {}, "completed"),
+    ("bad_middleware", AT_SPAWN, {"hook": "after"}, "completed"),
     ("noop", AT_MESSAGE_40, {}, "completed"),
 ]
 

@@ -21,7 +21,7 @@ class BrokenMiddleware(Exception):  # noqa: N818 - named for what it is
 
 
 @dataclass(frozen=True, slots=True)
-class RaiseInMiddleware:
+class BadMiddleware:
     """Adds spawn middleware to the runner for this one spawn, which raises whenever it is called.
 
     * `hook: message`: with every message of the child, before its handlers (`on_child_message`)
@@ -30,10 +30,10 @@ class RaiseInMiddleware:
     Handlers must see every message all the same, and the caller the result.
     """
 
-    kind: ClassVar[str] = "raise_in_middleware"
+    kind: ClassVar[str] = "bad_middleware"
     points: ClassVar[frozenset[Point]] = AT_SPAWN
     example: ClassVar[str] = """\
-- raise_in_middleware: {hook: message}
+- bad_middleware: {hook: message}
   at: spawn
 """
 
