@@ -40,7 +40,7 @@ def in_checkout(folder: Path) -> Path:
     return folder
 
 
-def python(*arguments: str, cwd: Path, timeout: int = 400) -> subprocess.CompletedProcess[str]:
+def python(*arguments: str, cwd: Path, timeout: int = 1700) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=timeout)
 
 
@@ -70,6 +70,7 @@ def test_the_pytest_example_passes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # the whole catalogue is among them
 @pytest.mark.parametrize("command", quick_commands())
 def test_commands(command: str, tmp_path: Path) -> None:
     """Each command runs as it stands. Only the bench may miss a bound here, where the other tests run beside it."""

@@ -9,13 +9,17 @@ Map of the room:
 * `noop`       does nothing; read it first, it is the tutorial
 * `crash` `exit` `panic`        the child ends itself
 * `kill` `freeze`               the observer does it to the child from outside
-* `slow` `flood`                too slow, too much
-* `malformed` `stray`           bytes that are no message, bytes from somewhere else
-* `close` `second_result`       ends of pipes closed early, the last word said twice
+* `slow` `flood` `spill`        too slow, too much
+* `hang` `run_out` `fork_bomb` `respawn`   it gets no further, has no more of something, or has too many of itself
+* `mismatch`   the child lacks what its parent takes for granted
+* `malformed` `interleave` `stray` `replay`   bytes that are no message, bytes from somewhere else
+* `close` `second_result` `second_store`   ends of pipes closed early, the last word said twice
 * `connection` `bad_request` `intruder`   gRPC alone: the connection breaks, requests are no messages, strangers knock
-* `unstartable` `exhaust`       the parent cannot start the child
+* `unstartable` `exhaust` `wrong_program`   the parent cannot start the child, or starts something else
+* `pause` `bad_middleware`   the parent stands still, its own code raises
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
+* `respawner`  the action of the children that `respawn` starts
 * `tcp`        the kernel's word on a connection
 
 A package adds its own by an entry point in the group `gostage_sim.faults` whose name is the kind. Children import this
@@ -37,6 +41,7 @@ __all__ = ["ENTRY_POINT_GROUP", "FaultNotLoaded", "UnknownFault", "fault_kind", 
 ENTRY_POINT_GROUP = "gostage_sim.faults"
 
 _BUILT_IN = {
+    "bad_middleware": "gostage_sim.faults.bad_middleware:BadMiddleware",
     "bad_request": "gostage_sim.faults.bad_request:BadRequest",
     "close": "gostage_sim.faults.close:Close",
     "close_stdio": "gostage_sim.faults.close_stdio:CloseStdio",
@@ -45,19 +50,30 @@ _BUILT_IN = {
     "exhaust": "gostage_sim.faults.exhaust:Exhaust",
     "exit": "gostage_sim.faults.exit:Exit",
     "flood": "gostage_sim.faults.flood:Flood",
+    "fork_bomb": "gostage_sim.faults.fork_bomb:ForkBomb",
     "freeze": "gostage_sim.faults.freeze:Freeze",
+    "hang": "gostage_sim.faults.hang:Hang",
     "ignore_sigchld": "gostage_sim.faults.ignore_sigchld:IgnoreSigchld",
+    "interleave": "gostage_sim.faults.interleave:Interleave",
     "intruder": "gostage_sim.faults.intruder:Intruder",
     "kill": "gostage_sim.faults.kill:Kill",
     "lose_server": "gostage_sim.faults.lose_server:LoseServer",
     "malformed": "gostage_sim.faults.malformed:Malformed",
+    "mismatch": "gostage_sim.faults.mismatch:Mismatch",
     "noop": "gostage_sim.faults.noop:Noop",
     "panic": "gostage_sim.faults.panic:Panic",
+    "pause": "gostage_sim.faults.pause:Pause",
+    "replay": "gostage_sim.faults.replay:Replay",
+    "respawn": "gostage_sim.faults.respawn:Respawn",
+    "run_out": "gostage_sim.faults.run_out:RunOut",
     "second_result": "gostage_sim.faults.second_result:SecondResult",
+    "second_store": "gostage_sim.faults.second_store:SecondStore",
     "slow": "gostage_sim.faults.slow:Slow",
+    "spill": "gostage_sim.faults.spill:Spill",
     "steal_status": "gostage_sim.faults.steal_status:StealStatus",
     "stray": "gostage_sim.faults.stray:Stray",
     "unstartable": "gostage_sim.faults.unstartable:Unstartable",
+    "wrong_program": "gostage_sim.faults.wrong_program:WrongProgram",
 }
 
 

@@ -93,7 +93,8 @@ class Victim(Protocol):
         """Have the observer inflict its part, and go on meanwhile."""
 
     def hold(self) -> None:
-        """Have the observer inflict its part, and stay at the point until killed: in the kernel, without using CPU."""
+        """Have the observer inflict its part, and stay at the point until killed, or released by who holds the
+        `Target`: blocks in the kernel, without using CPU."""
 
 
 class Target(Protocol):
@@ -110,6 +111,9 @@ class Target(Protocol):
     def wait_for_write(self, timeout_s: float) -> int | None:
         """Wait until the kernel shows a thread of it asleep in the write(2) of a pipe, and say of how many bytes; None
         when it did not within the time, or was gone."""
+
+    def release(self) -> None:
+        """Let the child go on from the point where it holds."""
 
     def note(self, **facts: Any) -> None:
         """Record facts in the fault's record, `by: observer`."""
@@ -132,6 +136,9 @@ class Parent(Protocol):
 
     def close_runner(self) -> None:
         """`Runner.close()`."""
+
+    def use_for_spawns(self, middleware: Any) -> AbstractContextManager[None]:
+        """`Runner.use_for_spawns()`, for the spawns that begin meanwhile."""
 
     def listening(self) -> list[int]:
         """The TCP ports at which this process listens, as the kernel says."""

@@ -20,7 +20,8 @@ CrashSignal = Literal["SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE"]
 class Crash:
     """Crashes the child for real, as broken native code would: it does what the kernel answers with the signal.
 
-    * SIGSEGV: reads a string at address 1 through ctypes
+    * SIGSEGV: reads a string at address 1 through ctypes; with `overflow`, runs a function in machine code that does
+      nothing but call itself, until its stack of 8 MiB is full (on x86-64 and aarch64)
     * SIGABRT: calls `abort()` of the C library
     * SIGBUS: touches a mapped page of a file that was truncated to nothing
     * SIGILL: runs an instruction that is defined to be illegal (`ud2` on x86-64, `udf` on aarch64)
@@ -38,12 +39,19 @@ class Crash:
 """
 
     signal: CrashSignal = field(default="SIGSEGV", metadata={"description": "the signal the kernel is to kill it with"})
+    overflow: bool = field(
+        default=False, metadata={"description": "by an overflow of the native stack; only with SIGSEGV"}
+    )
+
+    def __post_init__(self) -> None:
+        if self.overflow and self.signal != "SIGSEGV":
+            raise ValueError(f"overflow goes with signal: SIGSEGV only; found signal: {self.signal}")
 
     def inject(self, victim: Victim) -> None:
         from gostage_sim.faults.crash_site import way_to_die
 
         forbid_core_dumps()
-        how, die = way_to_die(self.signal)
+        how, die = way_to_die(self.signal, overflow=self.overflow)
         victim.note(how=how)
         die()
         raise AssertionError(f"the child survived {how}, which should have ended it by {self.signal}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import resource
 import signal
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,9 +20,20 @@ _ILLEGAL = {"x86_64": b"\x0f\x0b", "aarch64": b"\x00\x00\x00\x00"}
 _DIVIDE_BY_ZERO = {"x86_64": b"\x31\xc9\x31\xd2\xb8\x01\x00\x00\x00\xf7\xf1\xc3"}
 
 
-def way_to_die(name: str) -> tuple[str, Callable[[], object]]:
+#: `sub rsp, 8; call <itself>`; `stp x29, x30, [sp, #-16]!; bl <itself>`.
+_CALLS_ITSELF = {
+    "x86_64": b"\x48\x83\xec\x08\xe8\xf7\xff\xff\xff",
+    "aarch64": b"\xfd\x7b\xbf\xa9\xff\xff\xff\x97",
+}
+#: Where the stack has no limit it would be all memory.
+_STACK_BYTES = 8 * 2**20
+
+
+def way_to_die(name: str, *, overflow: bool = False) -> tuple[str, Callable[[], object]]:
     """What is about to happen, in words, and the call that does it and does not return."""
     machine = os.uname().machine
+    if overflow and machine in _CALLS_ITSELF:
+        return "a native function that calls itself", partial(_overflow, _CALLS_ITSELF[machine])
     if name == "SIGSEGV":
         return "a bad read at address 1", partial(ctypes.string_at, 1)
     if name == "SIGABRT":
@@ -47,6 +59,13 @@ def _run_machine_code(code: bytes) -> None:
     memory = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     memory.write(code)
     ctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(memory)))()
+
+
+def _overflow(code: bytes) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    if soft == resource.RLIM_INFINITY or soft > _STACK_BYTES:
+        resource.setrlimit(resource.RLIMIT_STACK, (_STACK_BYTES, hard))
+    _run_machine_code(code)
 
 
 def _raise(name: str) -> None:

@@ -27,8 +27,9 @@ class Flood:
 
     With a size each payload also has a `text` of that many characters. In bulk they go through `send_many()` in runs of
     up to 1,000 of one type; otherwise each through a `send()` of its own. With several threads each sends its share,
-    all at once. They are messages like any other: every one must be handled, in the order in which they were written.
-    It cannot be placed at a byte, where a message is already on its way.
+    all at once. With `logs` they are of the type `log`, as what is logged in the child. They are messages like any
+    other: every one must be handled, in the order in which they were written. It cannot be placed at a byte, where a
+    message is already on its way.
     """
 
     kind: ClassVar[str] = "flood"
@@ -42,12 +43,17 @@ class Flood:
     size: Bytes = field(default=0, metadata={"description": "length of a text in each payload", "le": 8 * 2**20})
     types: int = field(default=1, metadata={"description": "how many message types", "ge": 1, "le": 1000})
     bulk: bool = field(default=True, metadata={"description": "through send_many() instead of send()"})
-    threads: int = field(default=1, metadata={"description": "how many threads send at once", "ge": 1, "le": 64})
+    threads: int = field(default=1, metadata={"description": "how many threads send at once", "ge": 1, "le": 256})
+    logs: bool = field(default=False, metadata={"description": "as log messages, all of the one type log"})
 
     def __post_init__(self) -> None:
         check_bounds(self)
+        if self.logs and self.types != 1:
+            raise ValueError(f"logs are of one type; found types: {self.types}")
 
     def sends(self) -> Mapping[str, int]:
+        if self.logs:
+            return {"log": self.count}
         share, rest = divmod(self.count, self.types)
         return {f"flood-{i}": share + (i < rest) for i in range(min(self.types, self.count))}
 
@@ -78,23 +84,32 @@ class Flood:
         payloads = self._payloads(numbers)
         if not self.bulk:
             for i, payload in enumerate(payloads):
-                victim.send(f"flood-{i % self.types}", payload)
+                victim.send(self._type(i), payload)
             return
         length = max(1, min(_RUN, len(numbers) // self.types))
         for i in range(-(-len(numbers) // length)):
-            victim.send_many(f"flood-{i % self.types}", islice(payloads, length))
+            victim.send_many(self._type(i), islice(payloads, length))
+
+    def _type(self, turn: int) -> str:
+        return "log" if self.logs else f"flood-{turn % self.types}"
 
     def _payloads(self, numbers: range) -> Iterator[Any]:
+        if self.logs:
+            text = "x" * self.size
+            return ({"level": "debug", "message": f"flood {i} {text}"} for i in numbers)
         if not self.size:
             return ({"i": i} for i in numbers)
         text = "x" * self.size
         return ({"i": i, "text": text} for i in numbers)
 
+    def _is_mine(self, type: str) -> bool:
+        return type == "log" if self.logs else type.startswith("flood-")
+
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
         """The messages of these types in the child's journal since the fault fired: all, or those before its death."""
         if fault.fired_ns is None:
             return None
-        times = sent_times(child, fault.fired_ns, fault.over_ns, lambda name: name.startswith("flood-"))
+        times = sent_times(child, fault.fired_ns, fault.over_ns, self._is_mine)
         finished = fault.over_ns is not None
         if len(times) == 0 or (finished and len(times) < self.count):
             return None

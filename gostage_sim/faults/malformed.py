@@ -26,10 +26,17 @@ MalformedForm = Literal[
     "nan",
     "deep_nesting",
     "huge_integer",
+    "huge_exponent",
     "lone_surrogate",
+    "nul",
+    "byte_order_mark",
     "line_separator",
     "empty_lines",
     "crlf",
+    "duplicate_keys",
+    "escaped_nul",
+    "forged_sender",
+    "stale_session",
     "no_final_newline",
     "huge_line",
 ]
@@ -52,6 +59,9 @@ class Malformed:
     * `nan`: a payload with NaN, which is not JSON
     * `deep_nesting`: a payload of 100,000 arrays in each other
     * `huge_integer`: a payload with an integer of 5,000 digits
+    * `huge_exponent`: a payload with 1e400, which no float can hold
+    * `nul`: a payload with a byte 0 in its text
+    * `byte_order_mark`: a message with U+FEFF before it, as some editors and other systems write
     * `lone_surrogate`: a payload with half a surrogate pair, which no UTF-8 can hold
     * `huge_line`: one line of `size` bytes, longer than any message may be
 
@@ -60,6 +70,10 @@ class Malformed:
     * `unknown_type`: a type no handler is registered for
     * `line_separator`: a text with U+2028, which only a careless reader takes for the end of a line
     * `crlf`: a line ended by carriage return and newline
+    * `duplicate_keys`: one in which the payload, and a key in it, stand twice: the last one counts
+    * `escaped_nul`: a text with U+0000, escaped
+    * `forged_sender`: one whose context says that another child, `sibling[1]`, has sent it
+    * `stale_session`: one whose context says that it is the first one of an earlier session
     * `no_final_newline`: the last line, not ended at all; only at the result
 
     And `empty_lines`, four lines with nothing but white space, must be passed over in silence.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,12 +41,26 @@ def _good(form: str) -> OddFrame | None:
             name, text, end = _TYPE, "before\u2028after", "\n"
         case "crlf":
             name, text, end = _TYPE, "ends in CRLF", "\r\n"
+        case "escaped_nul":
+            return _made({"text": "before\0after"})
+        case "forged_sender":
+            return _made({"text": "from another"}, context={"workflow_id": "sibling[1]", "pid": 1, "is_child": False})
+        case "stale_session":
+            return _made({"text": "from before"}, context={"session_id": "0" * 32, "sequence": 1})
+        case "duplicate_keys":
+            line = f'{{"type": "{_TYPE}", "payload": {{"text": "a"}}, "payload": {{"text": "b", "text": "c"}}}}\n'
+            return OddFrame(line.encode(), must_quarantine=False, message=(_TYPE, {"text": "c"}))
         case "no_final_newline":
             name, text, end = _TYPE, "the last line", ""
         case _:
             return None
     line = f'{{"type": "{name}", "payload": {{"text": "{text}"}}}}{end}'
     return OddFrame(line.encode(), must_quarantine=False, message=(name, {"text": text}))
+
+
+def _made(payload: Any, **more: Any) -> OddFrame:
+    line = json.dumps({"type": _TYPE, "payload": payload, **more})
+    return OddFrame(line.encode() + b"\n", must_quarantine=False, message=(_TYPE, payload))
 
 
 def _bad(form: str) -> bytes:
@@ -66,6 +81,12 @@ def _bad(form: str) -> bytes:
             return b'{"type": "malformed", "payload": ' + b"[" * _NESTING + b"]" * _NESTING + b"}\n"
         case "huge_integer":
             return b'{"type": "malformed", "payload": {"value": ' + b"9" * _DIGITS + b"}}\n"
+        case "huge_exponent":
+            return b'{"type": "malformed", "payload": {"value": 1e400}}\n'
+        case "nul":
+            return b'{"type": "malformed", "payload": {"text": "before\0after"}}\n'
+        case "byte_order_mark":
+            return b'\xef\xbb\xbf{"type": "malformed", "payload": {"text": "after the mark"}}\n'
         case "lone_surrogate":
             return b'{"type": "malformed", "payload": {"text": "\\ud800"}}\n'
         case "empty_lines":

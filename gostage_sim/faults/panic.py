@@ -44,6 +44,7 @@ class Panic:
     * `form: thread`: an exception nobody catches, in a second thread; the thread is joined, so it has happened when the
       action goes on
     * `form: huge_message`: one whose message has 1,000,000 characters
+    * `form: recursion`: a function that calls itself until Python refuses (RecursionError)
 
     An exception needs an action to be raised out of, so it can be placed at a step or a message; `thread` needs none
     and can be placed at a byte too. Before the definition and after the result there is nothing left to panic.
@@ -56,7 +57,7 @@ class Panic:
   at: {step: 2}
 """
 
-    form: Literal["exception", "bad_str", "base_exception", "thread", "huge_message"] = field(
+    form: Literal["exception", "bad_str", "base_exception", "thread", "huge_message", "recursion"] = field(
         default="exception", metadata={"description": "what is raised, and where"}
     )
 
@@ -69,6 +70,12 @@ class Panic:
         if self.form == "thread":
             _raise_in_a_thread(victim)
             return
+        if self.form == "recursion":
+            try:
+                _recurse()
+            except RecursionError as refused:
+                victim.note(raised=type(refused).__name__)
+                raise
         error = self._exception()
         try:
             raise error
@@ -91,6 +98,10 @@ class Panic:
             return None
         where = "in a second thread" if self.form == "thread" else "out of the action"
         return f"raised {note['raised']} {where}; the process {ending(child)}"
+
+
+def _recurse() -> None:
+    _recurse()
 
 
 def _raise_in_a_thread(victim: Victim) -> None:

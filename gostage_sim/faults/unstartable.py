@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from gostage_sim.faults.contract import Parent
     from gostage_sim.history.model import ChildHistory, FaultRecord
 
-_SCRIPT = b"#!/bin/sh\n"
+_SCRIPTS = {"no_program": b"neither ELF nor script\n", "no_interpreter": b"#!/no/such/interpreter\n"}
+#: include/uapi/linux/binfmts.h: 32 pages, and a page has at most 64 KiB.
+_MAX_ARG_STRLEN = 32 * 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,9 @@ class Unstartable:
     * `form: not_executable`: a file without permission to execute (EACCES)
     * `form: directory`: a directory (EACCES)
     * `form: no_program`: an executable file that is no program and no script (ENOEXEC)
+    * `form: no_interpreter`: a script whose first line names an interpreter that does not exist (ENOENT)
+    * `form: link_to_itself`: a symbolic link that leads to itself (ELOOP)
+    * `form: too_long`: a program that is given an argument longer than the kernel takes (E2BIG)
     * `form: being_written`: a program that somebody has open for writing (ETXTBSY; Linux 6.11 and 6.12 do execute it)
 
     The child never runs, so its steps and its other faults do not happen.
@@ -39,9 +44,16 @@ class Unstartable:
   at: spawn
 """
 
-    form: Literal["missing", "not_executable", "directory", "no_program", "being_written"] = field(
-        default="missing", metadata={"description": "what is wrong with the command"}
-    )
+    form: Literal[
+        "missing",
+        "not_executable",
+        "directory",
+        "no_program",
+        "no_interpreter",
+        "link_to_itself",
+        "too_long",
+        "being_written",
+    ] = field(default="missing", metadata={"description": "what is wrong with the command"})
 
     @contextmanager
     def around(self, parent: Parent) -> Iterator[None]:
@@ -51,8 +63,8 @@ class Unstartable:
             path = os.path.join(folder, "program")
             writing = self._make(path)
             try:
-                parent.command[:] = [path]
-                _try(path, parent)
+                parent.command[:] = [path, "x" * _MAX_ARG_STRLEN] if self.form == "too_long" else [path]
+                _try(parent)
                 yield
             finally:
                 if writing is not None:
@@ -62,10 +74,12 @@ class Unstartable:
         """Put there what the form says; the descriptor when it stays open for writing."""
         if self.form == "directory":
             os.mkdir(path)
-        if self.form in ("missing", "directory"):
+        if self.form == "link_to_itself":
+            os.symlink(path, path)
+        if self.form in ("missing", "directory", "link_to_itself"):
             return None
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600 if self.form == "not_executable" else 0o700)
-        os.write(fd, b"neither ELF nor script\n" if self.form == "no_program" else _SCRIPT)
+        os.write(fd, _SCRIPTS.get(self.form, b"#!/bin/sh\n"))
         if self.form == "being_written":
             return fd
         os.close(fd)
@@ -77,10 +91,10 @@ class Unstartable:
         return None if found is None else f"the kernel does not execute the command ({self.form}): {found}"
 
 
-def _try(path: str, parent: Parent) -> None:
+def _try(parent: Parent) -> None:
     """Execute it as the engine will; that it ran after all is noted too, and is no witness."""
     try:
-        pid = os.posix_spawn(path, [path], {})
+        pid = os.posix_spawn(parent.command[0], parent.command, {})
     except OSError as error:
         from errno import errorcode
 

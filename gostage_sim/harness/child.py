@@ -187,8 +187,8 @@ class _Strike:
 
     def hold(self) -> None:
         self.call_observer()
-        while True:
-            self._child.control.wait()
+        while not self._child.control.wait().get("released"):
+            pass
 
     @property
     def _connection(self) -> GrpcChannel:

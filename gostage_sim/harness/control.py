@@ -3,8 +3,8 @@
 A child says `hello`, `reached` (a fault's point), `ready` (to be broken from outside), `over` (the fault's code
 returned) and `gate`; the subject says `hello`, `baseline`, `returned` (a spawn), `done` and, in between, `beat`. For a
 spawn with a fault around it the subject opens another connection, says `spawning`, and there, as the child would,
-`reached` and `over`. Whoever waits gets one packet back. The socket's end is also the sign that the observer is gone.
-Children import this module: it imports little.
+`reached` and `over`. Whoever waits gets one packet back; who is `ready`, only if it is to go on afterwards. The
+socket's end is also the sign that the observer is gone. Children import this module: it imports little.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -172,6 +172,16 @@ class Subject:
         """As a user's program may, at any time."""
         self._runner.close()
 
+    @contextmanager
+    def use_for_spawns(self, middleware: Any) -> Iterator[None]:
+        """As a user's program may; taken back afterwards."""
+        before = self._runner.spawn_middleware
+        self._runner.use_for_spawns(middleware)
+        try:
+            yield
+        finally:
+            self._runner.spawn_middleware = before
+
     def _slow(self, delay_s: float) -> Callable[[gostage.Message], None]:
         def handle(message: gostage.Message) -> None:
             self._handle(message)
@@ -278,6 +288,9 @@ class _Parent:
 
     def close_runner(self) -> None:
         self._subject.close_runner()
+
+    def use_for_spawns(self, middleware: Any) -> AbstractContextManager[None]:
+        return self._subject.use_for_spawns(middleware)
 
     def listening(self) -> list[int]:
         return listening_ports()

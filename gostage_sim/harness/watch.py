@@ -341,6 +341,9 @@ class _Target:
     def wait_for_write(self, timeout_s: float) -> int | None:
         return proc.wait_for_write(self.pid, timeout_s)
 
+    def release(self) -> None:
+        self._child.peer.answer(released=True)
+
     def note(self, **facts: Any) -> None:
         self._journal.event("note", fault=self._fault_id, facts=facts)
 

@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -34,6 +34,7 @@ class OutsideTarget:
     pid: int
     pidfd: int
     notes: list[dict[str, Any]]
+    stdin: IO[bytes]
 
     def signal(self, name: str) -> None:
         signal.pidfd_send_signal(self.pidfd, signal.Signals[name])
@@ -45,6 +46,10 @@ class OutsideTarget:
 
     def wait_for_write(self, timeout_s: float) -> int | None:
         raise NotImplementedError("what a process here writes goes into a file")
+
+    def release(self) -> None:
+        self.stdin.write(b"go on\n")
+        self.stdin.flush()
 
     def note(self, **facts: Any) -> None:
         self.notes.append({"t_ns": time.monotonic_ns(), "by": "observer", **facts})
@@ -82,7 +87,7 @@ def _run(fault: Fault, folder: Path) -> Ended:
     notes: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
     with ExitStack() as stack:
-        stderr = stack.enter_context((folder / "stderr").open("w+"))
+        stderr = stack.enter_context((folder / "stderr").open("w+", errors="replace"))
         channel = stack.enter_context((folder / "channel").open("w+b"))
         read_fd, write_fd = os.pipe()
         reader = stack.enter_context(os.fdopen(read_fd))
@@ -97,6 +102,7 @@ def _run(fault: Fault, folder: Path) -> Ended:
                 start_new_session=True,
             )
         stack.enter_context(process)
+        assert process.stdin is not None
         stack.callback(process.kill)
         pidfd = os.pidfd_open(process.pid)
         stack.callback(os.close, pidfd)
@@ -104,9 +110,11 @@ def _run(fault: Fault, folder: Path) -> Ended:
             events.append(json.loads(line))
             if events[-1]["event"] == "hold":
                 if isinstance(fault, InflictedFromOutside):
-                    fault.inflict(OutsideTarget(process.pid, pidfd, notes))
-                if not _dies_of_it(fault):
+                    fault.inflict(OutsideTarget(process.pid, pidfd, notes, process.stdin))
+                if not _ends_by_itself(fault):
                     process.kill()  # the engine's part, once its time-out and grace period are over
+            elif "hangs" in events[-1].get("note", {}):
+                _end_as_the_engine_would(process)
         returncode = process.wait()
         stderr.seek(0)
         channel.seek(0)
@@ -115,8 +123,23 @@ def _run(fault: Fault, folder: Path) -> Ended:
         return Ended(fault, returncode, stderr.read(), channel.read(), record, history, folder / "channel")
 
 
-def _dies_of_it(fault: Fault) -> bool:
-    return fault.kind == "kill" and not getattr(fault, "ignored", False)
+def _end_as_the_engine_would(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and SIGKILL where that does not help; not before it is blocked, or busy for ever."""
+    state = ""
+    cpu_s = 0.0
+    while state != "S" and cpu_s < 1.0:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()
+        state, cpu_s = fields[0], int(fields[11]) / os.sysconf("SC_CLK_TCK")
+    process.terminate()
+    try:
+        process.wait(timeout=1.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _ends_by_itself(fault: Fault) -> bool:
+    killed = fault.kind == "kill" and not getattr(fault, "ignored", False)
+    return killed or (fault.kind == "freeze" and getattr(fault, "duration", 0) > 0)
 
 
 def _record(fault: Fault, events: list[dict[str, Any]], notes: list[dict[str, Any]]) -> FaultRecord:

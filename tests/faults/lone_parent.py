@@ -17,6 +17,7 @@ from gostage_sim.faults import fault_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from gostage_sim.faults.contract import Parent
 
@@ -34,9 +35,12 @@ class LoneParent:
         self.actions.append(action)
 
     def after_message(self, number: int, action: Callable[[], object]) -> None:
-        raise NotImplementedError("there is no engine here, and no message")
+        self.actions.append(action)  # there are no messages here; a child that runs must do
 
     def close_runner(self) -> None:
+        raise NotImplementedError("there is no engine here, and no runner")
+
+    def use_for_spawns(self, middleware: Any) -> AbstractContextManager[None]:
         raise NotImplementedError("there is no engine here, and no runner")
 
     def listening(self) -> list[int]:

@@ -32,7 +32,18 @@ from gostage_sim.faults.describe import Parameter, parameters_of
         ("stray", {"keep_channel": True}, "keep_channel goes with form: grandchild or daemon only; found form: print"),
         ("exhaust", {"left": 6}, "left is 6; expected 0 to 5"),
         ("exhaust", {"what": "processes", "left": 1}, "left goes with what: files only; found what: processes"),
-        ("flood", {"threads": 65}, "threads is 65; expected 1 to 64"),
+        ("flood", {"threads": 257}, "threads is 257; expected 1 to 256"),
+        ("flood", {"logs": True, "types": 2}, "logs are of one type; found types: 2"),
+        ("freeze", {"duration": 1.6}, "duration is 1.6s; expected 0s to 1.5s"),
+        ("pause", {"duration": 2.0}, "duration is 2s; expected 1ms to 1.5s"),
+        ("interleave", {"size": 4096}, "size is 4KiB; expected 8KiB to 4MiB"),
+        ("spill", {"size": 0}, "size is 0B; expected 1B to 1GiB"),
+        ("fork_bomb", {"processes": 1}, "processes is 1; expected 2 to 500"),
+        (
+            "crash",
+            {"signal": "SIGBUS", "overflow": True},
+            "overflow goes with signal: SIGSEGV only; found signal: SIGBUS",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(kind: str, params: dict[str, Any], message: str) -> None:
@@ -78,6 +89,14 @@ def test_what_cannot_be_is_refused(kind: str, params: dict[str, Any], message: s
         ),
         ("flood", {"threads": 2}, "step", None),
         ("flood", {"threads": 1}, "message", None),
+        (
+            "hang",
+            {"form": "thread"},
+            "step",
+            "form: thread is for at: result only; before it the engine's child waits for the thread",
+        ),
+        ("hang", {"form": "thread"}, "result", None),
+        ("hang", {"form": "atexit"}, "byte", None),
     ],
 )
 def test_parameters_narrow_the_placement(kind: str, params: dict[str, Any], point: Point, problem: str | None) -> None:
@@ -94,7 +113,8 @@ def test_parameters_are_described_in_the_words_of_a_scenario_file() -> None:
         Parameter("size", "size such as 64KiB, at most 8MiB", "0B", "length of a text in each payload"),
         Parameter("types", "integer, 1 to 1000", "1", "how many message types"),
         Parameter("bulk", "true | false", "true", "through send_many() instead of send()"),
-        Parameter("threads", "integer, 1 to 64", "1", "how many threads send at once"),
+        Parameter("threads", "integer, 1 to 256", "1", "how many threads send at once"),
+        Parameter("logs", "true | false", "false", "as log messages, all of the one type log"),
     ]
     form, delay = parameters_of(fault_kind("slow"))
     assert form.type_text == "per_message | busy | start | never_ready"

@@ -38,6 +38,7 @@ def witness(
     over: int | None = OVER,
     exit: int | str | None = None,
     sent: Sequence[tuple[int, str]] = (),
+    handled: Sequence[tuple[int, str]] = (),
     raw: Sequence[RawFrame] = (),
     stopped: tuple[int, ...] = (),
     handed_over: int = 0,
@@ -47,18 +48,21 @@ def witness(
     fault = fault_kind(kind)(**params)
     noted = tuple({"t_ns": FIRED, "by": "child", **note} for note in notes)
     record = FaultRecord("victim:1", kind, params, {}, "victim", 1, FIRED, over, noted)
-    types = tuple(dict.fromkeys(name for _, name in sent))
-    rows = np.array([(t_ns, types.index(name), 0) for t_ns, name in sent], MESSAGE_DTYPE)
     end = None
     if exit is not None:
         code, name = (exit, None) if isinstance(exit, int) else (None, exit)
         end = KernelExit(EXIT, code, name, "pidfd")
     # What the engine reports is a lie here: no witness may believe it.
     report = SpawnReport("signaled", 1, "SIGSEGV", 1, malformed_count=1)
-    messages = Messages(rows, types)
-    child = ChildHistory("victim", "victim", "victim", 5.0, 1.0, sent=messages, raw=tuple(raw), exit=end, report=report)
+    child = ChildHistory("victim", "victim", "victim", 5.0, 1.0, raw=tuple(raw), exit=end, report=report)
+    child = replace(child, sent=_messages(sent), handled=_messages(handled))
     child = replace(child, stopped_ns=stopped, handed_over=handed_over, pid=pid, result=result)
     return fault.witness(record, child)
+
+
+def _messages(recorded: Sequence[tuple[int, str]]) -> Messages:
+    types = tuple(dict.fromkeys(name for _, name in recorded))
+    return Messages(np.array([(t_ns, types.index(name), 0) for t_ns, name in recorded], MESSAGE_DTYPE), types)
 
 
 def _frame(**changed: Any) -> RawFrame:
@@ -145,6 +149,28 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         {"raw": [_frame()]},
         "not_json written: 23 bytes at offset 1,200 of the stream",
     ),
+    (
+        "interleave",
+        {},
+        ({"written": [23, 7]},),
+        {"raw": [_frame(note="interleaved"), _frame(note="interleaved", offset=1223, length=7)]},
+        "two lines of 16,384 bytes in each other, at offset 1,200 of the stream",
+    ),
+    (
+        "bad_middleware",
+        {},
+        ({"by": "parent", "raised": 4},),
+        {"handled": AFTER},
+        "on_child_message raised 4 times",
+    ),
+    ("bad_middleware", {"hook": "after"}, ({"by": "parent", "raised": 1},), {}, "after_spawn raised"),
+    (
+        "replay",
+        {},
+        ({"replayed": 2},),
+        {"raw": [_frame(note="replayed"), _frame(note="replayed", offset=1223)]},
+        "2 lines of an earlier session written",
+    ),
     ("stray", {}, ({"written": 13},), {}, "print wrote 13 bytes to fd 1"),
     (
         "stray",
@@ -171,6 +197,99 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         "the kernel does not execute the command (directory): EACCES, and no child ran",
     ),
     ("exhaust", {}, (REFUSED,), {}, "the parent has no files left for a child: EACCES, and no child ran"),
+    (
+        "freeze",
+        {"duration": 0.5},
+        ({"by": "observer", "state": "T"},),
+        {},
+        "stopped by SIGSTOP, seen in state T, and woken after 500ms",
+    ),
+    (
+        "run_out",
+        {},
+        ({"met": "MemoryError", "used": "7 times 16 MiB"},),
+        {"exit": 1},
+        "met MemoryError after 7 times 16 MiB; the process exited with 1",
+    ),
+    (
+        "run_out",
+        {"of": "cpu"},
+        ({"limit": "2 s of CPU time, soft"},),
+        {"exit": "SIGXCPU"},
+        "killed by SIGXCPU at its limit (2 s of CPU time, soft)",
+    ),
+    (
+        "hang",
+        {},
+        ({"hangs": "deadlock"},),
+        {"over": None, "exit": "SIGTERM"},
+        "hung (deadlock) for 2.000 s, until killed by SIGTERM",
+    ),
+    (
+        "hang",
+        {"form": "atexit"},
+        ({"hangs": "on the way out"},),
+        {"exit": "SIGTERM"},
+        "hung (atexit) for 2.000 s, until killed by SIGTERM",
+    ),
+    ("fork_bomb", {}, ({"bomb": 7, "processes": 20, "refused": "EAGAIN"},), {}, "20 processes, then EAGAIN"),
+    (
+        "respawn",
+        {},
+        ({"pids": [7, 8, 9], "most": 30},),
+        {},
+        "3 processes, each started by the one before, and no more",
+    ),
+    ("spill", {"size": 4096}, ({"spilled": 4096},), {}, "wrote 4,096 bytes to stderr"),
+    (
+        "flood",
+        {"count": 2, "logs": True},
+        (),
+        {"sent": [(_ms(1), "log"), (_ms(2), "log")]},
+        "sent 2 of 2 messages in 2ms",
+    ),
+    (
+        "second_store",
+        {"size": 2048},
+        (),
+        {"sent": [(FIRED - 1, "final_store"), (_ms(1), "final_store")], "handed_over": 2},
+        "sent a second store of 2KiB",
+    ),
+    (
+        "mismatch",
+        {},
+        ({"lacks": "some_module"},),
+        {"exit": 1, "result": "failure"},
+        "lacked some_module; the process exited with 1",
+    ),
+    (
+        "wrong_program",
+        {"form": "silent"},
+        ({"by": "parent", "instead": "silent", "alone": 0},),
+        {"exit": 0},
+        "another program ran in the child's place (silent): exited with 0",
+    ),
+    (
+        "wrong_program",
+        {"form": "deaf"},
+        ({"by": "parent", "instead": "deaf", "alone": None},),
+        {"exit": "SIGTERM"},
+        "another program ran in the child's place (deaf): killed by SIGTERM",
+    ),
+    (
+        "pause",
+        {},
+        ({"by": "parent", "paused": "stop", "state": "T"},),
+        {},
+        "the parent was stopped by SIGSTOP, seen in state T",
+    ),
+    (
+        "pause",
+        {"how": "collect"},
+        ({"by": "parent", "paused": "collect", "collected": 500_000, "took_s": 0.25},),
+        {},
+        "the parent collected 500,000 objects in 0.250 s",
+    ),
     (
         "steal_status",
         {},
@@ -259,6 +378,46 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("not stopped", "freeze", {}, ({"by": "observer", "state": "not T"},), {}),
     ("stopped before it fired", "freeze", {}, (), {"stopped": (FIRED - 1,)}),
     ("stopped by its own word", "freeze", {}, ({"state": "T"},), {}),
+    ("never woken", "freeze", {"duration": 0.5}, ({"by": "observer", "state": "T"},), {"over": None}),
+    ("woken too early", "freeze", {"duration": 1.2}, ({"by": "observer", "state": "T"},), {}),
+    ("another error", "run_out", {}, ({"met": "EMFILE", "used": ""},), {"exit": 1}),
+    ("no error came of it", "run_out", {}, ({"met": "MemoryError", "used": ""},), {"exit": 0}),
+    ("still alive", "run_out", {}, ({"met": "MemoryError", "used": ""},), {}),
+    ("another signal", "run_out", {"of": "cpu_hard"}, ({"limit": "2 s"},), {"exit": "SIGXCPU"}),
+    ("never limited", "run_out", {"of": "cpu"}, (), {"exit": "SIGXCPU"}),
+    ("went on", "hang", {}, ({"hangs": "deadlock"},), {"exit": "SIGTERM"}),
+    ("left by itself", "hang", {"form": "atexit"}, ({"hangs": "on the way out"},), {"exit": 0}),
+    ("heard it", "hang", {"form": "deaf"}, ({"hangs": "deaf"},), {"over": None, "exit": "SIGTERM"}),
+    ("never got there", "hang", {"form": "thread"}, (), {"exit": "SIGTERM"}),
+    ("another errno", "fork_bomb", {}, ({"bomb": 7, "processes": 20, "refused": "ENOMEM"},), {}),
+    ("not refused", "fork_bomb", {}, ({"bomb": 7, "processes": 80, "refused": ""},), {}),
+    ("refused the first", "fork_bomb", {}, ({"bomb": 7, "processes": 1, "refused": "EAGAIN"},), {}),
+    ("nobody was refused", "respawn", {}, ({"pids": [7, 8, 9], "most": 3},), {}),
+    ("one is no chain", "respawn", {}, ({"pids": [7], "most": 30},), {}),
+    ("never came back", "respawn", {}, ({"pids": [7, 8], "most": 30},), {"over": None}),
+    ("not all of it", "spill", {"size": 4096}, ({"spilled": 4095},), {}),
+    ("no logs", "flood", {"count": 1, "logs": True}, (), {"sent": [(_ms(1), "flood-0")]}),
+    ("only one", "second_store", {}, (), {"sent": [(_ms(1), "final_store")], "handed_over": 1}),
+    (
+        "the second stuck",
+        "second_store",
+        {},
+        (),
+        {"sent": [(FIRED - 1, "final_store"), (_ms(1), "final_store")], "handed_over": 1},
+    ),
+    ("it was a success", "mismatch", {}, ({"lacks": "m"},), {"exit": 0, "result": "success"}),
+    ("no word of it", "mismatch", {}, ({"lacks": "m"},), {"exit": 1}),
+    ("it worked", "mismatch", {}, ({"lacks": "m"},), {"exit": 1, "result": "failure", "sent": AFTER}),
+    ("another code", "wrong_program", {}, ({"by": "parent", "instead": "other_python", "alone": 1},), {"exit": 0}),
+    ("a child spoke", "wrong_program", {}, ({"by": "parent", "instead": "x", "alone": 1},), {"exit": 1, "sent": AFTER}),
+    ("not stopped", "pause", {}, ({"by": "parent", "paused": "stop", "state": "S"},), {}),
+    (
+        "too little",
+        "pause",
+        {"how": "collect"},
+        ({"by": "parent", "paused": "collect", "collected": 9, "took_s": 1},),
+        {},
+    ),
     ("no later message", "slow", {}, ({"slow": "per_message"},), {"sent": [(FIRED - 1, "m")]}),
     ("one came too early", "slow", {}, ({"slow": "busy"},), {"sent": [*AFTER, (_ms(70), "m")]}),
     ("the first came at once", "slow", {}, ({"slow": "busy"},), {"sent": [(_ms(1), "m"), (_ms(30), "m")]}),
@@ -278,6 +437,19 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("another form", "malformed", {"form": "not_json"}, ({"written": 23},), {"raw": [_frame(note="nan")]}),
     ("another length", "malformed", {"form": "not_json"}, ({"written": 24},), {"raw": [_frame()]}),
     ("an earlier one", "malformed", {"form": "not_json"}, ({"written": 23},), {"raw": [_frame(t_ns=FIRED - 1)]}),
+    ("one of two", "interleave", {}, ({"written": [23, 7]},), {"raw": [_frame(note="interleaved")]}),
+    (
+        "something between them",
+        "interleave",
+        {},
+        ({"written": [23, 7]},),
+        {"raw": [_frame(note="interleaved"), _frame(note="interleaved", offset=1300, length=7)]},
+    ),
+    ("not with each", "bad_middleware", {}, ({"by": "parent", "raised": 2},), {"handled": AFTER}),
+    ("nothing came", "bad_middleware", {}, ({"by": "parent", "raised": 0},), {}),
+    ("never called", "bad_middleware", {"hook": "after"}, ({"by": "parent", "raised": 0},), {}),
+    ("one of two", "replay", {}, ({"replayed": 2},), {"raw": [_frame(note="replayed")]}),
+    ("an earlier one", "replay", {}, ({"replayed": 1},), {"raw": [_frame(note="replayed", t_ns=FIRED - 1)]}),
     ("write() failed", "stray", {"form": "c_write"}, ({"written": -1},), {}),
     ("still open", "close", {}, ({**CLOSED, "still_open": 1},), {"over": None, "exit": "SIGTERM"}),
     ("went on instead", "close", {}, (CLOSED,), {"exit": "SIGTERM"}),

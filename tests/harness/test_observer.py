@@ -59,6 +59,17 @@ CASES: list[tuple[str, Placement, dict[str, Any], str | None]] = [
     ("steal_status", AT_SPAWN, {}, "completed"),
     ("ignore_sigchld", AT_SPAWN, {}, "completed"),
     ("close_stdio", AT_SPAWN, {}, "completed"),
+    ("freeze", AT_MESSAGE_40, {"duration": 0.2}, "completed"),
+    ("run_out", AT_MESSAGE_40, {"of": "disk"}, "failed"),
+    ("hang", AT_MESSAGE_40, {"form": "deaf"}, "timed_out"),
+    ("fork_bomb", AT_MESSAGE_40, {}, "completed"),
+    ("spill", AT_MESSAGE_40, {}, "completed"),
+    ("second_store", Placement("result"), {}, "completed"),
+    ("mismatch", Placement("definition"), {"lacks": "actions"}, "failed"),
+    ("wrong_program", AT_SPAWN, {"form": "silent"}, "exited"),
+    ("pause", AT_SPAWN, {}, "completed"),
+    ("bad_middleware", AT_SPAWN, {}, "completed"),
+    ("bad_middleware", AT_SPAWN, {"hook": "after"}, "completed"),
     ("noop", AT_MESSAGE_40, {}, "completed"),
 ]
 

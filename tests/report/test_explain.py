@@ -34,6 +34,8 @@ def test_the_whole_text_of_a_fault() -> None:
 Parameters:
   signal: SIGSEGV | SIGABRT | SIGBUS | SIGILL | SIGFPE; default SIGSEGV
       the signal the kernel is to kill it with
+  overflow: true | false; default false
+      by an overflow of the native stack; only with SIGSEGV
 
 Where it may be placed:
   at: definition                before the definition is read
@@ -79,7 +81,9 @@ def test_a_name_like_nothing_gets_all_names() -> None:
     with pytest.raises(BadInput) as refused:
         explain("\x1b[2J???")
     (line,) = refused.value.lines
-    assert line.startswith("unknown fault or guarantee '\\x1b[2J???'; known faults: bad_request, close, ")
+    assert line.startswith(
+        "unknown fault or guarantee '\\x1b[2J???'; known faults: bad_middleware, bad_request, close, "
+    )
     assert "; guarantees: parent-alive, fault-fired, order, " in line
 
 

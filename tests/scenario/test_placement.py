@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from gostage_sim.faults import fault_kinds
 from gostage_sim.faults.contract import ANYWHERE, Placement, Point
 from gostage_sim.scenario.loader import parse_child
 from gostage_sim.scenario.problems import ScenarioError
@@ -15,10 +16,7 @@ from gostage_sim.units import Bytes, Seconds
 
 HEAD = "name: x\nchildren:\n  a:\n    steps: [send: 5]\n    faults:\n      - "
 FORMS = "spawn, definition, result, {step: n}, {message: n} or {message: n, byte: b}"
-KINDS = (
-    "bad_request, close, close_stdio, connection, crash, exhaust, exit, flood, freeze, ignore_sigchld, intruder, kill, "
-    "lose_server, malformed, noop, panic, second_result, slow, steal_status, stray, unstartable"
-)
+KINDS = ", ".join(fault_kinds())
 
 
 @dataclass(frozen=True)

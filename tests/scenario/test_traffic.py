@@ -35,6 +35,9 @@ def test_what_steps_send() -> None:
         (placed("malformed", form="unknown_type"), {"nobody-handles-this-type": 1}),
         (placed("malformed", form="huge_line"), {}),
         (placed("second_result"), {"workflow_result": 2}),
+        (placed("second_store"), {"final_store": 2}),
+        (placed("flood", count=3, logs=True), {"log": 4}),
+        (placed("malformed", form="forged_sender"), {"malformed": 1}),
     ],
 )
 def test_what_faults_and_the_engine_add(fault: PlacedFault, sent: dict[str, int]) -> None:
