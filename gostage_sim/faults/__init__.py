@@ -13,9 +13,11 @@ Map of the room:
 * `malformed` `stray`           bytes that are no message, bytes from somewhere else
 * `close` `second_result`       ends of pipes closed early, the last word said twice
 * `connection` `bad_request` `intruder`   gRPC alone: the connection breaks, requests are no messages, strangers knock
+* `slicer`     what passes between child and parent is handled by a relay
 * `unstartable` `exhaust`       the parent cannot start the child
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
+* `passage`    what a relay wrote down, for its witness
 * `tcp`        the kernel's word on a connection
 
 A package adds its own by an entry point in the group `gostage_sim.faults` whose name is the kind. Children import this
@@ -54,6 +56,7 @@ _BUILT_IN = {
     "noop": "gostage_sim.faults.noop:Noop",
     "panic": "gostage_sim.faults.panic:Panic",
     "second_result": "gostage_sim.faults.second_result:SecondResult",
+    "slicer": "gostage_sim.faults.slicer:Slicer",
     "slow": "gostage_sim.faults.slow:Slow",
     "steal_status": "gostage_sim.faults.steal_status:StealStatus",
     "stray": "gostage_sim.faults.stray:Stray",

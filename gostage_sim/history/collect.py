@@ -69,6 +69,8 @@ class _Sources:
     """The journals of one run, and what is wrong with them."""
 
     children: list[JournalFile]
+    relays: dict[str, JournalFile]
+    """By the fault that each serves; a fault that never struck has none."""
     subject: JournalFile
     heart: JournalFile
     observer: JournalFile
@@ -98,9 +100,16 @@ class _Sources:
         children = [
             read(child["journal"], child["name"], needed=child["name"] in said_hello) for child in plan["children"]
         ]
+        relays = {
+            fault["id"]: read(fault["relay"], f"the relay of fault {fault['id']}", needed=False)
+            for child in plan["children"]
+            for fault in child["faults"]
+            if "relay" in fault
+        }
         subject, heart = read(SUBJECT_NAME, "the parent"), read(HEART_NAME, "the parent's heart")
-        problems += [event.facts["text"] for source in (observer, subject) for event in _named(source, "problem")]
-        return cls(children, subject, heart, observer, problems)
+        tellers = (observer, subject, *relays.values())
+        problems += [event.facts["text"] for source in tellers for event in _named(source, "problem")]
+        return cls(children, relays, subject, heart, observer, problems)
 
 
 def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHistory:
@@ -177,7 +186,11 @@ def _fault(planned: dict[str, Any], child: str, own: JournalFile, sources: _Sour
     by, struck = ("parent", sources.subject) if planned["at"]["point"] == "spawn" else ("child", own)
     notes = [
         {"t_ns": event.t_ns, **event.facts["facts"], "by": who}
-        for who, source in ((by, struck), ("observer", sources.observer))
+        for who, source in (
+            (by, struck),
+            ("observer", sources.observer),
+            ("relay", sources.relays.get(id, _EMPTY)),
+        )
         for event in _named(source, "note", fault=id)
     ]
     return FaultRecord(

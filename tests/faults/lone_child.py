@@ -18,7 +18,7 @@ from gostage_sim.faults import fault_kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from gostage_sim.faults.contract import Victim
+    from gostage_sim.faults.contract import Stream, Victim
 
 
 class LoneVictim:
@@ -67,6 +67,9 @@ class LoneVictim:
 
     def before_each_message(self, action: Callable[[], None]) -> None:
         self._before.append(action)
+
+    def interpose(self, relay: Callable[[Stream], None]) -> None:
+        raise NotImplementedError("there is no harness here, and no relay")
 
     def hold(self) -> None:
         self.tell("hold")

@@ -144,6 +144,8 @@ def test_kinds_are_named_as_they_call_themselves() -> None:
         "bad_request", "close", "close_stdio", "connection", "crash", "exhaust", "exit", "flood", "freeze",
         "ignore_sigchld", "intruder", "kill", "lose_server", "malformed", "noop", "panic", "second_result", "slow",
         "steal_status", "stray", "unstartable",
+        # of the stream
+        "slicer",
     ]  # fmt: skip
     assert list(kinds) == sorted(kinds)
     assert set(expected) <= set(kinds)

@@ -1,0 +1,41 @@
+"""What counts as proof that a fault of the stream happened, and what does not: cases of `test_witness`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FIRED = 1_000_000_000
+
+
+def _ms(milliseconds: int) -> int:
+    return FIRED + milliseconds * 1_000_000
+
+
+def _noted(which: str, offset: int, length: int, at_ms: int = 1, **more: Any) -> dict[str, Any]:
+    return {"by": "relay", "t_ns": _ms(at_ms), which: offset, "length": length, **more}
+
+
+def read(offset: int, length: int, at_ms: int = 1) -> dict[str, Any]:
+    return _noted("read", offset, length, at_ms)
+
+
+def wrote(offset: int, length: int, at_ms: int = 1) -> dict[str, Any]:
+    return _noted("wrote", offset, length, at_ms)
+
+
+SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], str]] = [
+    (
+        "slicer",
+        {"size": 6},
+        (read(0, 10), wrote(0, 6), wrote(6, 4)),
+        {},
+        "cut 10 bytes into 2 pieces of at most 6",
+    ),
+]
+
+UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]]] = [
+    ("too long", "slicer", {"size": 5}, (read(0, 10), wrote(0, 6), wrote(6, 4)), {}),
+    ("too few bytes", "slicer", {"size": 6}, (read(0, 10), wrote(0, 6), wrote(6, 3)), {}),
+    ("not cut", "slicer", {"size": 6}, (read(0, 6), wrote(0, 6)), {}),
+    ("noted by the wrong side", "slicer", {}, ({**read(0, 10), "by": "child"},), {}),
+]

@@ -1,0 +1,69 @@
+"""Faults of the stream in a real relay between two real pipes, seen by their own witnesses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+
+from gostage_sim.faults.contract import Fault
+from gostage_sim.faults.slicer import Slicer
+from gostage_sim.history.model import ChildHistory, FaultRecord, KernelExit
+from gostage_sim.history.read import read_journal
+
+BEHIND_RELAY = Path(__file__).with_name("behind_relay.py")
+LINES = ["one\n", "two\n", "three\n", "four\n"]
+
+
+@dataclass
+class Passed:
+    """What came out of the relay, and what is known of it."""
+
+    data: bytes
+    said: list[str]
+    record: FaultRecord
+    child: ChildHistory
+    witness: str | None
+
+
+def pass_through(fault: Fault, folder: Path, sent: list[str] = LINES, pace_s: float = 0.0) -> Passed:
+    journal = folder / "relay.journal"
+    command = [
+        *(sys.executable, str(BEHIND_RELAY), fault.kind, json.dumps(asdict(fault))),  # type: ignore[call-overload]
+        *(str(journal), json.dumps(sent), str(pace_s)),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        status = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert status is not None
+        end = KernelExit(time.monotonic_ns(), status.si_status, None, "waitpid")
+        data, said = process.stdout.read(), process.stderr.read().decode().splitlines()
+    events = read_journal(journal).events
+    assert [event.facts for event in events if event.name == "problem"] == []
+    notes = tuple({"t_ns": event.t_ns, "by": "relay", **event.facts["facts"]} for event in events)
+    record = FaultRecord("victim#1", fault.kind, {}, {}, "victim", 1, 1, 2, notes)
+    child = ChildHistory("victim", "victim", "victim", 5.0, 1.0, exit=end)
+    return Passed(data, said, record, child, fault.witness(record, child))
+
+
+def test_slicer(tmp_path: Path) -> None:
+    """slicer hands on every byte, in pieces no longer than asked for; a process that waits is released at the end."""
+    passed = pass_through(Slicer(3), tmp_path)
+    assert (passed.data, passed.said) == (b"one\ntwo\nthree\nfour\n", ["released"])
+    assert {note["length"] for note in passed.record.notes if "wrote" in note} <= {1, 2, 3}
+    assert passed.witness is not None
+    assert passed.witness.startswith("cut 19 bytes into ")
+
+
+@pytest.mark.parametrize("sent", [["only one\n"], []])
+def test_a_stream_that_is_not_cut_is_no_witness(sent: list[str], tmp_path: Path) -> None:
+    """slicer that found nothing to cut did not happen."""
+    passed = pass_through(Slicer(64), tmp_path, sent)
+    assert (passed.data, passed.witness) == ("".join(sent).encode(), None)
