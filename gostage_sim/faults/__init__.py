@@ -13,7 +13,7 @@ Map of the room:
 * `malformed` `stray`           bytes that are no message, bytes from somewhere else
 * `close` `second_result`       ends of pipes closed early, the last word said twice
 * `connection` `bad_request` `intruder`   gRPC alone: the connection breaks, requests are no messages, strangers knock
-* `slicer`     what passes between child and parent is handled by a relay
+* `slicer` `coalescer` `latency` `bandwidth`   what passes on its way to the parent, in the hands of a relay
 * `unstartable` `exhaust`       the parent cannot start the child
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
@@ -40,8 +40,10 @@ ENTRY_POINT_GROUP = "gostage_sim.faults"
 
 _BUILT_IN = {
     "bad_request": "gostage_sim.faults.bad_request:BadRequest",
+    "bandwidth": "gostage_sim.faults.bandwidth:Bandwidth",
     "close": "gostage_sim.faults.close:Close",
     "close_stdio": "gostage_sim.faults.close_stdio:CloseStdio",
+    "coalescer": "gostage_sim.faults.coalescer:Coalescer",
     "connection": "gostage_sim.faults.connection:Connection",
     "crash": "gostage_sim.faults.crash:Crash",
     "exhaust": "gostage_sim.faults.exhaust:Exhaust",
@@ -51,6 +53,7 @@ _BUILT_IN = {
     "ignore_sigchld": "gostage_sim.faults.ignore_sigchld:IgnoreSigchld",
     "intruder": "gostage_sim.faults.intruder:Intruder",
     "kill": "gostage_sim.faults.kill:Kill",
+    "latency": "gostage_sim.faults.latency:Latency",
     "lose_server": "gostage_sim.faults.lose_server:LoseServer",
     "malformed": "gostage_sim.faults.malformed:Malformed",
     "noop": "gostage_sim.faults.noop:Noop",

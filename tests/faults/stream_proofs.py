@@ -31,6 +31,27 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         {},
         "cut 10 bytes into 2 pieces of at most 6",
     ),
+    (
+        "coalescer",
+        {},
+        (read(0, 4), read(4, 6), wrote(0, 10)),
+        {},
+        "made 1 of 2 pieces, the largest of 10 bytes",
+    ),
+    (
+        "latency",
+        {"delay": 0.02},
+        (read(0, 4, 1), read(4, 6, 2), wrote(0, 4, 21), wrote(4, 6, 23)),
+        {},
+        "each of 2 pieces was on its way for at least 20ms",
+    ),
+    (
+        "bandwidth",
+        {"rate": 100},
+        (read(0, 10, 0), wrote(0, 5, 50), wrote(5, 5, 100)),
+        {},
+        "handed on 10 bytes in 100ms, at most 100 a second",
+    ),
 ]
 
 UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]]] = [
@@ -38,4 +59,9 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("too few bytes", "slicer", {"size": 6}, (read(0, 10), wrote(0, 6), wrote(6, 3)), {}),
     ("not cut", "slicer", {"size": 6}, (read(0, 6), wrote(0, 6)), {}),
     ("noted by the wrong side", "slicer", {}, ({**read(0, 10), "by": "child"},), {}),
+    ("as many", "coalescer", {}, (read(0, 4), read(4, 6), wrote(0, 4), wrote(4, 6)), {}),
+    ("some lost", "coalescer", {}, (read(0, 4), read(4, 6), wrote(0, 9)), {}),
+    ("one too soon", "latency", {"delay": 0.02}, (read(0, 4, 1), read(4, 6, 2), wrote(0, 4, 21), wrote(4, 6, 21)), {}),
+    ("one never came", "latency", {"delay": 0.02}, (read(0, 4, 1), read(4, 6, 2), wrote(0, 4, 21)), {}),
+    ("too fast", "bandwidth", {"rate": 100}, (read(0, 10, 0), wrote(0, 5, 50), wrote(5, 5, 99)), {}),
 ]

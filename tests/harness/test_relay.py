@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from gostage_sim.faults.bandwidth import Bandwidth
+from gostage_sim.faults.coalescer import Coalescer
 from gostage_sim.faults.contract import Fault
+from gostage_sim.faults.latency import Latency
 from gostage_sim.faults.slicer import Slicer
 from gostage_sim.history.model import ChildHistory, FaultRecord, KernelExit
 from gostage_sim.history.read import read_journal
@@ -67,3 +70,44 @@ def test_a_stream_that_is_not_cut_is_no_witness(sent: list[str], tmp_path: Path)
     """slicer that found nothing to cut did not happen."""
     passed = pass_through(Slicer(64), tmp_path, sent)
     assert (passed.data, passed.witness) == ("".join(sent).encode(), None)
+
+
+def _pieces(passed: Passed, which: str) -> list[int]:
+    return [note["length"] for note in passed.record.notes if which in note]
+
+
+def test_coalescer(tmp_path: Path) -> None:
+    """coalescer hands nothing on before it has as much as asked for, or the stream is at its end."""
+    passed = pass_through(Coalescer(8, longest=60.0), tmp_path, pace_s=0.05)
+    assert passed.data == b"one\ntwo\nthree\nfour\n"
+    *full, last = _pieces(passed, "wrote")
+    assert full
+    assert min(full) >= 8
+    assert sum(full) + last == 19
+    assert passed.witness is not None
+    assert passed.witness.startswith(f"made {len(full) + 1} of ")
+
+
+def test_coalescer_waits_no_longer_than_asked(tmp_path: Path) -> None:
+    """coalescer hands on what it has when the oldest byte of it has waited long enough."""
+    passed = pass_through(Coalescer(1000, longest=0.001), tmp_path, ["one\n", "two\n"], pace_s=0.2)
+    assert (passed.data, _pieces(passed, "wrote")) == (b"one\ntwo\n", [4, 4])
+
+
+def test_latency(tmp_path: Path) -> None:
+    """latency delays every piece by at least as much as asked for, and no piece waits for the one before it."""
+    passed = pass_through(Latency(1.0, jitter=0.05), tmp_path, pace_s=0.02)
+    assert (passed.data, passed.said) == (b"one\ntwo\nthree\nfour\n", ["released"])
+    order = [which for note in passed.record.notes for which in ("read", "wrote") if which in note]
+    assert order.index("wrote") >= 2, "several were on their way at once"
+    assert passed.witness is not None
+    assert passed.witness.startswith("each of ")
+
+
+def test_bandwidth(tmp_path: Path) -> None:
+    """bandwidth takes at least the time that so many bytes need."""
+    passed = pass_through(Bandwidth(200), tmp_path)
+    assert passed.data == b"one\ntwo\nthree\nfour\n"
+    assert set(_pieces(passed, "wrote")) <= {1, 2, 3, 4}
+    assert passed.witness is not None
+    assert passed.witness.endswith(", at most 200 a second")
