@@ -13,7 +13,7 @@ Map of the room:
 * `malformed` `stray`           bytes that are no message, bytes from somewhere else
 * `close` `second_result`       ends of pipes closed early, the last word said twice
 * `connection` `bad_request` `intruder`   gRPC alone: the connection breaks, requests are no messages, strangers knock
-* `slicer` `coalescer` `latency` `bandwidth`   what passes on its way to the parent, in the hands of a relay
+* `slicer` `coalescer` `latency` `bandwidth` `corrupt`   what passes on its way to the parent, in the hands of a relay
 * `unstartable` `exhaust`       the parent cannot start the child
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
@@ -45,6 +45,7 @@ _BUILT_IN = {
     "close_stdio": "gostage_sim.faults.close_stdio:CloseStdio",
     "coalescer": "gostage_sim.faults.coalescer:Coalescer",
     "connection": "gostage_sim.faults.connection:Connection",
+    "corrupt": "gostage_sim.faults.corrupt:Corrupt",
     "crash": "gostage_sim.faults.crash:Crash",
     "exhaust": "gostage_sim.faults.exhaust:Exhaust",
     "exit": "gostage_sim.faults.exit:Exit",

@@ -42,6 +42,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
             "tags": list(scenario.tags),
             "timeout_s": scenario.timeout,
             "guarantees": guarantees,
+            "expect_verdict": dict(scenario.expect_verdict),
         },
         "transport": transport,
         "seed": seed,

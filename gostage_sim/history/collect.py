@@ -115,6 +115,7 @@ class _Sources:
 def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHistory:
     own = sources.children[index]
     name = planned["name"]
+    relays = [sources.relays[fault["id"]] for fault in planned["faults"] if "relay" in fault]
     hello = _first(sources.observer, "hello", child=name)
     report = _first(sources.subject, "report", child=name)
     own_report = None if report is None else _report(report.facts["report"])
@@ -133,7 +134,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         sent=own.messages(journal.SENDING),
         handed_over=_handed_over(own),
         handled=sources.subject.messages(journal.HANDLED, index),
-        raw=tuple(_raw_frames(own)),
+        raw=(*_raw_frames(own), *_broken_lines(own, relays)),
         result=_result(own),
         faults=tuple(_fault(fault, name, own, sources) for fault in planned["faults"]),
         exit=_exit(name, pid, sources),
@@ -179,6 +180,17 @@ def _raw_frames(own: JournalFile) -> Iterator[RawFrame]:
         elif event.at == last_cut and _handed_over(own) < before:
             # The last message was never written to its end. It is among those sent, but not before its own bytes.
             yield RawFrame(event.t_ns, facts["offset"], facts["length"], True, before - 1, "cut off inside a message")
+
+
+def _broken_lines(own: JournalFile, relays: list[JournalFile]) -> Iterator[RawFrame]:
+    """What relays handed on in place of a message of the child. The one it was is among those before it; behind the
+    last line of all, which was cut off, no other came to the parent."""
+    sent = len(own.messages(journal.SENDING))
+    for event in (event for relay in relays for event in _named(relay, "note")):
+        facts = event.facts["facts"]
+        if "broke" in facts:
+            before = min(facts.get("line", sent), sent)
+            yield RawFrame(event.t_ns, facts["broke"], facts["length"], True, before, "broken on its way")
 
 
 def _fault(planned: dict[str, Any], child: str, own: JournalFile, sources: _Sources) -> FaultRecord:

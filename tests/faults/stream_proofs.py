@@ -52,6 +52,13 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         {},
         "handed on 10 bytes in 100ms, at most 100 a second",
     ),
+    (
+        "corrupt",
+        {"offset": 9},
+        ({"by": "relay", "flipped": 9, "was": 0x61, "became": 0xE1}, wrote(0, 10)),
+        {},
+        "byte 9 of the stream was 0x61 and became 0xe1",
+    ),
 ]
 
 UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]]] = [
@@ -64,4 +71,12 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("one too soon", "latency", {"delay": 0.02}, (read(0, 4, 1), read(4, 6, 2), wrote(0, 4, 21), wrote(4, 6, 21)), {}),
     ("one never came", "latency", {"delay": 0.02}, (read(0, 4, 1), read(4, 6, 2), wrote(0, 4, 21)), {}),
     ("too fast", "bandwidth", {"rate": 100}, (read(0, 10, 0), wrote(0, 5, 50), wrote(5, 5, 99)), {}),
+    (
+        "not handed on",
+        "corrupt",
+        {"offset": 9},
+        ({"by": "relay", "flipped": 9, "was": 1, "became": 2}, wrote(0, 9)),
+        {},
+    ),
+    ("nothing flipped", "corrupt", {"offset": 9}, (wrote(0, 10),), {}),
 ]

@@ -15,6 +15,7 @@ import pytest
 from gostage_sim.faults.bandwidth import Bandwidth
 from gostage_sim.faults.coalescer import Coalescer
 from gostage_sim.faults.contract import Fault
+from gostage_sim.faults.corrupt import Corrupt
 from gostage_sim.faults.latency import Latency
 from gostage_sim.faults.slicer import Slicer
 from gostage_sim.history.model import ChildHistory, FaultRecord, KernelExit
@@ -111,3 +112,27 @@ def test_bandwidth(tmp_path: Path) -> None:
     assert set(_pieces(passed, "wrote")) <= {1, 2, 3, 4}
     assert passed.witness is not None
     assert passed.witness.endswith(", at most 200 a second")
+
+
+@pytest.mark.parametrize(
+    ("offset", "data", "line", "byte"),
+    [
+        (9, b"one\ntwo\nt\xe8ree\nfour\n", {"broke": 8, "length": 6, "line": 3}, "9"),
+        (0, b"\xefne\ntwo\nthree\nfour\n", {"broke": 0, "length": 4, "line": 1}, "0"),
+        (3, b"on\xe5\ntwo\nthree\nfour\n", {"broke": 0, "length": 4, "line": 1}, "2"),
+    ],
+    ids=["inside", "first", "newline"],
+)
+def test_corrupt(offset: int, data: bytes, line: dict[str, int], byte: str, tmp_path: Path) -> None:
+    """corrupt flips one bit, of a line and never of its end, and says which line that was."""
+    passed = pass_through(Corrupt(offset), tmp_path)
+    assert passed.data == data
+    assert [{key: note[key] for key in line} for note in passed.record.notes if "broke" in note] == [line]
+    assert passed.witness is not None
+    assert passed.witness.startswith(f"byte {byte} of the stream was 0x")
+
+
+def test_corrupt_beyond_the_end(tmp_path: Path) -> None:
+    """A byte that never came was not changed."""
+    passed = pass_through(Corrupt(19), tmp_path)
+    assert (passed.data, passed.witness) == (b"one\ntwo\nthree\nfour\n", None)
