@@ -13,7 +13,8 @@ Map of the room:
 * `malformed` `stray`           bytes that are no message, bytes from somewhere else
 * `close` `second_result`       ends of pipes closed early, the last word said twice
 * `connection` `bad_request` `intruder`   gRPC alone: the connection breaks, requests are no messages, strangers knock
-* `slicer` `coalescer` `latency` `bandwidth` `corrupt`   what passes on its way to the parent, in the hands of a relay
+* `slicer` `coalescer` `latency` `bandwidth`   bytes on their way to the parent: cut, gathered, late, slow
+* `corrupt` `limit_bytes` `slow_close`          changed, cut off, held open
 * `unstartable` `exhaust`       the parent cannot start the child
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
@@ -55,6 +56,7 @@ _BUILT_IN = {
     "intruder": "gostage_sim.faults.intruder:Intruder",
     "kill": "gostage_sim.faults.kill:Kill",
     "latency": "gostage_sim.faults.latency:Latency",
+    "limit_bytes": "gostage_sim.faults.limit_bytes:LimitBytes",
     "lose_server": "gostage_sim.faults.lose_server:LoseServer",
     "malformed": "gostage_sim.faults.malformed:Malformed",
     "noop": "gostage_sim.faults.noop:Noop",
@@ -62,6 +64,7 @@ _BUILT_IN = {
     "second_result": "gostage_sim.faults.second_result:SecondResult",
     "slicer": "gostage_sim.faults.slicer:Slicer",
     "slow": "gostage_sim.faults.slow:Slow",
+    "slow_close": "gostage_sim.faults.slow_close:SlowClose",
     "steal_status": "gostage_sim.faults.steal_status:StealStatus",
     "stray": "gostage_sim.faults.stray:Stray",
     "unstartable": "gostage_sim.faults.unstartable:Unstartable",

@@ -23,6 +23,9 @@ def wrote(offset: int, length: int, at_ms: int = 1) -> dict[str, Any]:
     return _noted("wrote", offset, length, at_ms)
 
 
+ENDED = {"by": "relay", "t_ns": _ms(1800), "child_ended": 10}
+CLOSED = {"by": "relay", "t_ns": _ms(2100), "closed": 10, "by_parent": True}
+
 SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], str]] = [
     (
         "slicer",
@@ -59,6 +62,20 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         {},
         "byte 9 of the stream was 0x61 and became 0xe1",
     ),
+    (
+        "limit_bytes",
+        {"size": 10},
+        (read(0, 15), wrote(0, 10), {"by": "relay", "cut": 10}),
+        {},
+        "the stream was ended (close) after 10 bytes",
+    ),
+    (
+        "slow_close",
+        {"delay": 0.5},
+        (ENDED, CLOSED),
+        {"exit": 0},
+        "open for 300ms after its end, until the parent closed it",
+    ),
 ]
 
 UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]]] = [
@@ -79,4 +96,9 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
         {},
     ),
     ("nothing flipped", "corrupt", {"offset": 9}, (wrote(0, 10),), {}),
+    ("it went on", "limit_bytes", {"size": 10}, (wrote(0, 11), {"by": "relay", "cut": 10}), {}),
+    ("not ended", "limit_bytes", {"size": 10}, (wrote(0, 10),), {}),
+    ("closed at once", "slow_close", {}, (ENDED, {**CLOSED, "t_ns": _ms(2001), "by_parent": False}), {"exit": 0}),
+    ("closed before the exit", "slow_close", {}, (ENDED, {**CLOSED, "t_ns": _ms(1999)}), {"exit": 0}),
+    ("nobody saw the exit", "slow_close", {}, (ENDED, CLOSED), {}),
 ]

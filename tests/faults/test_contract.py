@@ -145,7 +145,7 @@ def test_kinds_are_named_as_they_call_themselves() -> None:
         "ignore_sigchld", "intruder", "kill", "lose_server", "malformed", "noop", "panic", "second_result", "slow",
         "steal_status", "stray", "unstartable",
         # of the stream
-        "slicer", "coalescer", "latency", "bandwidth", "corrupt",
+        "slicer", "coalescer", "latency", "bandwidth", "corrupt", "limit_bytes", "slow_close",
     ]  # fmt: skip
     assert list(kinds) == sorted(kinds)
     assert set(expected) <= set(kinds)

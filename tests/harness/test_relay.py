@@ -17,7 +17,9 @@ from gostage_sim.faults.coalescer import Coalescer
 from gostage_sim.faults.contract import Fault
 from gostage_sim.faults.corrupt import Corrupt
 from gostage_sim.faults.latency import Latency
+from gostage_sim.faults.limit_bytes import LimitBytes
 from gostage_sim.faults.slicer import Slicer
+from gostage_sim.faults.slow_close import SlowClose
 from gostage_sim.history.model import ChildHistory, FaultRecord, KernelExit
 from gostage_sim.history.read import read_journal
 
@@ -136,3 +138,41 @@ def test_corrupt_beyond_the_end(tmp_path: Path) -> None:
     """A byte that never came was not changed."""
     passed = pass_through(Corrupt(19), tmp_path)
     assert (passed.data, passed.witness) == (b"one\ntwo\nthree\nfour\n", None)
+
+
+@pytest.mark.parametrize(
+    ("size", "data", "broke"),
+    [
+        (10, b"one\ntwo\nth", [{"broke": 8, "length": 2}]),
+        (8, b"one\ntwo\n", []),
+        (7, b"one\ntwo", []),
+    ],
+    ids=["inside", "behind the newline", "before the newline"],
+)
+def test_limit_bytes(size: int, data: bytes, broke: list[dict[str, int]], tmp_path: Path) -> None:
+    """limit_bytes hands on so much and no more; a line is broken when more than its newline is missing."""
+    passed = pass_through(LimitBytes(size), tmp_path, ["".join(LINES)])
+    assert passed.data == data
+    told = [{key: note[key] for key in ("broke", "length")} for note in passed.record.notes if "broke" in note]
+    assert told == broke
+    assert passed.witness == f"the stream was ended (close) after {size} bytes"
+
+
+def test_limit_bytes_refuses_what_comes_later(tmp_path: Path) -> None:
+    """A child that goes on to write is told that nobody reads."""
+    passed = pass_through(LimitBytes(4), tmp_path, ["x" * 9] * 200, pace_s=0.05)
+    assert (passed.data, passed.said) == (b"xxxx", ["refused", "released"])
+
+
+def test_limit_bytes_of_a_short_stream(tmp_path: Path) -> None:
+    """A stream that ends by itself was not ended."""
+    passed = pass_through(LimitBytes(100), tmp_path)
+    assert (passed.data, passed.witness) == (b"one\ntwo\nthree\nfour\n", None)
+
+
+def test_slow_close(tmp_path: Path) -> None:
+    """slow_close lets the child exit, and ends its stream later."""
+    passed = pass_through(SlowClose(1.0), tmp_path)
+    assert (passed.data, passed.said) == (b"one\ntwo\nthree\nfour\n", ["released"])
+    assert passed.witness is not None
+    assert passed.witness.endswith("s after its end")
