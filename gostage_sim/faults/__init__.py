@@ -15,6 +15,7 @@ Map of the room:
 * `connection` `bad_request` `intruder`   gRPC alone: the connection breaks, requests are no messages, strangers knock
 * `slicer` `coalescer` `latency` `bandwidth`   bytes on their way to the parent: cut, gathered, late, slow
 * `corrupt` `limit_bytes` `slow_close`          changed, cut off, held open
+* `small_pipe` `nonblocking`    the pipe itself
 * `unstartable` `exhaust`       the parent cannot start the child
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
@@ -59,12 +60,14 @@ _BUILT_IN = {
     "limit_bytes": "gostage_sim.faults.limit_bytes:LimitBytes",
     "lose_server": "gostage_sim.faults.lose_server:LoseServer",
     "malformed": "gostage_sim.faults.malformed:Malformed",
+    "nonblocking": "gostage_sim.faults.nonblocking:Nonblocking",
     "noop": "gostage_sim.faults.noop:Noop",
     "panic": "gostage_sim.faults.panic:Panic",
     "second_result": "gostage_sim.faults.second_result:SecondResult",
     "slicer": "gostage_sim.faults.slicer:Slicer",
     "slow": "gostage_sim.faults.slow:Slow",
     "slow_close": "gostage_sim.faults.slow_close:SlowClose",
+    "small_pipe": "gostage_sim.faults.small_pipe:SmallPipe",
     "steal_status": "gostage_sim.faults.steal_status:StealStatus",
     "stray": "gostage_sim.faults.stray:Stray",
     "unstartable": "gostage_sim.faults.unstartable:Unstartable",

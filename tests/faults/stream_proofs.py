@@ -76,6 +76,20 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         {"exit": 0},
         "open for 300ms after its end, until the parent closed it",
     ),
+    (
+        "small_pipe",
+        {},
+        ({"held": 65536, "holds": 4096},),
+        {"sent": [(FIRED - 1, "m"), (_ms(1), "m"), (_ms(2), "n")]},
+        "2 messages sent through a pipe of 4KiB, which held 64KiB before",
+    ),
+    (
+        "nonblocking",
+        {},
+        ({"by_process": 77, "blocking": False}, {"full_before": 3}),
+        {},
+        "process 77 set O_NONBLOCK; the pipe was full before message 3 after that",
+    ),
 ]
 
 UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]]] = [
@@ -101,4 +115,8 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("closed at once", "slow_close", {}, (ENDED, {**CLOSED, "t_ns": _ms(2001), "by_parent": False}), {"exit": 0}),
     ("closed before the exit", "slow_close", {}, (ENDED, {**CLOSED, "t_ns": _ms(1999)}), {"exit": 0}),
     ("nobody saw the exit", "slow_close", {}, (ENDED, CLOSED), {}),
+    ("as large as before", "small_pipe", {}, ({"held": 4096, "holds": 4096},), {"sent": [(_ms(1), "m")]}),
+    ("nothing sent", "small_pipe", {}, ({"held": 65536, "holds": 4096},), {"sent": [(FIRED - 1, "m")]}),
+    ("never full", "nonblocking", {}, ({"by_process": 77, "blocking": False},), {}),
+    ("still blocking", "nonblocking", {}, ({"by_process": 77, "blocking": True}, {"full_before": 3}), {}),
 ]
