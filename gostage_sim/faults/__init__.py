@@ -15,6 +15,7 @@ Map of the room:
 * `connection` `bad_request` `intruder`   gRPC alone: the connection breaks, requests are no messages, strangers knock
 * `slicer` `coalescer` `latency` `bandwidth`   bytes on their way to the parent: cut, gathered, late, slow
 * `corrupt` `limit_bytes` `slow_close`          changed, cut off, held open
+* `duplicate` `drop` `reorder`  whole messages on their way: twice, never, too late
 * `small_pipe` `nonblocking`    the pipe itself
 * `unstartable` `exhaust`       the parent cannot start the child
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
@@ -49,6 +50,8 @@ _BUILT_IN = {
     "connection": "gostage_sim.faults.connection:Connection",
     "corrupt": "gostage_sim.faults.corrupt:Corrupt",
     "crash": "gostage_sim.faults.crash:Crash",
+    "drop": "gostage_sim.faults.drop:Drop",
+    "duplicate": "gostage_sim.faults.duplicate:Duplicate",
     "exhaust": "gostage_sim.faults.exhaust:Exhaust",
     "exit": "gostage_sim.faults.exit:Exit",
     "flood": "gostage_sim.faults.flood:Flood",
@@ -63,6 +66,7 @@ _BUILT_IN = {
     "nonblocking": "gostage_sim.faults.nonblocking:Nonblocking",
     "noop": "gostage_sim.faults.noop:Noop",
     "panic": "gostage_sim.faults.panic:Panic",
+    "reorder": "gostage_sim.faults.reorder:Reorder",
     "second_result": "gostage_sim.faults.second_result:SecondResult",
     "slicer": "gostage_sim.faults.slicer:Slicer",
     "slow": "gostage_sim.faults.slow:Slow",

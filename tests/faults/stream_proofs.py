@@ -25,6 +25,7 @@ def wrote(offset: int, length: int, at_ms: int = 1) -> dict[str, Any]:
 
 ENDED = {"by": "relay", "t_ns": _ms(1800), "child_ended": 10}
 CLOSED = {"by": "relay", "t_ns": _ms(2100), "closed": 10, "by_parent": True}
+MOVED = {"by": "relay", "moved": 1, "overtaken_by": 1, "at": 5, "size": 4}
 
 SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], str]] = [
     (
@@ -90,6 +91,27 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         {},
         "process 77 set O_NONBLOCK; the pipe was full before message 3 after that",
     ),
+    (
+        "duplicate",
+        {},
+        (read(0, 10), {"by": "relay", "doubled": 2, "at": 4, "size": 6}, wrote(0, 16)),
+        {},
+        "line 2, of 6 bytes at offset 4, was handed on twice",
+    ),
+    (
+        "drop",
+        {},
+        (read(0, 10), {"by": "relay", "dropped": 2, "at": 4, "size": 6}, wrote(0, 4)),
+        {},
+        "line 2, of 6 bytes at offset 4, was dropped",
+    ),
+    (
+        "reorder",
+        {},
+        (read(0, 10), {"by": "relay", "moved": 1, "overtaken_by": 1, "at": 6, "size": 4}, wrote(0, 10)),
+        {},
+        "line 1 was overtaken by 1, and handed on at offset 6",
+    ),
 ]
 
 UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]]] = [
@@ -119,4 +141,10 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("nothing sent", "small_pipe", {}, ({"held": 65536, "holds": 4096},), {"sent": [(FIRED - 1, "m")]}),
     ("never full", "nonblocking", {}, ({"by_process": 77, "blocking": False},), {}),
     ("still blocking", "nonblocking", {}, ({"by_process": 77, "blocking": True}, {"full_before": 3}), {}),
+    ("came once", "duplicate", {}, (read(0, 9), {"by": "relay", "doubled": 2, "at": 4, "size": 5}, wrote(0, 9)), {}),
+    ("no such line", "duplicate", {}, (read(0, 9), wrote(0, 9)), {}),
+    ("came after all", "drop", {}, (read(0, 9), {"by": "relay", "dropped": 2, "at": 4, "size": 5}, wrote(0, 9)), {}),
+    ("no such line", "drop", {}, (read(0, 9), wrote(0, 9)), {}),
+    ("it was the last", "reorder", {}, (read(0, 9), {**MOVED, "overtaken_by": 0}, wrote(0, 9)), {}),
+    ("it was lost", "reorder", {}, (read(0, 9), MOVED, wrote(0, 5)), {}),
 ]

@@ -16,8 +16,11 @@ from gostage_sim.faults.bandwidth import Bandwidth
 from gostage_sim.faults.coalescer import Coalescer
 from gostage_sim.faults.contract import Fault
 from gostage_sim.faults.corrupt import Corrupt
+from gostage_sim.faults.drop import Drop
+from gostage_sim.faults.duplicate import Duplicate
 from gostage_sim.faults.latency import Latency
 from gostage_sim.faults.limit_bytes import LimitBytes
+from gostage_sim.faults.reorder import Reorder
 from gostage_sim.faults.slicer import Slicer
 from gostage_sim.faults.slow_close import SlowClose
 from gostage_sim.history.model import ChildHistory, FaultRecord, KernelExit
@@ -176,3 +179,24 @@ def test_slow_close(tmp_path: Path) -> None:
     assert (passed.data, passed.said) == (b"one\ntwo\nthree\nfour\n", ["released"])
     assert passed.witness is not None
     assert passed.witness.endswith("s after its end")
+
+
+@pytest.mark.parametrize(
+    ("fault", "data", "witness"),
+    [
+        (Duplicate(3), b"one\ntwo\nthree\nthree\nfour\n", "line 3, of 6 bytes at offset 8, was handed on twice"),
+        (Duplicate(5), b"one\ntwo\nthree\nfour\n", None),
+        (Drop(3), b"one\ntwo\nfour\n", "line 3, of 6 bytes at offset 8, was dropped"),
+        (Drop(5), b"one\ntwo\nthree\nfour\n", None),
+        (Reorder(1), b"two\none\nthree\nfour\n", "line 1 was overtaken by 1, and handed on at offset 4"),
+        (Reorder(2, behind=2), b"one\nthree\nfour\ntwo\n", "line 2 was overtaken by 2, and handed on at offset 15"),
+        (Reorder(3, behind=9), b"one\ntwo\nfour\nthree\n", "line 3 was overtaken by 1, and handed on at offset 13"),
+        (Reorder(4), b"one\ntwo\nthree\nfour\n", None),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("sent", [["".join(LINES)], ["o", "ne\ntw", "o\nthree", "\nfour\n"]], ids=["at once", "torn"])
+def test_whole_messages(fault: Fault, data: bytes, witness: str | None, sent: list[str], tmp_path: Path) -> None:
+    """duplicate, drop and reorder do it to whole lines, however the child's writes tear them."""
+    passed = pass_through(fault, tmp_path, sent, pace_s=0.01)
+    assert (passed.data, passed.said, passed.witness) == (data, ["released"], witness)
