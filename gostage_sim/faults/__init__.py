@@ -14,7 +14,7 @@ Map of the room:
 * `close` `second_result`       ends of pipes closed early, the last word said twice
 * `connection` `bad_request` `intruder`   gRPC alone: the connection breaks, requests are no messages, strangers knock
 * `slicer` `coalescer` `latency` `bandwidth`   bytes on their way to the parent: cut, gathered, late, slow
-* `corrupt` `limit_bytes` `slow_close`          changed, cut off, held open
+* `corrupt` `limit_bytes` `blackhole` `slow_close`   changed, cut off, swallowed, held open
 * `duplicate` `drop` `reorder`  whole messages on their way: twice, never, too late
 * `small_pipe` `nonblocking`    the pipe itself
 * `unstartable` `exhaust`       the parent cannot start the child
@@ -44,6 +44,7 @@ ENTRY_POINT_GROUP = "gostage_sim.faults"
 _BUILT_IN = {
     "bad_request": "gostage_sim.faults.bad_request:BadRequest",
     "bandwidth": "gostage_sim.faults.bandwidth:Bandwidth",
+    "blackhole": "gostage_sim.faults.blackhole:Blackhole",
     "close": "gostage_sim.faults.close:Close",
     "close_stdio": "gostage_sim.faults.close_stdio:CloseStdio",
     "coalescer": "gostage_sim.faults.coalescer:Coalescer",

@@ -112,6 +112,18 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         {},
         "line 1 was overtaken by 1, and handed on at offset 6",
     ),
+    (
+        "blackhole",
+        {"after": 10},
+        (
+            read(0, 40),
+            wrote(0, 12),
+            {"by": "relay", "vanished": 12, "length": 8},
+            {"by": "relay", "vanished": 20, "length": 20},
+        ),
+        {},
+        "28 bytes vanished behind the first 12",
+    ),
 ]
 
 UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]]] = [
@@ -147,4 +159,12 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("no such line", "drop", {}, (read(0, 9), wrote(0, 9)), {}),
     ("it was the last", "reorder", {}, (read(0, 9), {**MOVED, "overtaken_by": 0}, wrote(0, 9)), {}),
     ("it was lost", "reorder", {}, (read(0, 9), MOVED, wrote(0, 5)), {}),
+    ("nothing vanished", "blackhole", {}, (read(0, 9), wrote(0, 9)), {}),
+    (
+        "some came after all",
+        "blackhole",
+        {},
+        (wrote(0, 9), wrote(9, 2), {"by": "relay", "vanished": 9, "length": 2}),
+        {},
+    ),
 ]

@@ -146,7 +146,7 @@ def test_kinds_are_named_as_they_call_themselves() -> None:
         "steal_status", "stray", "unstartable",
         # of the stream
         "slicer", "coalescer", "latency", "bandwidth", "corrupt", "limit_bytes", "slow_close",
-        "small_pipe", "nonblocking", "duplicate", "drop", "reorder",
+        "small_pipe", "nonblocking", "duplicate", "drop", "reorder", "blackhole",
     ]  # fmt: skip
     assert list(kinds) == sorted(kinds)
     assert set(expected) <= set(kinds)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gostage_sim.faults.bandwidth import Bandwidth
+from gostage_sim.faults.blackhole import Blackhole
 from gostage_sim.faults.coalescer import Coalescer
 from gostage_sim.faults.contract import Fault
 from gostage_sim.faults.corrupt import Corrupt
@@ -188,6 +191,10 @@ def test_slow_close(tmp_path: Path) -> None:
         (Duplicate(5), b"one\ntwo\nthree\nfour\n", None),
         (Drop(3), b"one\ntwo\nfour\n", "line 3, of 6 bytes at offset 8, was dropped"),
         (Drop(5), b"one\ntwo\nthree\nfour\n", None),
+        (Blackhole(0), b"", "19 bytes vanished behind the first 0"),
+        (Blackhole(8), b"one\ntwo\n", "11 bytes vanished behind the first 8"),
+        (Blackhole(9), b"one\ntwo\nthree\n", "5 bytes vanished behind the first 14"),
+        (Blackhole(19), b"one\ntwo\nthree\nfour\n", None),
         (Reorder(1), b"two\none\nthree\nfour\n", "line 1 was overtaken by 1, and handed on at offset 4"),
         (Reorder(2, behind=2), b"one\nthree\nfour\ntwo\n", "line 2 was overtaken by 2, and handed on at offset 15"),
         (Reorder(3, behind=9), b"one\ntwo\nfour\nthree\n", "line 3 was overtaken by 1, and handed on at offset 13"),
@@ -197,6 +204,67 @@ def test_slow_close(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("sent", [["".join(LINES)], ["o", "ne\ntw", "o\nthree", "\nfour\n"]], ids=["at once", "torn"])
 def test_whole_messages(fault: Fault, data: bytes, witness: str | None, sent: list[str], tmp_path: Path) -> None:
-    """duplicate, drop and reorder do it to whole lines, however the child's writes tear them."""
+    """duplicate, drop, blackhole and reorder do it to whole lines, however the child's writes tear them."""
     passed = pass_through(fault, tmp_path, sent, pace_s=0.01)
     assert (passed.data, passed.said, passed.witness) == (data, ["released"], witness)
+
+
+def _start(fault: Fault, folder: Path) -> subprocess.Popen[bytes]:
+    """A process behind a relay that has sent a line, and sends the next one when a minute is over."""
+    command = [
+        *(sys.executable, str(BEHIND_RELAY), fault.kind, json.dumps(asdict(fault))),  # type: ignore[call-overload]
+        *(str(folder / "relay.journal"), json.dumps(LINES), "60"),
+    ]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+def test_a_relay_delivers_what_it_has_of_the_dead(tmp_path: Path) -> None:
+    """A process is killed with a line in its relay: the line comes, and then the end, for the relay is gone."""
+    with _start(Coalescer(1000, longest=60.0), tmp_path) as process:
+        assert process.stdout is not None
+        events = _events(tmp_path / "relay.journal", until="read")
+        process.kill()
+        assert process.stdout.read() == b"one\n"
+    assert [event for event in events if "wrote" in event] == []
+
+
+def test_a_relay_goes_when_nobody_reads(tmp_path: Path) -> None:
+    """The other side closes its end while the relay has nothing to say: the writer is told at its next write."""
+    with _start(Slicer(1), tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(4) == b"one\n"
+        relay = _child_of(process.pid)
+        pidfd = os.pidfd_open(relay)
+        process.stdout.close()
+        ready, _, _ = select.select([pidfd], [], [], 60)
+        os.close(pidfd)
+        process.kill()
+    assert ready
+
+
+def test_a_relay_is_in_no_group_of_its_child(tmp_path: Path) -> None:
+    """What an engine sends to the child's process group does not reach the relay; nor is SIGTERM its end."""
+    with _start(Slicer(1), tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(4) == b"one\n"
+        relay = _child_of(process.pid)
+        assert os.getsid(relay) == os.getpgid(relay) == relay
+        os.kill(relay, signal.SIGTERM)
+        process.kill()
+        assert process.stdout.read() == b""
+    journal = [event.facts["facts"] for event in read_journal(tmp_path / "relay.journal").events]
+    assert [note["wrote"] for note in journal if "wrote" in note] == [0, 1, 2, 3]
+
+
+def _child_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def _events(journal: Path, until: str) -> list[dict[str, object]]:
+    """What the journal of a living relay says, once it says this."""
+    while True:
+        if journal.exists():
+            notes = [event.facts["facts"] for event in read_journal(journal).events]
+            if any(until in note for note in notes):
+                return notes
+        time.sleep(0.005)  # nobody tells when a journal grows
