@@ -21,7 +21,7 @@ AT_DEFINITION = Placement("definition")
 def test_relays_stand_behind_each_other(transport: Transport, scenario: MakeScenario) -> None:
     """The second relay hands on to the first: both leave their witness, and every guarantee holds."""
     made = scenario(
-        ("slicer", AT_DEFINITION, {"size": 100}), ("latency", AT_DEFINITION, {"delay": 0.15, "jitter": 0.01})
+        ("slicer", AT_DEFINITION, {"size": 100}), ("latency", AT_DEFINITION, {"delay": 0.4, "jitter": 0.01})
     )
     result = run_scenario(made, seed=7, transport=transport)
     assert (result.verdict, result.reason) == (Verdict.PASS, "")
