@@ -15,11 +15,16 @@ Map of the room:
 * `malformed` `interleave` `stray` `replay`   bytes that are no message, bytes from somewhere else
 * `close` `second_result` `second_store`   ends of pipes closed early, the last word said twice
 * `connection` `bad_request` `intruder`   gRPC alone: the connection breaks, requests are no messages, strangers knock
+* `slicer` `coalescer` `latency` `bandwidth`   bytes on their way to the parent: cut, gathered, late, slow
+* `corrupt` `limit_bytes` `blackhole` `slow_close`   changed, cut off, swallowed, held open
+* `duplicate` `drop` `reorder`  whole messages on their way: twice, never, too late
+* `small_pipe` `nonblocking`    the pipe itself
 * `unstartable` `exhaust` `wrong_program`   the parent cannot start the child, or starts something else
 * `pause` `bad_middleware`   the parent stands still, its own code raises
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
 * `respawner`  the action of the children that `respawn` starts
+* `passage`    what a relay wrote down, for its witness
 * `tcp`        the kernel's word on a connection
 
 A package adds its own by an entry point in the group `gostage_sim.faults` whose name is the kind. Children import this
@@ -43,10 +48,16 @@ ENTRY_POINT_GROUP = "gostage_sim.faults"
 _BUILT_IN = {
     "bad_middleware": "gostage_sim.faults.bad_middleware:BadMiddleware",
     "bad_request": "gostage_sim.faults.bad_request:BadRequest",
+    "bandwidth": "gostage_sim.faults.bandwidth:Bandwidth",
+    "blackhole": "gostage_sim.faults.blackhole:Blackhole",
     "close": "gostage_sim.faults.close:Close",
     "close_stdio": "gostage_sim.faults.close_stdio:CloseStdio",
+    "coalescer": "gostage_sim.faults.coalescer:Coalescer",
     "connection": "gostage_sim.faults.connection:Connection",
+    "corrupt": "gostage_sim.faults.corrupt:Corrupt",
     "crash": "gostage_sim.faults.crash:Crash",
+    "drop": "gostage_sim.faults.drop:Drop",
+    "duplicate": "gostage_sim.faults.duplicate:Duplicate",
     "exhaust": "gostage_sim.faults.exhaust:Exhaust",
     "exit": "gostage_sim.faults.exit:Exit",
     "flood": "gostage_sim.faults.flood:Flood",
@@ -57,18 +68,25 @@ _BUILT_IN = {
     "interleave": "gostage_sim.faults.interleave:Interleave",
     "intruder": "gostage_sim.faults.intruder:Intruder",
     "kill": "gostage_sim.faults.kill:Kill",
+    "latency": "gostage_sim.faults.latency:Latency",
+    "limit_bytes": "gostage_sim.faults.limit_bytes:LimitBytes",
     "lose_server": "gostage_sim.faults.lose_server:LoseServer",
     "malformed": "gostage_sim.faults.malformed:Malformed",
     "mismatch": "gostage_sim.faults.mismatch:Mismatch",
+    "nonblocking": "gostage_sim.faults.nonblocking:Nonblocking",
     "noop": "gostage_sim.faults.noop:Noop",
     "panic": "gostage_sim.faults.panic:Panic",
     "pause": "gostage_sim.faults.pause:Pause",
+    "reorder": "gostage_sim.faults.reorder:Reorder",
     "replay": "gostage_sim.faults.replay:Replay",
     "respawn": "gostage_sim.faults.respawn:Respawn",
     "run_out": "gostage_sim.faults.run_out:RunOut",
     "second_result": "gostage_sim.faults.second_result:SecondResult",
     "second_store": "gostage_sim.faults.second_store:SecondStore",
+    "slicer": "gostage_sim.faults.slicer:Slicer",
     "slow": "gostage_sim.faults.slow:Slow",
+    "slow_close": "gostage_sim.faults.slow_close:SlowClose",
+    "small_pipe": "gostage_sim.faults.small_pipe:SmallPipe",
     "spill": "gostage_sim.faults.spill:Spill",
     "steal_status": "gostage_sim.faults.steal_status:StealStatus",
     "stray": "gostage_sim.faults.stray:Stray",

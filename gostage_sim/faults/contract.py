@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from gostage_sim.history.model import ChildHistory, FaultRecord
@@ -92,9 +92,58 @@ class Victim(Protocol):
     def call_observer(self) -> None:
         """Have the observer inflict its part, and go on meanwhile."""
 
+    def interpose(self, relay: Callable[[Stream], None]) -> None:
+        """At the definition: start a process between this child and its parent, which runs `relay` on all that the
+        child sends. Several stand behind each other, the first nearest to the parent."""
+
     def hold(self) -> None:
         """Have the observer inflict its part, and stay at the point until killed, or released by who holds the
         `Target`: blocks in the kernel, without using CPU."""
+
+
+class Stream(Protocol):
+    """What a child sends, as a relay process between it and its parent holds it; `gostage_sim.harness.stream` provides
+    it. Over JSON these are the bytes of the pipe, by gRPC those of the TCP connection; what comes back from the parent
+    passes as it is. BrokenPipeError when the parent has closed its end, which the fault leaves alone.
+
+    Every piece is recorded in the relay's own journal, `by: relay`: `{"read": offset, "length": …}` as it came from the
+    child, `{"wrote": offset, "length": …}` once the kernel has it on its way to the parent.
+    """
+
+    rng: random.Random
+    """As the victim's."""
+    in_lines: bool
+    """Whether it is made of lines, as over JSON."""
+    position: int
+    """How many bytes have been handed on."""
+    line_start: int
+    """Where in these the last line begins that has no end yet."""
+    lines: int
+    """How many ends of lines were among them."""
+
+    def read(self, timeout_s: float | None = None) -> bytes | None:
+        """What comes next, 64 KiB at most; `b""` at the end, None when nothing came in this time."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """What comes, piece by piece, to its end."""
+
+    def frames(self) -> Iterator[bytes]:
+        """As `__iter__`, but over JSON in whole lines with their newlines, the last perhaps without."""
+
+    def write(self, data: bytes) -> None:
+        """Hand these bytes on; waits while the parent is behind."""
+
+    def wait(self, seconds: float) -> bool:
+        """Let time pass, but no longer than the parent's end is open: False when that was closed."""
+
+    def release(self) -> None:
+        """Let a child that waits for it exit, though the relay is not done; at the relay's end that is done for it."""
+
+    def reset(self) -> None:
+        """End both sides at once, by gRPC with a RST. Does not return."""
+
+    def note(self, **facts: Any) -> None:
+        """Record facts in the fault's record, `by: relay`."""
 
 
 class Target(Protocol):
@@ -192,6 +241,14 @@ class InflictedFromOutside(Protocol):
     """Optional power of a fault: the observer does it while the child holds still, or when the child has called it."""
 
     def inflict(self, target: Target) -> None: ...
+
+
+@runtime_checkable
+class StandsBetween(Protocol):
+    """Optional power of a fault of the stream: what its relay does, which it asks for by `Victim.interpose`."""
+
+    def relay(self, stream: Stream) -> None:
+        """In a process of its own. The stream to the parent ends when this returns."""
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def note_with(
-    fault: FaultRecord, key: str, by: Literal["child", "observer", "parent"] = "child"
+    fault: FaultRecord, key: str, by: Literal["child", "observer", "parent", "relay"] = "child"
 ) -> dict[str, Any] | None:
     """The first note that has this key, from the side that must have written it; None when there is none."""
     return next((note for note in fault.notes if key in note and note.get("by") == by), None)

@@ -4,6 +4,7 @@ The map of this room:
 
 * `contract`   what a guarantee is: `Guarantee`, `Judging`, `Judgement`, `Verdict`
 * `judge`      all guarantees of one history, with a net under each checker
+* `expected_verdicts`   failures that a scenario expects
 * `describe`   the text of `gostage-sim explain NAME`
 * `findings`   violations and missing witnesses of one checker, turned into its judgement
 * `streams`    what a child sent against what handlers saw: lost, doubled, invented, reordered

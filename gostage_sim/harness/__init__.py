@@ -15,6 +15,8 @@ Map of the room:
 * `child`      a child: `python -m gostage_sim.harness.child`
 * `steps`      the steps of a scenario as registered actions
 * `channel`    what stands around the child's channel and journals, where faults strike
+* `relay`      processes between a child and its parent, for faults of the stream
+* `stream`     what such a process reads and hands on
 * `connection` the sockets of gRPC in a process
 * `verdict`    a history, judged, as a result
 * `agreement`  results of one scenario on several transports, compared

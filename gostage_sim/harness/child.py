@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
 
-    from gostage_sim.faults.contract import StrikesInChild
+    from gostage_sim.faults.contract import Stream, StrikesInChild
     from gostage_sim.gostage.broker import Channel
     from gostage_sim.gostage.child.channel import JsonChannel
     from gostage_sim.gostage.child.grpc_channel import GrpcChannel
@@ -41,6 +41,8 @@ class Child:
         self.control = Client(folder)
         self.faults = [_Strike(self, planned) for planned in plan["faults"]]
         self.channel: JournallingChannel | None = None
+        self.released: list[int] = []
+        """One descriptor a relay; at its end when the relay holds nothing of this child any more."""
         os.register_at_fork(after_in_child=self._disown)
 
     def record(self, event: str, **facts: Any) -> None:
@@ -78,6 +80,25 @@ class Child:
         for module in self.plan["imports"]:
             import_module(module)
 
+    def before_exit(self, channel: Channel) -> None:
+        self.strike_at("result")
+        if self.released and self.channel is not None:
+            point_at_nothing(self.channel.stdout_fd)  # the stream is at its end
+            for released in self.released:
+                os.read(released, 1)
+
+    def interpose(self, fault: str, relay: Callable[[Stream], None], rng: random.Random) -> None:
+        """Put a relay between this process and its parent, which handles the stream in the name of the fault."""
+        from gostage_sim.harness.relay import Duty, before_pipe, before_server
+
+        name = next(planned["relay"] for planned in self.plan["faults"] if planned["id"] == fault)
+        duty = Duty(relay, fault, os.path.join(os.path.dirname(self.journal.path), name), rng)
+        if self.plan["transport"] == "grpc":
+            before_server(0, duty)
+        else:
+            assert self.channel is not None, "faults strike when the channel is open"
+            self.released.append(before_pipe(self.channel.stdout_fd, duty))
+
     def pass_gates(self) -> None:
         """Stop at the gates that are left; faults in the stream that was never so long stay where they are."""
         if self.channel is not None and self.plan["gates"]:
@@ -91,7 +112,7 @@ class Child:
         child_main(
             wrap_channel=self.wrap,
             before_definition=self.before_definition,
-            before_exit=lambda channel: self.strike_at("result"),
+            before_exit=self.before_exit,
         )
 
     def _disown(self) -> None:
@@ -181,6 +202,9 @@ class _Strike:
 
     def before_each_message(self, action: Callable[[], None]) -> None:
         self._channel.before_each.append(action)
+
+    def interpose(self, relay: Callable[[Stream], None]) -> None:
+        self._child.interpose(self._id, relay, self.rng)
 
     def call_observer(self) -> None:
         self._child.control.tell("ready", fault=self._id)

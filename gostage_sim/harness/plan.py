@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gostage_sim.faults.contract import AT_SPAWN
+from gostage_sim.faults.contract import AT_SPAWN, StandsBetween
 from gostage_sim.history.collect import PLAN_NAME
 from gostage_sim.scenario.fakes import render_pools
 from gostage_sim.scenario.model import Call, Child, Expectation, Log, PlacedFault, Put, Scenario, Send, Step, Transport
@@ -42,6 +42,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
             "tags": list(scenario.tags),
             "timeout_s": scenario.timeout,
             "guarantees": guarantees,
+            "expect_verdict": dict(scenario.expect_verdict),
         },
         "transport": transport,
         "seed": seed,
@@ -90,7 +91,7 @@ def _child(
         "end_daemons": child.end_daemons,
         "max_message_bytes": child.max_message,
         "steps": [_step(step) for step in child.steps],
-        "faults": [_fault(name, number, placed) for number, placed in enumerate(child.faults, 1)],
+        "faults": [_fault(name, number, placed, index) for number, placed in enumerate(child.faults, 1)],
         "gates": {"before": total // 3, "during": 2 * total // 3} if role == "sibling" else None,
         "pools": _turned(render_pools([step.payload for step in sends], seed), index),
         "imports": list(scenario.imports),
@@ -121,14 +122,15 @@ def _step(step: Step) -> Plan:
             return {"do": "put", **step.model_dump()}
 
 
-def _fault(child: str, number: int, placed: PlacedFault) -> Plan:
+def _fault(child: str, number: int, placed: PlacedFault, index: int) -> Plan:
     at = {key: value for key, value in dataclasses.asdict(placed.at).items() if value is not None}
-    return {
+    fault = {
         "id": f"{child}#{number}",
         "kind": placed.fault.kind,
         "params": _params(placed.fault),
         "at": at,
     }
+    return fault | {"relay": f"child-{index:03}.relay-{number}"} if isinstance(placed.fault, StandsBetween) else fault
 
 
 def _params(fault: Any) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gostage_sim.faults import fault_kind
 from gostage_sim.guarantees.contract import Judgement, Verdict
+from gostage_sim.guarantees.expected_verdicts import as_the_scenario_expects
 from gostage_sim.guarantees.judge import judge
 from gostage_sim.harness.plan import Plan
 from gostage_sim.harness.result import ChildResult, FaultResult, ParentResult, ScenarioResult
@@ -19,7 +20,10 @@ from gostage_sim.history.model import ENGINE_TYPES, ChildHistory, FaultRecord, H
 def judged(history: History, plan: Plan, *, duration_s: float, extra: dict[str, Any] | None = None) -> ScenarioResult:
     """Ask every guarantee that the scenario names."""
     names = plan["scenario"]["guarantees"]
-    judgements = judge(history, names if names == "all" else tuple(names))
+    judgements = as_the_scenario_expects(
+        judge(history, names if names == "all" else tuple(names)),
+        expected_to_fail=plan["scenario"].get("expect_verdict", ()),  # which plans of older versions do not have
+    )
     verdict = Verdict.worst([judgement.verdict for judgement in judgements])
     return ScenarioResult(
         **_identity(plan),

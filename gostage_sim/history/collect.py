@@ -69,6 +69,8 @@ class _Sources:
     """The journals of one run, and what is wrong with them."""
 
     children: list[JournalFile]
+    relays: dict[str, JournalFile]
+    """By the fault that each serves; a fault that never struck has none."""
     subject: JournalFile
     heart: JournalFile
     observer: JournalFile
@@ -98,14 +100,22 @@ class _Sources:
         children = [
             read(child["journal"], child["name"], needed=child["name"] in said_hello) for child in plan["children"]
         ]
+        relays = {
+            fault["id"]: read(fault["relay"], f"the relay of fault {fault['id']}", needed=False)
+            for child in plan["children"]
+            for fault in child["faults"]
+            if "relay" in fault
+        }
         subject, heart = read(SUBJECT_NAME, "the parent"), read(HEART_NAME, "the parent's heart")
-        problems += [event.facts["text"] for source in (observer, subject) for event in _named(source, "problem")]
-        return cls(children, subject, heart, observer, problems)
+        tellers = (observer, subject, *relays.values())
+        problems += [event.facts["text"] for source in tellers for event in _named(source, "problem")]
+        return cls(children, relays, subject, heart, observer, problems)
 
 
 def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHistory:
     own = sources.children[index]
     name = planned["name"]
+    relays = [sources.relays[fault["id"]] for fault in planned["faults"] if "relay" in fault]
     hello = _first(sources.observer, "hello", child=name)
     report = _first(sources.subject, "report", child=name)
     own_report = None if report is None else _report(report.facts["report"])
@@ -124,7 +134,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         sent=own.messages(journal.SENDING),
         handed_over=_handed_over(own),
         handled=sources.subject.messages(journal.HANDLED, index),
-        raw=tuple(_raw_frames(own)),
+        raw=(*_raw_frames(own), *_broken_lines(own, relays)),
         result=_result(own),
         faults=tuple(_fault(fault, name, own, sources) for fault in planned["faults"]),
         exit=_exit(name, pid, sources),
@@ -180,12 +190,27 @@ def _raw_frames(own: JournalFile) -> Iterator[RawFrame]:
             )
 
 
+def _broken_lines(own: JournalFile, relays: list[JournalFile]) -> Iterator[RawFrame]:
+    """What relays handed on in place of a message of the child. The one it was is among those before it; behind the
+    last line of all, which was cut off, no other came to the parent."""
+    sent = len(own.messages(journal.SENDING))
+    for event in (event for relay in relays for event in _named(relay, "note")):
+        facts = event.facts["facts"]
+        if "broke" in facts:
+            before = min(facts.get("line", sent), sent)
+            yield RawFrame(event.t_ns, facts["broke"], facts["length"], True, before, "broken on its way")
+
+
 def _fault(planned: dict[str, Any], child: str, own: JournalFile, sources: _Sources) -> FaultRecord:
     id = planned["id"]
     by, struck = ("parent", sources.subject) if planned["at"]["point"] == "spawn" else ("child", own)
     notes = [
         {"t_ns": event.t_ns, **event.facts["facts"], "by": who}
-        for who, source in ((by, struck), ("observer", sources.observer))
+        for who, source in (
+            (by, struck),
+            ("observer", sources.observer),
+            ("relay", sources.relays.get(id, _EMPTY)),
+        )
         for event in _named(source, "note", fault=id)
     ]
     return FaultRecord(

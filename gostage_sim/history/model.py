@@ -90,7 +90,7 @@ class FaultRecord:
     """When the fault's code returned in the child; None where it never did. Of a fault of the parent, when it was
     undone after the spawn."""
     notes: tuple[dict[str, Any], ...] = ()
-    """What the fault recorded on its way: `{"t_ns": …, "by": "child"|"observer"|"parent", …}`."""
+    """What the fault recorded on its way: `{"t_ns": …, "by": "child"|"observer"|"parent"|"relay", …}`."""
 
 
 @dataclass(frozen=True, slots=True)

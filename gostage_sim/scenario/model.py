@@ -143,6 +143,8 @@ class Scenario(_Part):
     expect: dict[str, Expectation] = {}
     expect_on: dict[Transport, dict[str, Expectation]] = {}
     """In place of `expect` on that transport; what is expected there may differ from the other."""
+    expect_verdict: dict[str, Literal["fail"]] = {}
+    """Guarantees that must fail, because no parent can hide what the faults do; the scenario passes only if they do."""
     guarantees: Literal["all"] | tuple[str, ...] = "all"
     file: str = ""
     """Where it was read from, as the user named it."""

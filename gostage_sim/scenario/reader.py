@@ -78,9 +78,8 @@ class Reader:
         if not isinstance(data, dict):
             self._report((), f"found {quote(data)}; expected a mapping with name and children")
             return None
-        found = self._fields(
-            Scenario, data, (), "scenario", by_hand=("children", "handlers", "expect", "expect_on", "guarantees")
-        )
+        by_hand = ("children", "handlers", "expect", "expect_on", "expect_verdict", "guarantees")
+        found = self._fields(Scenario, data, (), "scenario", by_hand=by_hand)
         children = self._children(data.get("children"))
         names = list(self._mapping(data.get("children"), ("children",), quiet=True))
         self._imports(data.get("imports"))
@@ -92,7 +91,8 @@ class Reader:
             "handlers": self.handlers(data, children, complete=len(children) == len(names)),
             "expect": self._expectations(data.get("expect", {}), ("expect",), names),
             "expect_on": self._expectations_on(data, names, found.get("transports", TRANSPORTS)),
-            "guarantees": self._guarantee_list(data),
+            "guarantees": (guarantees := self._guarantee_list(data)),
+            "expect_verdict": self._expected_verdicts(data, guarantees),
             "file": self._document.file,
         }
         return None if self._document.problems else Scenario.model_construct(**found)
@@ -348,6 +348,19 @@ class Reader:
             elif name not in self._guarantees:
                 self._report(where, unknown("guarantee", name, self._guarantees))
         return tuple(found)
+
+    def _expected_verdicts(self, data: dict[str, Any], selected: Any) -> dict[str, Any]:
+        path: Path = ("expect_verdict",)
+        found = self._mapping(data.get("expect_verdict"), path, quiet="expect_verdict" not in data)
+        for name, verdict in found.items():
+            if name not in self._guarantees:
+                self._report((*path, name), unknown("guarantee", name, self._guarantees), key=True)
+            elif selected != "all" and name not in selected:
+                message = f"guarantee '{name}' is expected to fail, and not among the guarantees of this scenario"
+                self._report((*path, name), message, key=True)
+            if verdict != "fail":
+                self._report((*path, name), f"{name} is {quote(verdict)}; expected 'fail': all others must pass anyway")
+        return found
 
     def _named(self, cls: type[M], data: dict[str, Any], key: str, noun: str) -> dict[str, M]:
         found = self._mapping(data.get(key), (key,), quiet=key not in data)

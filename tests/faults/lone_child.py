@@ -18,7 +18,7 @@ from gostage_sim.faults import fault_kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from gostage_sim.faults.contract import Victim
+    from gostage_sim.faults.contract import Stream, Victim
 
 
 class LoneVictim:
@@ -70,6 +70,9 @@ class LoneVictim:
 
     def call_observer(self) -> None:
         raise NotImplementedError("there is no engine here, and nothing to go on with")
+
+    def interpose(self, relay: Callable[[Stream], None]) -> None:
+        raise NotImplementedError("there is no harness here, and no relay")
 
     def hold(self) -> None:
         self.tell("hold")

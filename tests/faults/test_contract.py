@@ -145,6 +145,9 @@ def test_kinds_are_named_as_they_call_themselves() -> None:
         "fork_bomb", "freeze", "hang", "ignore_sigchld", "interleave", "intruder", "kill", "lose_server", "malformed",
         "mismatch", "noop", "panic", "pause", "replay", "respawn", "run_out", "second_result", "second_store", "slow",
         "spill", "steal_status", "stray", "unstartable", "wrong_program",
+        # of the stream
+        "slicer", "coalescer", "latency", "bandwidth", "corrupt", "limit_bytes", "slow_close",
+        "small_pipe", "nonblocking", "duplicate", "drop", "reorder", "blackhole",
     ]  # fmt: skip
     assert list(kinds) == sorted(kinds)
     assert set(expected) <= set(kinds)

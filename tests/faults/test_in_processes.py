@@ -24,6 +24,7 @@ from gostage_sim.faults.flood import Flood
 from gostage_sim.faults.freeze import Freeze
 from gostage_sim.faults.ignore_sigchld import IgnoreSigchld
 from gostage_sim.faults.kill import Kill, KillSignal
+from gostage_sim.faults.nonblocking import Nonblocking
 from gostage_sim.faults.noop import Noop
 from gostage_sim.faults.panic import Panic
 from gostage_sim.faults.pause import Pause
@@ -261,6 +262,14 @@ def test_close_and_go_on(run_fault: RunFault) -> None:
     assert "OSError: [Errno 9] Bad file descriptor" in without_stdout.stderr
     assert without_stdout.witness is not None
     assert without_stdout.witness.startswith("closed stdout and went on for ")
+
+
+def test_nonblocking_is_set_by_another_process(run_fault: RunFault) -> None:
+    """nonblocking: the child finds its stdout changed, by a process that is gone; a file is never full, so that had no
+    effect, and there is no witness."""
+    ended = run_fault(Nonblocking())
+    assert (ended.returncode, ended.channel.count(b"\n")) == (0, 3)
+    assert (ended.note("blocking"), ended.note("by_process") != ended.history.pid, ended.witness) == (False, True, None)
 
 
 def test_a_daemon_leaves_session_and_parent(run_fault: RunFault) -> None:

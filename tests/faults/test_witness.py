@@ -20,6 +20,7 @@ from gostage_sim.history.model import (
     Result,
     SpawnReport,
 )
+from tests.faults import stream_proofs
 
 FIRED = 1_000_000_000
 OVER = 2_000_000_000
@@ -321,6 +322,7 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
     ),
     ("intruder", {"form": "scan", "count": 2}, ({"answers": {"accepted": 2}},), {}, "scan: accepted 2x"),
     ("lose_server", {}, (MOVED,), {}, "the parent listened at port 40112, and does no more"),
+    *stream_proofs.SEEN,
 ]
 
 UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]]] = [
@@ -483,6 +485,7 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("no server", "lose_server", {}, ({"by": "parent", "listened_at": [], "listens_at": []},), {}),
     ("still listens", "lose_server", {}, ({"by": "parent", "listened_at": [1], "listens_at": [1]},), {}),
     ("grandchild died at once", "stray", {"form": "grandchild"}, ({"written": 0, "grandchild": 77},), {}),
+    *stream_proofs.UNSEEN,
 ]
 
 

@@ -190,3 +190,40 @@ def test_what_a_fault_of_the_parent_did_is_in_the_journal_of_the_parent(run: Run
     assert [(note["by"], note["refused"]) for note in record.notes] == [("parent", "EMFILE")]
     assert history.children[0].refused == "EMFILE"
     assert history.problems == ("a fault could not be done",)
+
+
+def _with_relay(run: Run) -> Journal:
+    """The journal of a relay of the one fault, which the plan names."""
+    plan = json.loads((run.folder / "plan.json").read_text())
+    plan["children"][0]["faults"][0]["relay"] = "child.relay-1"
+    (run.folder / "plan.json").write_text(json.dumps(plan))
+    return Journal(str(run.folder / "child.relay-1"))
+
+
+def test_what_a_relay_did_is_evidence_of_its_fault(run: Run) -> None:
+    """Its notes are the fault's; lines that it broke are bad frames behind the message they were, the last one behind
+    all of them."""
+    relay = _with_relay(run)
+    for crc in range(5):
+        run.child.sending("m", crc)
+    for facts in ({"wrote": 0, "length": 9}, {"broke": 9, "length": 4, "line": 2}, {"broke": 30, "length": 3}):
+        relay.event("note", fault="victim#1", facts=facts)
+    relay.close()
+    child = run.collect().children[0]
+    assert [(note["by"], note["length"]) for note in child.faults[0].notes] == [
+        ("relay", 9),
+        ("relay", 4),
+        ("relay", 3),
+    ]
+    frames = [(frame.offset, frame.length, frame.must_quarantine, frame.sent_before) for frame in child.raw]
+    assert frames == [(9, 4, True, 2), (30, 3, True, 5)]
+
+
+def test_a_relay_that_failed_is_a_problem(run: Run) -> None:
+    """What the harness itself could not do is nobody else's failure; a relay that was never started is none."""
+    relay = _with_relay(run)
+    relay.event("problem", text="the relay of fault victim#1 failed: OSError: no")
+    relay.close()
+    assert run.collect().problems == ("the relay of fault victim#1 failed: OSError: no",)
+    (run.folder / "child.relay-1").unlink()
+    assert collect(run.folder).problems == ()

@@ -16,7 +16,7 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (
             "nmae: x\nchildren: {a: {steps: []}}\n",
             "1:1: unknown key 'nmae'; did you mean 'name'? known keys: name, description, tags, transports, timeout, "
-            "children, handlers, expect, expect_on, guarantees, imports",
+            "children, handlers, expect, expect_on, expect_verdict, guarantees, imports",
         ),
         ("children: {a: {steps: []}}\n", "1:1: scenario has no 'name'; it is required"),
         ("name: x\n", "1:1: scenario has no 'children'; it is required"),
@@ -54,6 +54,16 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         ),
         (HEAD + "guarantees: [odrer]\n", "6:14: unknown guarantee 'odrer'; did you mean 'order'?"),
         (HEAD + "guarantees: order\n", "6:13: guarantees is 'order'; expected 'all' or a list of names"),
+        (HEAD + "expect_verdict: {odrer: fail}\n", "6:18: unknown guarantee 'odrer'; did you mean 'order'?"),
+        (
+            HEAD + "expect_verdict: {order: pass}\n",
+            "6:25: order is 'pass'; expected 'fail': all others must pass anyway",
+        ),
+        (HEAD + "expect_verdict: order\n", "6:17: expect_verdict is 'order'; expected a mapping"),
+        (
+            HEAD + "guarantees: [no-loss]\nexpect_verdict: {order: fail}\n",
+            "7:18: guarantee 'order' is expected to fail, and not among the guarantees of this scenario",
+        ),
         (HEAD + "guarantees: [1]\n", "6:14: guarantees, item 1, is 1; expected the name of a guarantee"),
         (HEAD + "  b: 3\n", "6:6: child 'b' is 3; expected a mapping with steps"),
         (

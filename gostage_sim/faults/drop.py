@@ -1,0 +1,55 @@
+"""A message never reaches the parent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from gostage_sim.faults.bounds import check_bounds
+from gostage_sim.faults.contract import Placement, Point
+from gostage_sim.faults.passage import notes_with, pieces, size
+
+if TYPE_CHECKING:
+    from gostage_sim.faults.contract import Stream, Victim
+    from gostage_sim.history.model import ChildHistory, FaultRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Hands every line on but line `message`, of which nothing is left.
+
+    No parent can know better: let the scenario say `expect_verdict: {no-loss: fail}`.
+    """
+
+    kind: ClassVar[str] = "drop"
+    points: ClassVar[frozenset[Point]] = frozenset({"definition"})
+    example: ClassVar[str] = """\
+- drop: {message: 30}
+  at: definition
+"""
+
+    message: int = field(default=1, metadata={"description": "which line of the stream, from 1", "ge": 1})
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+    def transport_problem(self, transport: str, at: Placement) -> str | None:
+        return "by gRPC a relay sees frames of HTTP/2 and no messages" if transport == "grpc" else None
+
+    def inject(self, victim: Victim) -> None:
+        victim.interpose(self.relay)
+
+    def relay(self, stream: Stream) -> None:
+        for number, line in enumerate(stream.frames(), 1):
+            if number == self.message:
+                stream.note(dropped=number, at=stream.position, size=len(line))
+            else:
+                stream.write(line)
+
+    def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
+        """The relay's note of the line, and that so many bytes less were handed on than came."""
+        dropped = notes_with(fault, "dropped")
+        if not dropped or size(pieces(fault, "wrote")) != size(pieces(fault, "read")) - dropped[0]["size"]:
+            return None
+        note = dropped[0]
+        return f"line {note['dropped']}, of {note['size']:,} bytes at offset {note['at']:,}, was dropped"
