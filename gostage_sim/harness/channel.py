@@ -18,6 +18,7 @@ from gostage_sim.gostage.wire.encode import (
     encode_place,
     encode_start,
     encode_value,
+    place_first,
     unsendable,
 )
 
@@ -129,8 +130,8 @@ class JournallingChannel:
 
     def send_many(self, type: str, payloads: Iterable[Any], context: ActionContext | None = None) -> None:
         """Many messages of one type, in blocks that end where something has to happen."""
-        suffix = _suffix(context)
         prefix, start = encode_start(type), _crc_of_start(type)
+        first = place_first(_suffix(context), prefix)
         frames: list[bytes] = []
         sums: list[int] = []
         size = 0
@@ -138,15 +139,15 @@ class JournallingChannel:
             for payload in payloads:
                 body = encode_value(payload).encode()
                 sums.append(message_crc(type, payload) if type == "log" else crc32(body, start))
-                frames.append(b"%b%b%b" % (prefix, body, suffix))
-                size += len(frames[-1])
+                frames.append(b"%b%b}\n" % (prefix if frames else first, body))
+                size += len(prefix) + len(body) + 2
                 if size >= BLOCK_BYTES:
                     ready, ready_sums, frames, sums, size = frames, sums, [], [], 0
-                    self._emit(type, ready, ready_sums)
+                    self._emit(type, ready, ready_sums, first)
         except (TypeError, ValueError, RecursionError) as error:
             raise unsendable(type, error) from error
         finally:
-            self._emit(type, frames, sums)
+            self._emit(type, frames, sums, first)
 
     def write_raw(self, data: bytes, facts: dict[str, Any], message: tuple[str, Any] | None) -> None:
         """Bytes of a fault, journalled with their offset; `message` counts as sent."""
@@ -183,19 +184,25 @@ class JournallingChannel:
             while self._stops:
                 self._strike()
 
-    def _emit(self, type: str, frames: list[bytes], sums: list[int]) -> None:
+    def _emit(self, type: str, frames: list[bytes], sums: list[int], first: bytes = b"") -> None:
+        """Write them with what has to happen between them. `first` begins the first of several, which says for all of
+        them where they come from; and another one after something else was sent in their midst."""
         with self._order:
             self._pass_points()
-            position = 0
+            position = offset = 0
             while position < len(frames):
                 for action in tuple(self.before_each):
                     action()
+                if position and self.offset != offset:
+                    frames[position] = first + frames[position][len(encode_start(type)) :]
                 room = 1 if self.before_each else self._room(len(frames) - position)
                 if room:
                     part = frames[position : position + room]
+                    offset = self.offset + sum(map(len, part))
                     self._write_whole(type, part, sums[position : position + room])
                     position += len(part)
                 else:
+                    offset = self.offset + len(frames[position])
                     self._write_in_pieces(type, frames[position], sums[position])
                     position += 1
                 self._pass_points()

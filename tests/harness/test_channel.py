@@ -6,19 +6,23 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gostage_sim.gostage.child.channel import JsonChannel
-from gostage_sim.gostage.wire.encode import encode_frame
+from gostage_sim.gostage.wire.encode import NOWHERE, encode_frame, encode_start, place_first
 from gostage_sim.gostage.wire.messages import decode_line
 from gostage_sim.harness.channel import JournallingChannel, Stop, message_crc
 from gostage_sim.history import journal
 from gostage_sim.history.journal import Journal
 from gostage_sim.history.read import JournalFile, read_journal
+
+if TYPE_CHECKING:
+    from gostage_sim.gostage.context import ActionContext
 
 Make = Callable[..., JournallingChannel]
 
@@ -58,6 +62,14 @@ def wire(tmp_path: Path) -> Iterator[Wire]:
     yield made
     os.close(made.fd)
     made.journal.close()
+
+
+def frames_of(count: int, bulk: bool) -> list[bytes]:
+    """The lines of so many messages; in bulk the first says for all of them that no action sends them."""
+    if not bulk:
+        return [encode_frame("data", number, NOWHERE) for number in range(count)]
+    first = place_first(NOWHERE, encode_start("data")) + b"0}\n"
+    return [first, *(encode_frame("data", number) for number in range(1, count))]
 
 
 @given(type=st.text(st.characters(exclude_categories=["Cs"]), min_size=1), payload=JSON)
@@ -118,10 +130,10 @@ def test_a_stop_at_a_byte_is_exactly_there(wire: Wire, bulk: bool) -> None:
     else:
         for number in range(5):
             channel.send("data", number)
-    frames = [encode_frame("data", number) for number in range(5)]
+    frames = frames_of(5, bulk)
     assert seen == [frames[0] + frames[1] + frames[2][:5]]
     assert wire.data == b"".join(frames)
-    cut = {"offset": len(frames[0]) * 2, "length": 5}
+    cut = {"offset": len(frames[0] + frames[1]), "length": 5}
     assert [event.facts for event in wire.recorded.events] == [cut, {**cut, "up_to": len(frames[2])}]
 
 
@@ -132,13 +144,13 @@ def test_of_a_message_that_breaks_off_behind_a_stop_nobody_knows_how_much_was_wr
         channel.send("data", 1)
     wire.fd = os.open(wire.path, os.O_RDWR)
     last = wire.recorded.events[-1].facts
-    assert last == {"offset": 0, "length": 5, "up_to": len(encode_frame("data", 1))}
+    assert last == {"offset": 0, "length": 5, "up_to": len(encode_frame("data", 1, NOWHERE))}
 
 
 @pytest.mark.parametrize("bulk", [False, True])
 def test_a_stop_beyond_the_end_of_its_message_never_strikes(wire: Wire, bulk: bool) -> None:
     """The last byte of a message is a point, one more is none; it holds up no later point and changes no byte."""
-    frames = [encode_frame("data", number) for number in range(5)]
+    frames = frames_of(5, bulk)
     length, seen = len(frames[2]), []
     channel = wire.channel(
         Stop(3, lambda: seen.append("last byte"), length),
@@ -167,6 +179,17 @@ def test_a_message_sent_from_a_stop_goes_out_there(wire: Wire) -> None:
     types = [decode_line(line).type for line in wire.data.splitlines()]
     assert types == ["data", "data", "flood", "flood", "flood", "data", "data"]
     assert later == [4]
+
+
+@pytest.mark.parametrize("byte", [None, 5], ids=["between messages", "in a message"])
+def test_behind_what_a_fault_sends_a_block_says_again_where_it_comes_from(wire: Wire, byte: int | None) -> None:
+    """Its other lines say nothing: they come from where the first one does."""
+    place = cast("ActionContext", SimpleNamespace(stage=SimpleNamespace(id="s"), action=SimpleNamespace(name="a")))
+    channel = wire.channel(Stop(2, lambda: channel.send("flood", None), byte))
+    channel.send_many("data", range(4), place)
+    said = [line.startswith(b'{"context":{"stage_id":"s"') for line in wire.data.splitlines()]
+    assert said == [True, False, False, True, False]
+    assert wire.data.splitlines()[2 if byte is None else 1].endswith(b'"context":{}}')
 
 
 def test_an_action_before_each_message_runs_once_for_each(wire: Wire) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gostage_sim.gostage.spawn import turns
 from gostage_sim.gostage.spawn.turns import Turns
 
 
@@ -32,8 +33,9 @@ class Waiting:
 
 
 @pytest.fixture
-def waiting() -> Iterator[Waiting]:
-    """While no thread is made to let go of the GIL."""
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waiting]:
+    """While no thread is made to let go of the GIL, and none but those of the test takes turns."""
+    monkeypatch.setattr(turns, "_taking_part", set())
     before = sys.getswitchinterval()
     sys.setswitchinterval(60)
     thread = Waiting()
