@@ -14,6 +14,8 @@ Map of the room:
 * `subject`    the parent under test: `python -m gostage_sim.harness.subject`
 * `child`      a child: `python -m gostage_sim.harness.child`
 * `steps`      the steps of a scenario as registered actions
+* `load`       those of them that put a load on the child: time, CPU, memory, descriptors, threads
+* `grandchild` the child of a child, which a step spawns
 * `channel`    what stands around the child's channel and journals, where faults strike
 * `connection` the sockets of gRPC in a process
 * `verdict`    a history, judged, as a result

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,19 @@ from typing import Any
 from gostage_sim.faults.contract import AT_SPAWN
 from gostage_sim.history.collect import PLAN_NAME
 from gostage_sim.scenario.fakes import render_pools
-from gostage_sim.scenario.model import Call, Child, Expectation, Log, PlacedFault, Put, Scenario, Send, Step, Transport
-from gostage_sim.scenario.traffic import of_steps
+from gostage_sim.scenario.model import (
+    Call,
+    Child,
+    Expectation,
+    Log,
+    PlacedFault,
+    Scenario,
+    Send,
+    Spawn,
+    Step,
+    Transport,
+)
+from gostage_sim.scenario.traffic import flattened, of_steps
 
 RECOVERY = "recovery"
 _RECOVERY_MESSAGES = 3
@@ -75,10 +87,11 @@ def _child(
 ) -> Plan:
     role = RECOVERY if recovery else "victim" if child.faults else "sibling"
     sent = of_steps(child.steps)
-    sends = [step for step in child.steps if isinstance(step, Send)]
+    single = list(flattened(child.steps))
+    sends = [step for step in single if isinstance(step, Send)]
     # A step is sent in a third before the faults, a third during and a third after them. A user's own action may send
     # any number; its child stops before and after it.
-    total = sum(step.count for step in sends) + sum(isinstance(step, Log) for step in child.steps)
+    total = sum(step.count for step in sends) + sum(isinstance(step, Log) for step in single)
     return {
         "name": name,
         "group": group,
@@ -111,14 +124,17 @@ def _turned(pools: dict[str, list[Any]], by: int) -> dict[str, list[Any]]:
 
 def _step(step: Step) -> Plan:
     match step:
-        case Send():
-            return {"do": "send", **step.model_dump()}
         case Call():
             return {"do": "call", "target": step.target, "with": step.with_}
-        case Log():
-            return {"do": "log", **step.model_dump()}
-        case Put():
-            return {"do": "put", **step.model_dump()}
+        case Spawn():
+            return {"do": "spawn", "steps": [_step(one) for one in step.steps], "timeout_s": step.timeout}
+        case _:
+            return {"do": _action(type(step)), **step.model_dump()}
+
+
+def _action(cls: type[Step]) -> str:
+    """What a file calls the step of this class: `open_files` for `OpenFiles`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
 
 def _fault(child: str, number: int, placed: PlacedFault) -> Plan:

@@ -55,7 +55,61 @@ class Put(_Part):
     value: Any = None
 
 
-Step = Send | Call | Log | Put
+class Delete(_Part):
+    """Delete a key from the child's store; the step fails when there is none."""
+
+    key: str
+
+
+#: Of one step. A longer one would be taken for a child that hangs.
+StepTime = Annotated[Seconds, Field(ge=0, le=60)]
+
+
+class Sleep(_Part):
+    """Do nothing for so long, in the child."""
+
+    duration: StepTime
+
+
+class Spin(_Part):
+    """Use so much CPU time, in the thread of the action."""
+
+    duration: StepTime
+
+
+class Allocate(_Part):
+    """Take memory, write to all of it, and keep it to the end of the child."""
+
+    size: Annotated[Bytes, Field(ge=1, le=2**32)]
+
+
+class OpenFiles(_Part):
+    """Open so many descriptors, and keep them to the end of the child."""
+
+    count: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Threads(_Part):
+    """Start so many threads, which are parked to the end of the child."""
+
+    count: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class Spawn(_Part):
+    """Run a sub-workflow in a child of the child, by a runner of its own, and wait for it.
+
+    It speaks JSON to the child, which passes each message on as its own, so that `handled` counts them like any other.
+    The step fails when it does not complete.
+    """
+
+    steps: tuple[Step, ...]
+    timeout: Timeout = 10.0
+
+
+#: How deep `spawn` may stand in `spawn`: each is a process that waits for another.
+MOST_SPAWNS_IN_SPAWNS = 3
+
+Step = Send | Call | Log | Put | Delete | Sleep | Spin | Allocate | OpenFiles | Threads | Spawn
 
 
 class PlacedFault(_Part):

@@ -14,18 +14,26 @@ from gostage_sim.faults.contract import Fault
 from gostage_sim.scenario.expected import fields_of, model_within, read
 from gostage_sim.scenario.fakes import provider_problem
 from gostage_sim.scenario.model import (
+    MOST_SPAWNS_IN_SPAWNS,
     TRANSPORTS,
+    Allocate,
     Call,
     Child,
     Count,
+    Delete,
     Expectation,
     Handler,
     Log,
+    OpenFiles,
     PlacedFault,
     Put,
     Scenario,
     Send,
+    Sleep,
+    Spawn,
+    Spin,
     Step,
+    Threads,
 )
 from gostage_sim.scenario.payloads import Placeholder, parse_template, strings
 from gostage_sim.scenario.placement import PlacementReader, transport_problems
@@ -38,7 +46,18 @@ M = TypeVar("M", bound=BaseModel)
 
 #: What an item of a list is called.
 _NOUNS = {"transports": "transport"}
-_STEPS = ("send", "call", "log", "put")
+#: Steps that are a mapping, or only what belongs to the one key that most have nothing but.
+_SIMPLE_STEPS: dict[str, tuple[type[Step], str | None]] = {
+    "log": (Log, "message"),
+    "put": (Put, None),
+    "delete": (Delete, "key"),
+    "sleep": (Sleep, "duration"),
+    "spin": (Spin, "duration"),
+    "allocate": (Allocate, "size"),
+    "open_files": (OpenFiles, "count"),
+    "threads": (Threads, "count"),
+}
+_STEPS = ("send", "call", *_SIMPLE_STEPS, "spawn")
 _CHILD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _SIGNALS = [name.name for name in signal.Signals]
@@ -183,7 +202,8 @@ class Reader:
                 children[name] = child
         return children
 
-    def _step(self, data: Any, path: Path) -> Step | None:
+    def _step(self, data: Any, path: Path, depth: int = 0) -> Step | None:
+        """`depth`: in how many `spawn` it stands."""
         if not isinstance(data, dict):
             self._report(path, f"a step is {quote(data)}; expected a mapping with one of {', '.join(_STEPS)}")
             return None
@@ -218,9 +238,27 @@ class Reader:
             return self._send({"count": value} if _is_bare(value) else value, here, bare=_is_bare(value))
         if kind == "call":
             return self._call(value, data.get("with", {}), path)
-        if kind == "log":
-            return self._model(Log, {"message": value} if _is_bare(value) else value, here, "log", _is_bare(value))
-        return self._model(Put, value, here, "put")
+        if kind == "spawn":
+            return self._spawn(value, here, depth)
+        cls, key = _SIMPLE_STEPS[kind]
+        bare = key is not None and _is_bare(value)
+        return self._model(cls, {key: value} if bare else value, here, kind, bare)
+
+    def _spawn(self, data: Any, path: Path, depth: int) -> Spawn | None:
+        if depth >= MOST_SPAWNS_IN_SPAWNS:
+            message = f"a spawn in {depth} others; expected at most {MOST_SPAWNS_IN_SPAWNS} in each other"
+            self._report(path, message, key=True)
+            return None
+        if not isinstance(data, dict):
+            self._report(path, f"spawn is {quote(data)}; expected a mapping of {', '.join(fields_of(Spawn))}")
+            return None
+        before = self._document.mistakes
+        found = self._fields(Spawn, data, path, "spawn", by_hand=("steps",))
+        raw = self._list(data["steps"], (*path, "steps"), "steps") if "steps" in data else []
+        steps = [self._step(item, (*path, "steps", index), depth + 1) for index, item in enumerate(raw)]
+        if self._document.mistakes > before:
+            return None
+        return Spawn.model_construct(**{**found, "steps": tuple(step for step in steps if step is not None)})
 
     def _send(self, data: Any, path: Path, *, bare: bool) -> Send | None:
         if isinstance(data, dict) and not bare:

@@ -8,6 +8,7 @@ import pytest
 
 HEAD = "name: x\nchildren:\n  a:\n    steps:\n      - send: 5\n"
 STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
+STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, threads, spawn"
 
 
 @pytest.mark.parametrize(
@@ -70,9 +71,9 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
             "6:3: the child name 'recovery' is taken: it is the fresh child started at the end; choose another",
         ),
         (HEAD + "  a/b: {steps: []}\n", "6:3: child name 'a/b'; expected a letter, then letters, digits, '_' and '-'"),
-        (STEP + "send", "5:9: a step is 'send'; expected a mapping with one of send, call, log, put"),
-        (STEP + "{}", "5:9: a step is empty; expected one of send, call, log, put"),
-        (STEP + "sned: 1", "5:9: unknown key 'sned'; did you mean 'send'? known keys: send, call, log, put"),
+        (STEP + "send", f"5:9: a step is 'send'; expected a mapping with one of {STEPS}"),
+        (STEP + "{}", f"5:9: a step is empty; expected one of {STEPS}"),
+        (STEP + "sned: 1", f"5:9: unknown key 'sned'; did you mean 'send'? known keys: {STEPS}"),
         (STEP + "{send: 1, log: x}", "5:19: a step does one thing; found send and log: make it 2 steps"),
         (STEP + "{send: 1, with: {}}", "5:19: 'with' belongs to 'call'; this step is 'send'"),
         (STEP + "{with: {}}", "5:10: 'with' belongs to 'call'; this step has no 'call'"),
@@ -104,6 +105,22 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (STEP + "log: 3", "5:14: message is 3; expected text; put it in quotes"),
         (STEP + "put: {value: 1}", "5:14: put has no 'key'; it is required"),
         (STEP + "put: a", "5:14: put is 'a'; expected a mapping of key, value"),
+        (STEP + "delete: 3", "5:17: key is 3; expected text; put it in quotes"),
+        (STEP + "delete: [a]", "5:17: delete is a list; expected a mapping of key"),
+        (STEP + "sleep: 20", "5:16: duration: a duration needs a unit, for example 20s, 1ms; found 20"),
+        (STEP + "sleep: 61s", "5:16: duration is '61s'; expected a duration from 0s to 60s"),
+        (STEP + "spin: {duratoin: 1s}", "5:16: unknown key 'duratoin'; did you mean 'duration'? known keys: duration"),
+        (STEP + "allocate: 5GiB", "5:19: size is '5GiB'; expected a size from 1B to 4GiB"),
+        (STEP + "open_files: 0", "5:21: count is 0; expected a whole number from 1 to 100000"),
+        (STEP + "threads: many", "5:18: count is 'many'; expected a whole number from 1 to 10000"),
+        (STEP + "spawn: 3", "5:16: spawn is 3; expected a mapping of steps, timeout"),
+        (STEP + "spawn: {timeout: 1s}", "5:16: spawn has no 'steps'; it is required"),
+        (STEP + "spawn: {steps: [sned: 1]}", f"5:25: unknown key 'sned'; did you mean 'send'? known keys: {STEPS}"),
+        (STEP + "spawn: {steps: [call: 'os.path:joni']}", "5:31: 'os.path' has no 'joni'; did you mean 'join'?"),
+        (
+            STEP + "spawn: {steps: [spawn: {steps: [spawn: {steps: [spawn: {steps: []}]}]}]}",
+            "5:57: a spawn in 3 others; expected at most 3 in each other",
+        ),
         (STEP + "call: json", "5:15: call is 'json'; expected 'package.module:function'"),
         (STEP + "call: [json]", "5:15: call is a list; expected 'package.module:function'"),
         (STEP + "{call: 'os.path:join', with: 3}", "5:38: with is 3; expected a mapping"),
