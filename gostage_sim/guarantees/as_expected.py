@@ -15,7 +15,7 @@ class AsExpected:
 
     What is not written is not checked. `handled` counts the messages of steps and faults that handlers saw, the
     engine's own left out; `malformed` the lines in quarantine; `error` and `stderr` are parts of the child's error text
-    and of the end of its stderr.
+    and of the end of its stderr; `raises` is what a handler raised and `spawn()` let through instead of a result.
     """
 
     name = "as-expected"
@@ -33,8 +33,13 @@ class AsExpected:
             if not expected:
                 continue
             met[child.name] = sorted(expected)
+            if child.spawned_ns is None:
+                findings.missing.append(f"{child.name} was never spawned, so nothing of it is known")
+                continue
             _check_handled(child, expected, findings)
-            if child.report is None:
+            if "raises" in expected or child.handler_exit is not None:
+                _check_raises(child, expected, findings)
+            elif child.report is None:
                 findings.missing.append(f"spawn() of {child.name} never returned, so how it ended is not known")
             else:
                 _check_report(child.name, child.report, expected, findings)
@@ -52,6 +57,20 @@ def _check_handled(child: ChildHistory, expected: dict[str, Any], findings: Find
     if "handled" in expected and not _within(handled, expected["handled"]):
         findings.violations.append(
             f"{count(handled, 'message')} of {child.name} handled, {_bounds(expected['handled'])} expected"
+        )
+
+
+def _check_raises(child: ChildHistory, expected: dict[str, Any], findings: Findings) -> None:
+    left = child.handler_exit
+    if left is None and child.report is None:
+        findings.missing.append(f"spawn() of {child.name} never returned, so what came out of it is not known")
+    elif left is None:
+        findings.violations.append(f"spawn() of {child.name} returned a result, {expected['raises']} expected")
+    elif "raises" not in expected:
+        findings.violations.append(f"{plain(left.error)} came out of spawn() of {child.name}, a result expected")
+    elif left.error.partition(":")[0] != expected["raises"]:
+        findings.violations.append(
+            f"{plain(left.error)} came out of spawn() of {child.name}, {expected['raises']} expected"
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
 from gostage_sim.guarantees.streams import compare, name
@@ -39,7 +41,11 @@ class NoLoss:
                     f"spawn() of {child.name} never returned, so what it sent may still have been on its way"
                 )
                 continue
-            missing = compare(child).missing
+            streams = compare(child)
+            missing = streams.missing
+            if child.handler_exit is not None:  # nothing is handled any more behind the message at which it left
+                sent = streams.sent[streams.sent < child.handed_over]
+                missing = missing[missing < np.setdiff1d(sent, missing).max(initial=-1)]
             judged += child.handed_over
             if len(missing):
                 more = f"; {len(missing)} messages missing in all" if len(missing) > 1 else ""

@@ -74,6 +74,8 @@ def _concerns(child: ChildHistory) -> bool:
 
 
 def _check_report(child: ChildHistory, frames: list[RawFrame], findings: Findings) -> None:
+    if child.handler_exit is not None:
+        return
     if child.report is None:
         findings.missing.append(f"spawn() of {child.name} never returned, so it reported no bad lines")
         return
@@ -128,7 +130,7 @@ def _message_cut_off(child: ChildHistory, frames: list[RawFrame]) -> bool:
 
 
 def _check_next_messages(child: ChildHistory, frames: list[RawFrame], streams: Streams, findings: Findings) -> None:
-    if child.returned_ns is None:
+    if child.returned_ns is None or child.handler_exit is not None:
         return
     missing = set(streams.missing.tolist())
     for frame in frames:

@@ -97,7 +97,10 @@ def _check_stall(child: ChildHistory, findings: Findings) -> dict[str, float]:
     handled = child.handled.rows["t_ns"][streams.handled[:both]].astype(np.int64)
     delay = handled - sent
     # Only what a message waited after its predecessor was handled is idleness of the parent.
-    stall = handled - np.maximum(sent, np.concatenate([sent[:1], handled[:-1]]))
+    since = np.maximum(sent, np.concatenate([sent[:1], handled[:-1]]))
+    stall = handled - since
+    for held_from, held_until in child.held:  # by its own handler, as the scenario wants
+        stall -= np.clip(np.minimum(handled, held_until) - np.maximum(since, held_from), 0, None)
     worst = int(stall.argmax())
     if stall[worst] > STALL_BOUND_NS:
         findings.violations.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
 from gostage_sim.guarantees.wording import count, ending, plain, seconds
-from gostage_sim.history.model import ChildHistory, History, KernelExit, SpawnReport
+from gostage_sim.history.model import ChildHistory, HandlerExit, History, KernelExit, SpawnReport
 
 _ENDED_BY_ENGINE = ("SIGTERM", "SIGKILL")
 #: The exit code with which a child confirms each result; with another code it is `exited`, and always after an exit.
@@ -22,7 +22,8 @@ class TrueVerdict:
     `timed_out` an end by SIGTERM, SIGKILL or an exit, not before the timeout, and by SIGKILL not before the end of the
     grace period. Scenarios neither cancel nor set limits, so no other outcome can be true of a child that ran.
     `start_failed` is true of a child that the kernel refused to start, as a fault of the parent found out by trying the
-    same, and nothing else is.
+    same, and nothing else is. Where a handler leaves `spawn()` by an exception there is no report; then the child must
+    be gone before that comes out.
     """
 
     name = "true-verdict"
@@ -41,6 +42,8 @@ class TrueVerdict:
                 findings.violations.append(
                     f"spawn() of {child.name} raised {plain(child.spawn_error)} instead of returning a result"
                 )
+            elif child.handler_exit is not None:
+                _judge_left(child, child.handler_exit, findings)
             elif child.report is None:
                 findings.missing.append(f"spawn() of {child.name} never returned, so it said nothing of its end")
             elif child.exit is None:
@@ -56,6 +59,14 @@ class TrueVerdict:
         sources = sorted({child.exit.source for child in children if child.exit is not None})
         seen = f"{count(len(children), 'report')} compared with the kernel's, {', '.join(clean[:3])} clean"
         return findings.judgement(self.name, seen, {"clean": clean, "kernel_sources": sources})
+
+
+def _judge_left(child: ChildHistory, left: HandlerExit, findings: Findings) -> None:
+    """Without a report there is one thing to be true: the child was gone when what the handler raised came out."""
+    if not left.child_gone:
+        findings.violations.append(f"{plain(left.error)} came out of spawn() of {child.name} before its child was gone")
+    elif child.exit is None:
+        findings.missing.append(f"how the kernel saw {child.name} end is not known")
 
 
 def _judge_unseen(child: ChildHistory, report: SpawnReport, findings: Findings) -> None:

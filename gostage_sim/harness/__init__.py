@@ -12,6 +12,7 @@ Map of the room:
 * `limits`     room for the descriptors of hundreds of children
 * `plan`       a scenario as JSON files that subject and children read
 * `subject`    the parent under test: `python -m gostage_sim.harness.subject`
+* `handlers`   what its handlers do besides looking
 * `child`      a child: `python -m gostage_sim.harness.child`
 * `steps`      the steps of a scenario as registered actions
 * `load`       those of them that put a load on the child: time, CPU, memory, descriptors, threads

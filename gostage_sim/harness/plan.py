@@ -20,6 +20,7 @@ from gostage_sim.scenario.model import (
     Call,
     Child,
     Expectation,
+    Handler,
     Log,
     PlacedFault,
     Scenario,
@@ -32,6 +33,7 @@ from gostage_sim.scenario.traffic import flattened, of_steps
 
 RECOVERY = "recovery"
 _RECOVERY_MESSAGES = 3
+_FRESH_MESSAGES = 3
 
 Plan = dict[str, Any]
 
@@ -44,8 +46,11 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
             name = group if child.copies == 1 else f"{group}[{copy}]"
             expected = scenario.expected_of(group, transport)
             children.append(_child(scenario, group, name, child, seed, index=len(children), expected=expected))
+    for type, handler in scenario.handlers.items():
+        if handler.spawn:
+            children.append(_fresh_child(scenario, _fresh_child_of(type), seed, index=len(children)))
     recovery = Child(steps=(Send(count=_RECOVERY_MESSAGES, type="recovery"),))
-    children.append(_child(scenario, RECOVERY, RECOVERY, recovery, seed, index=len(children), recovery=True))
+    children.append(_child(scenario, RECOVERY, RECOVERY, recovery, seed, index=len(children), role=RECOVERY))
     guarantees = scenario.guarantees if isinstance(scenario.guarantees, str) else list(scenario.guarantees)
     return {
         "scenario": {
@@ -57,7 +62,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
         },
         "transport": transport,
         "seed": seed,
-        "handlers": {type: handler.delay for type, handler in scenario.handlers.items()},
+        "handlers": {type: _handler(type, handler) for type, handler in scenario.handlers.items()},
         "children": children,
     }
 
@@ -83,9 +88,9 @@ def _child(
     *,
     index: int,
     expected: Expectation | None = None,
-    recovery: bool = False,
+    role: str | None = None,
 ) -> Plan:
-    role = RECOVERY if recovery else "victim" if child.faults else "sibling"
+    role = role or ("victim" if child.faults or _goes_wrong(expected) else "sibling")
     sent = of_steps(child.steps)
     single = list(flattened(child.steps))
     sends = [step for step in single if isinstance(step, Send)]
@@ -115,6 +120,33 @@ def _child(
         "plan": f"child-{index:03}.json",
         "journal": f"child-{index:03}.journal",
     }
+
+
+def _goes_wrong(expected: Expectation | None) -> bool:
+    """Whether the scenario expects of a child what no sibling may come to."""
+    return expected is not None and (expected.outcome not in (None, "completed") or expected.raises is not None)
+
+
+def _handler(type: str, handler: Handler) -> Plan:
+    return {
+        "delay_s": handler.delay,
+        "raise_every": handler.raise_every,
+        "block_s": handler.block,
+        "spawn": _fresh_child_of(type) if handler.spawn else None,
+        "exit": handler.exit,
+        "at": handler.at,
+    }
+
+
+def _fresh_child(scenario: Scenario, name: str, seed: int, *, index: int) -> Plan:
+    child = Child(steps=(Send(count=_FRESH_MESSAGES, type="fresh"),))
+    expected = Expectation(outcome="completed", handled=_FRESH_MESSAGES)
+    return _child(scenario, name, name, child, seed, index=index, expected=expected, role="fresh")
+
+
+def _fresh_child_of(type: str) -> str:
+    """The name of the child that the handler of this type spawns; no child of a scenario can have it."""
+    return f"from-handler:{type}"
 
 
 def _turned(pools: dict[str, list[Any]], by: int) -> dict[str, list[Any]]:

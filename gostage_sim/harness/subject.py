@@ -31,6 +31,7 @@ from gostage_sim.gostage.wire.encode import encode_value
 from gostage_sim.harness.channel import message_crc
 from gostage_sim.harness.connection import listening_ports
 from gostage_sim.harness.control import EXIT_ORPHANED, PLAN_VARIABLE, Client
+from gostage_sim.harness.handlers import ScriptedError, ScriptedHandler
 from gostage_sim.harness.limits import allow_many_files
 from gostage_sim.harness.steps import definition_of
 from gostage_sim.history.journal import STRANGER, Journal
@@ -60,8 +61,10 @@ class Subject:
         self._launcher = _Peeking(self._record)
         self._runner = gostage.Runner(launcher=self._launcher, transport=plan["transport"])
         self._runner.broker.register_default_handler(self._telling(self._handle))
-        for type, delay_s in plan["handlers"].items():
-            handler = self._slow(delay_s) if delay_s else self._handle
+        self._handlers: list[ScriptedHandler] = []
+        for type, planned in plan["handlers"].items():
+            handler = ScriptedHandler(planned, see=self._handle, spawn=self._spawn_named, record=self._record)
+            self._handlers.append(handler)
             self._runner.broker.register_handler(type, self._telling(handler))
 
     def run(self) -> None:
@@ -80,7 +83,11 @@ class Subject:
         self._control.ask("hello", subject=True)
         self._control.ask("baseline")
         *children, recovery = self._plan["children"]
-        threads = [threading.Thread(target=self._spawn, args=(child,), name=child["name"]) for child in children]
+        threads = [
+            threading.Thread(target=self._spawn, args=(child,), name=child["name"])
+            for child in children
+            if child["role"] != "fresh"  # a handler spawns it
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -107,12 +114,19 @@ class Subject:
         finally:
             self._control.tell("returned", child=name)
 
+    def _spawn_named(self, name: str) -> None:
+        self._spawn(self._plan["children"][self._index[name]])
+
     def _spawn_and_report(self, name: str, definition: gostage.SubWorkflowDef, options: gostage.SpawnOptions) -> None:
         try:
             self._record("spawned", child=name)
             result = self._runner.spawn(definition, options=options)
-        except Exception as error:
-            self._record("spawn_error", child=name, text=_shortened(f"{type(error).__name__}: {error}"))
+        except BaseException as error:
+            text = _shortened(f"{type(error).__name__}: {error}")
+            if isinstance(error, SystemExit) and any(name in handler.left for handler in self._handlers):
+                self._record("left", child=name, error=text, gone=_gone(self._launcher.pids.get(name)))
+                return
+            self._record("spawn_error", child=name, text=text)
             traceback.print_exc()
         else:
             self._record("returned", child=name)
@@ -172,19 +186,15 @@ class Subject:
         """As a user's program may, at any time."""
         self._runner.close()
 
-    def _slow(self, delay_s: float) -> Callable[[gostage.Message], None]:
-        def handle(message: gostage.Message) -> None:
-            self._handle(message)
-            time.sleep(delay_s)
-
-        return handle
-
     def _telling(self, handler: Callable[[gostage.Message], None]) -> Callable[[gostage.Message], None]:
-        """The handler, whose exceptions, which the engine survives, do not go unnoticed: the first one is evidence."""
+        """The handler, whose exceptions, which the engine survives, do not go unnoticed: the first one that the
+        scenario does not want is evidence."""
 
         def handle(message: gostage.Message) -> None:
             try:
                 handler(message)
+            except ScriptedError:
+                raise
             except Exception as error:
                 self._problems += 1
                 if self._problems == 1:
@@ -224,6 +234,8 @@ class _Peeking:
         self._record = record
         self.commands: dict[str, list[str]] = {}
         """What starts a child, by its name, where that is not the child of the harness."""
+        self.pids: dict[str, int] = {}
+        """Of the children that were started, by name."""
         self.before_reaping: dict[str, Callable[[], object]] = {}
         """What is done before a child's status is taken, by its name."""
 
@@ -231,6 +243,7 @@ class _Peeking:
         name = launch.definition.id
         program = gostage.launchers.Program(self.commands.get(name, CHILD_COMMAND), foreign=False)
         process = program.start(launch)
+        self.pids[name] = process.pid
         reap = process.reap
 
         def peek_and_reap() -> Any:
@@ -306,6 +319,11 @@ def _report(result: gostage.SpawnResult) -> dict[str, Any]:
         "stderr_tail": result.stderr_tail[-_MAX_TEXT:],
         "final_store": store if small else None,
     }
+
+
+def _gone(pid: int | None) -> bool:
+    """Whether the kernel has forgotten this process: it was reaped."""
+    return pid is not None and not os.path.exists(f"/proc/{pid}")
 
 
 def _shortened(text: str) -> str:

@@ -74,7 +74,7 @@ class Watch:
             faults={
                 child["name"]: [fault["id"] for fault in child["faults"]]
                 for child in plan["children"]
-                if child["role"] == "victim"
+                if child["faults"]
             },
             siblings=[child["name"] for child in plan["children"] if child["role"] == "sibling"],
         )

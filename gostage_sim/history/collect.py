@@ -17,6 +17,7 @@ from gostage_sim.history import journal
 from gostage_sim.history.model import (
     ChildHistory,
     FaultRecord,
+    HandlerExit,
     History,
     KernelExit,
     Leftover,
@@ -111,6 +112,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
     own_report = None if report is None else _report(report.facts["report"])
     pid = hello.facts["pid"] if hello else own_report.pid if own_report else None
     error = _first(sources.subject, "spawn_error", child=name)
+    left = _first(sources.subject, "left", child=name)
     return ChildHistory(
         name=name,
         group=planned["group"],
@@ -120,7 +122,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         ends_daemons=planned.get("end_daemons", False),
         pid=pid,
         spawned_ns=_time(_first(sources.subject, "spawned", child=name)),
-        returned_ns=_time(_first(sources.subject, "returned", child=name)),
+        returned_ns=_time(_first(sources.subject, "returned", child=name) or left),
         sent=own.messages(journal.SENDING),
         handed_over=_handed_over(own),
         handled=sources.subject.messages(journal.HANDLED, index),
@@ -134,6 +136,8 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         expected_messages=planned["expected_messages"],
         expected_types=planned.get("expected_types"),
         spawn_error=None if error is None else error.facts["text"],
+        handler_exit=None if left is None else HandlerExit(left.facts["error"], left.facts["gone"]),
+        held=tuple((event.facts["since_ns"], event.t_ns) for event in _named(sources.subject, "held", child=name)),
     )
 
 

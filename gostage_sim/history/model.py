@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Role = Literal["victim", "sibling", "recovery"]
+Role = Literal["victim", "sibling", "fresh", "recovery"]
 Result = Literal["success", "failure", "panic", "exit"]
 
 #: Types the engine itself sends at the end of a child; counts of messages for people leave them out.
@@ -121,11 +121,22 @@ class SpawnReport:
 
 
 @dataclass(frozen=True, slots=True)
+class HandlerExit:
+    """A handler raised what passes through `runner.spawn()`, as the scenario wants, and it came out."""
+
+    error: str
+    """`SystemExit: …`"""
+    child_gone: bool
+    """Whether the kernel had forgotten the child at that moment."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChildHistory:
     """Everything known of one child process."""
 
     name: str
-    """`victim`, or `sibling[2]` where there are copies; `recovery` is the fresh child started at the end."""
+    """`victim`, or `sibling[2]` where there are copies; `recovery` is the fresh child started at the end, and
+    `from-handler:TYPE` one that the handler of this type spawned."""
     group: str
     """The key in the scenario file."""
     role: Role
@@ -137,7 +148,7 @@ class ChildHistory:
     spawned_ns: int | None = None
     """Just before `runner.spawn()` was called."""
     returned_ns: int | None = None
-    """Just after it returned; None when it never did."""
+    """Just after it returned, or raised what a handler had; None when it never did."""
     sent: Messages = field(default_factory=Messages)
     """Recorded before each message went to the wire."""
     handed_over: int = 0
@@ -160,6 +171,10 @@ class ChildHistory:
     """Of how many types those are."""
     spawn_error: str | None = None
     """Text of an exception that came out of `runner.spawn()`."""
+    handler_exit: HandlerExit | None = None
+    """What a handler raised on purpose to leave `runner.spawn()`, which then has no report."""
+    held: tuple[tuple[int, int], ...] = ()
+    """From when to when a handler held up the messages of this child on purpose."""
 
     @property
     def refused(self) -> str | None:

@@ -140,9 +140,20 @@ class Child(_Part):
 
 
 class Handler(_Part):
-    """What the subject's handler of one message type does besides recording it."""
+    """What the subject's handler of one message type does besides recording it. Messages are counted for each child."""
 
     delay: Annotated[Seconds, Field(ge=0, le=60)] = 0.0
+    """At each message."""
+    raise_every: Annotated[int, Field(ge=1)] | None = None
+    """It raises at every so many messages; the engine records the first hundred errors of a child."""
+    block: Annotated[Seconds, Field(ge=0, le=60)] = 0.0
+    """At message `at` it returns so much later."""
+    spawn: bool = False
+    """At message `at` of the first child that comes to it, it spawns a fresh child on the same runner and waits."""
+    exit: bool = False
+    """At message `at` it calls `sys.exit()`, which passes through `spawn()`; expect `raises: SystemExit` of a child."""
+    at: Annotated[int, Field(ge=1)] = 1
+    """Where `block`, `spawn` and `exit` happen, in this order."""
 
 
 class Count(_Part):
@@ -180,6 +191,8 @@ class Expectation(_Part):
     """Part of the child's error text."""
     stderr: str | None = None
     """Part of the end of the child's stderr."""
+    raises: Literal["SystemExit"] | None = None
+    """What passes through `spawn()` instead of a result, because a handler raised it."""
 
 
 class Scenario(_Part):

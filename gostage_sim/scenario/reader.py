@@ -63,6 +63,10 @@ _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _SIGNALS = [name.name for name in signal.Signals]
 #: The fresh child at the end, and the type of its messages.
 _RECOVERY = "recovery"
+#: The type of the messages of a child that a handler spawns.
+_FRESH = "fresh"
+#: What is told by a result, and by nothing else.
+_OF_A_RESULT = ("outcome", "exit_code", "signal", "malformed", "error", "stderr")
 
 
 class Reader:
@@ -317,9 +321,22 @@ class Reader:
         if complete and None not in sent:
             types = list(dict.fromkeys(type for each in sent if each is not None for type in each))
             for name in self._mapping(data.get("handlers"), ("handlers",), quiet=True):
-                if name not in types and name != _RECOVERY:
+                if name not in types and name not in (_RECOVERY, _FRESH):
                     self._report(("handlers", name), unknown("message type", name, types), key=True)
-        return self._named(Handler, data, "handlers", "handler")
+        found = self._named(Handler, data, "handlers", "handler")
+        for name, handler in found.items():
+            strikes = bool(handler.block) or handler.spawn or handler.exit
+            if "at" in data["handlers"][name] and not strikes:
+                message = "at is where block, spawn or exit happen; this handler does none of them"
+                self._report(("handlers", name, "at"), message, key=True)
+            elif complete and None not in sent and name not in (_RECOVERY, _FRESH):
+                most = max((each[name] for each in sent if each is not None), default=0)
+                for key in ("at", "raise_every"):
+                    number = getattr(handler, key)
+                    if most and number is not None and number > most:
+                        message = f"{key} is {number}; no child sends more than {most} of type {quote(name)}"
+                        self._report(("handlers", name, key), message)
+        return found
 
     def _expectations_on(
         self, data: dict[str, Any], children: Sequence[str], transports: Sequence[str] | None
@@ -359,6 +376,10 @@ class Reader:
             if isinstance(number, Count) and number.at_most is not None and number.at_least > number.at_most:
                 message = f"at_least is {number.at_least}, which is above at_most: {number.at_most}; no number is both"
                 self._report((*path, key, "at_least"), message)
+        if expectation.raises is not None:
+            for key in _OF_A_RESULT:
+                if getattr(expectation, key) is not None:
+                    self._report((*path, key), f"where spawn() raises there is no result; leave out {key} or raises")
         code, killed_by = expectation.exit_code, expectation.signal
         if killed_by is not None and expectation.outcome == "completed":
             self._report((*path, "signal"), "a child that completed was not killed; leave out signal or outcome")

@@ -8,7 +8,7 @@ import pytest
 
 from gostage_sim.guarantees.as_expected import AsExpected
 from gostage_sim.guarantees.contract import Judgement, Verdict
-from gostage_sim.history.model import SpawnReport
+from gostage_sim.history.model import HandlerExit, SpawnReport
 
 from .histories import history, sibling, victim
 
@@ -64,6 +64,33 @@ def test_spawn_never_returned() -> None:
     assert found.reason == "spawn() of victim never returned, so how it ended is not known"
 
 
+def test_never_spawned() -> None:
+    """A child that a handler never came to spawn has missed no expectation, and met none."""
+    absent = victim(spawned_ns=None, report=None, expect={"outcome": "completed", "handled": 3})
+    found = AsExpected().judge(history(absent))
+    assert (found.verdict, found.reason) == (Verdict.UNKNOWN, "victim was never spawned, so nothing of it is known")
+
+
 def test_applies() -> None:
     """It has nothing to judge where nothing is expected."""
     assert not AsExpected().applies(history(victim(expect={"outcome": None}), sibling(1)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "reason"),
+    [
+        ({"handler_exit": HandlerExit("SystemExit: 1", True)}, Verdict.PASS, "1 expectation of victim met"),
+        ({"report": REPORT}, Verdict.FAIL, "spawn() of victim returned a result, SystemExit expected"),
+        ({}, Verdict.UNKNOWN, "spawn() of victim never returned, so what came out of it is not known"),
+        (
+            {"handler_exit": HandlerExit("KeyboardInterrupt: ", True)},
+            Verdict.FAIL,
+            "KeyboardInterrupt:  came out of spawn() of victim, SystemExit expected",
+        ),
+    ],
+)
+def test_what_passes_through_spawn(changes: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    """What a handler raised is expected by its name, and no result can stand for it."""
+    child = victim(**({"report": None, "expect": {"raises": "SystemExit"}} | changes))
+    found = AsExpected().judge(history(child))
+    assert (found.verdict, found.reason) == (verdict, reason)

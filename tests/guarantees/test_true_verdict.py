@@ -9,7 +9,7 @@ import pytest
 
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.guarantees.true_verdict import TrueVerdict
-from gostage_sim.history.model import ChildHistory, KernelExit, SpawnReport
+from gostage_sim.history.model import ChildHistory, HandlerExit, KernelExit, SpawnReport
 
 from .histories import OPENED, SECOND, history, sibling, victim
 
@@ -211,3 +211,24 @@ def test_start_failed_needs_its_reason(child: ChildHistory, verdict: Verdict, re
     """An engine that does not start a child it could start, or reports what never ran, is caught."""
     found = TrueVerdict().judge(history(child, sibling(1)))
     assert (found.verdict, found.reason) == (verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("gone", "end", "verdict", "reason"),
+    [
+        (True, KernelExit(OPENED, None, "SIGTERM", "pidfd"), Verdict.PASS, ""),
+        (
+            False,
+            KernelExit(OPENED, None, "SIGTERM", "pidfd"),
+            Verdict.FAIL,
+            "SystemExit: 1 came out of spawn() of victim before its child was gone",
+        ),
+        (True, None, Verdict.UNKNOWN, "how the kernel saw victim end is not known"),
+    ],
+)
+def test_a_handler_that_leaves(gone: bool, end: KernelExit | None, verdict: Verdict, reason: str) -> None:
+    """What a handler raises comes out when the child is gone, and instead of a report."""
+    left = victim(report=None, exit=end, handler_exit=HandlerExit("SystemExit: 1", gone))
+    found = TrueVerdict().judge(history(left, sibling(1)))
+    assert found.verdict is verdict
+    assert reason in found.reason

@@ -27,7 +27,8 @@ def test_a_plan_is_json_and_comes_back_as_it_was(scenario: MakeScenario, tmp_pat
     plan = make_plan(made, seed=3, transport="json")
     write_plan(plan, tmp_path)
     assert json.loads((tmp_path / "plan.json").read_text("utf-8")) == plan
-    assert plan["handlers"] == {"log": 0.001}
+    calm = {"raise_every": None, "block_s": 0.0, "spawn": None, "exit": False, "at": 1}
+    assert plan["handlers"] == {"log": {**calm, "delay_s": 0.001}}
     victim = plan["children"][0]
     assert victim["expect"] == {"outcome": "timed_out", "handled": 3}
     assert [(fault["id"], fault["at"]) for fault in victim["faults"]] == [

@@ -39,7 +39,32 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
             HEAD + "handlers: {message: {delay: 1}}\n",
             "6:29: delay: a duration needs a unit, for example 20s, 1ms; found 1",
         ),
-        (HEAD + "handlers: {message: 1ms}\n", "6:21: handler is '1ms'; expected a mapping of delay"),
+        (
+            HEAD + "handlers: {message: 1ms}\n",
+            "6:21: handler is '1ms'; expected a mapping of delay, raise_every, block, spawn, exit, at",
+        ),
+        (HEAD + "handlers: {message: {block: 2m}}\n", "6:29: block is '2m'; expected a duration from 0s to 60s"),
+        (
+            HEAD + "handlers: {message: {raise_every: 0}}\n",
+            "6:35: raise_every is 0; expected a whole number of at least 1",
+        ),
+        (
+            HEAD + "handlers: {message: {delay: 1s, at: 3}}\n",
+            "6:33: at is where block, spawn or exit happen; this handler does none of them",
+        ),
+        (
+            HEAD + "handlers: {message: {exit: true, at: 6}}\n",
+            "6:38: at is 6; no child sends more than 5 of type 'message'",
+        ),
+        (
+            HEAD + "handlers: {message: {raise_every: 6}}\n",
+            "6:35: raise_every is 6; no child sends more than 5 of type 'message'",
+        ),
+        (HEAD + "expect: {a: {raises: ValueError}}\n", "6:22: unknown raises 'ValueError'; expected 'SystemExit'"),
+        (
+            HEAD + "expect: {a: {raises: SystemExit, outcome: completed}}\n",
+            "6:43: where spawn() raises there is no result; leave out outcome or raises",
+        ),
         (HEAD + "handlers:\n", "6:1: handlers is nothing; expected a mapping"),
         (HEAD + "expect: {A: {}}\n", "6:10: unknown child 'A'; did you mean 'a'?"),
         (HEAD + "expect: {a: {outcome: signalled}}\n", "6:23: unknown outcome 'signalled'; did you mean 'signaled'?"),
