@@ -29,6 +29,7 @@ from gostage_sim.scenario.model import (
     Step,
     Transport,
 )
+from gostage_sim.scenario.patterns import pattern_in
 from gostage_sim.scenario.traffic import flattened, of_steps
 
 RECOVERY = "recovery"
@@ -114,12 +115,24 @@ def _child(
         "imports": list(scenario.imports),
         # Where the loader looked for the user's actions; the child must find the same ones.
         "search": [str(Path(scenario.file).resolve().parent), os.getcwd()],
-        "expect": {} if expected is None else expected.model_dump(mode="json", exclude_none=True),
+        "expect": {} if expected is None else _expectation(expected),
         "expected_messages": None if sent is None else sent.total(),
         "expected_types": None if sent is None else len(sent),
         "plan": f"child-{index:03}.json",
         "journal": f"child-{index:03}.journal",
     }
+
+
+def _expectation(expected: Expectation) -> Plan:
+    """As the file has it, but for texts that are regular expressions: `{"matches": …}`."""
+    plan = expected.model_dump(mode="json", exclude_none=True)
+    if expected.final_store is not None:
+        plan["final_store"] = expected.final_store  # where nothing is a value too
+    for key in ("error", "stderr"):
+        pattern = pattern_in(plan.get(key, ""))
+        if pattern is not None:
+            plan[key] = {"matches": pattern}
+    return plan
 
 
 def _goes_wrong(expected: Expectation | None) -> bool:

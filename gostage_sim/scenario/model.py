@@ -187,10 +187,14 @@ class Expectation(_Part):
     """Messages of the child's steps and faults that handlers saw."""
     malformed: Annotated[int, Field(ge=0)] | Count | None = None
     """Lines the engine put into quarantine."""
+    handler_errors: Annotated[int, Field(ge=0)] | Count | None = None
+    """Errors of handlers that the engine recorded; it keeps the first hundred of a child."""
     error: str | None = None
-    """Part of the child's error text."""
+    """Part of the child's error text; between slashes, `/no .* left/`, a regular expression that matches somewhere."""
     stderr: str | None = None
-    """Part of the end of the child's stderr."""
+    """The same, of the end of the child's stderr."""
+    final_store: dict[str, Any] | None = None
+    """Keys that came back from its store, with just these values; there may be others."""
     raises: Literal["SystemExit"] | None = None
     """What passes through `spawn()` instead of a result, because a handler raised it."""
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from gostage_sim.faults.contract import Fault
+from gostage_sim.gostage.delivery import MAX_HANDLER_ERRORS
 from gostage_sim.scenario.expected import fields_of, model_within, read
 from gostage_sim.scenario.fakes import provider_problem
 from gostage_sim.scenario.model import (
@@ -35,6 +36,7 @@ from gostage_sim.scenario.model import (
     Step,
     Threads,
 )
+from gostage_sim.scenario.patterns import pattern_problem
 from gostage_sim.scenario.payloads import Placeholder, parse_template, strings
 from gostage_sim.scenario.placement import PlacementReader, transport_problems
 from gostage_sim.scenario.positions import Document, Path
@@ -66,7 +68,7 @@ _RECOVERY = "recovery"
 #: The type of the messages of a child that a handler spawns.
 _FRESH = "fresh"
 #: What is told by a result, and by nothing else.
-_OF_A_RESULT = ("outcome", "exit_code", "signal", "malformed", "error", "stderr")
+_OF_A_RESULT = ("outcome", "exit_code", "signal", "malformed", "handler_errors", "error", "stderr", "final_store")
 
 
 class Reader:
@@ -371,11 +373,23 @@ class Reader:
 
     def _contradictions(self, path: Path, expectation: Expectation) -> None:
         """Expectations that no child can meet."""
-        for key in ("handled", "malformed"):
+        for key in ("handled", "malformed", "handler_errors"):
             number = getattr(expectation, key)
             if isinstance(number, Count) and number.at_most is not None and number.at_least > number.at_most:
                 message = f"at_least is {number.at_least}, which is above at_most: {number.at_most}; no number is both"
                 self._report((*path, key, "at_least"), message)
+        errors = expectation.handler_errors
+        least = errors.at_least if isinstance(errors, Count) else errors or 0
+        if least > MAX_HANDLER_ERRORS:
+            message = f"handler_errors is {least}; of a child the engine records the first {MAX_HANDLER_ERRORS}"
+            self._report((*path, "handler_errors"), message)
+        for key in ("error", "stderr"):
+            text = getattr(expectation, key)
+            problem = None if text is None else pattern_problem(text)
+            if problem is not None:
+                self._report((*path, key), f"{key} is {quote(text)}, no regular expression: {problem}")
+        if expectation.final_store == {}:
+            self._report((*path, "final_store"), "final_store is empty; expected at least one key with its value")
         if expectation.raises is not None:
             for key in _OF_A_RESULT:
                 if getattr(expectation, key) is not None:

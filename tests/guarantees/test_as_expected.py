@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,15 @@ from gostage_sim.history.model import HandlerExit, SpawnReport
 from .histories import history, sibling, victim
 
 REPORT = SpawnReport(
-    "failed", 1, None, 100, error_message="no such file\x1b[1m", malformed_count=2, stderr_tail="Traceback: disk full"
+    "failed",
+    1,
+    None,
+    100,
+    error_message="no such file\x1b[1m",
+    malformed_count=2,
+    stderr_tail="Traceback: disk full",
+    handler_errors=3,
+    final_store={"a": [1, {"x": "long" * 61}], "b": True, "n": None},
 )
 
 
@@ -31,9 +40,12 @@ def test_holds() -> None:
         malformed={"at_least": 0, "at_most": 2},
         error="no such file",
         stderr="disk full",
+        handler_errors={"at_least": 3, "at_most": None},
+        final_store={"b": True, "n": None},
     )
     assert found.verdict is Verdict.PASS
-    assert found.reason == "6 expectations of victim met"
+    assert found.reason == "8 expectations of victim met"
+    assert judged(error={"matches": "^no .* file"}, stderr={"matches": "full$"}).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize(
@@ -48,6 +60,14 @@ def test_holds() -> None:
         ("handled", {"at_least": 1, "at_most": 9}, "20 messages of victim handled, between 1 and 9 expected"),
         ("malformed", 0, "2 lines of victim in quarantine, 0 expected"),
         ("error", "boom", r"error of victim is 'no such file\x1b[1m', a text with 'boom' expected"),
+        ("handler_errors", 1, "3 errors of handlers of victim recorded, 1 expected"),
+        (
+            "error",
+            {"matches": "^file"},
+            r"error of victim is 'no such file\x1b[1m', a text that matches '^file' expected",
+        ),
+        ("final_store", {"b": 1}, "'b' in the final store of victim is true, 1 expected"),
+        ("final_store", {"c": None}, "the final store of victim has no 'c', null expected"),
         ("stderr", "boom", "stderr of victim is 'Traceback: disk full', a text with 'boom' expected"),
     ],
 )
@@ -55,6 +75,15 @@ def test_violated(key: str, expected: Any, reason: str) -> None:
     """Each expectation that is not met is named with what was seen."""
     found = judged(**{key: expected})
     assert (found.verdict, found.reason) == (Verdict.FAIL, reason)
+
+
+def test_stores() -> None:
+    """Values are compared whole, however they are shown; of a store that was not recorded nothing is known."""
+    assert judged(final_store={"a": [1, {"x": "long" * 61}]}).verdict is Verdict.PASS
+    assert judged(final_store={"a": [1, {"x": "long" * 30 + "lung" + "long" * 30}]}).verdict is Verdict.FAIL
+    large = victim(report=replace(REPORT, final_store=None), expect={"final_store": {"a": 1}})
+    found = AsExpected().judge(history(large))
+    assert (found.verdict, found.reason) == (Verdict.UNKNOWN, "the final store of victim was too large to be recorded")
 
 
 def test_spawn_never_returned() -> None:

@@ -56,6 +56,17 @@ def test_faults_of_the_parent_are_not_the_childs(scenario: MakeScenario, tmp_pat
     assert [fault["kind"] for fault in own["faults"]] == ["noop"]
 
 
+def test_a_text_between_slashes_is_a_pattern(scenario: MakeScenario) -> None:
+    """The guarantee is told what to match; a key that shall hold nothing is not left out."""
+    expected = Expectation(error="/no .* left/", stderr="/", final_store={"k": None})
+    plan = make_plan(scenario(expect={"victim": expected}), seed=1, transport="json")
+    assert plan["children"][0]["expect"] == {
+        "error": {"matches": "no .* left"},
+        "stderr": "/",
+        "final_store": {"k": None},
+    }
+
+
 def test_copies_have_names_and_files_of_their_own(scenario: MakeScenario) -> None:
     """`copies: 2` are two children; the recovery comes last, whatever is in the scenario."""
     children = make_plan(scenario(), seed=1, transport="json")["children"]

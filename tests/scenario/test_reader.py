@@ -60,6 +60,24 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
             HEAD + "handlers: {message: {raise_every: 6}}\n",
             "6:35: raise_every is 6; no child sends more than 5 of type 'message'",
         ),
+        (
+            HEAD + "expect: {a: {handler_errors: 101}}\n",
+            "6:30: handler_errors is 101; of a child the engine records the first 100",
+        ),
+        (
+            HEAD + "expect: {a: {handler_errors: {at_least: 5, at_most: 3}}}\n",
+            "6:41: at_least is 5, which is above at_most: 3; no number is both",
+        ),
+        (
+            HEAD + "expect: {a: {stderr: '/a(/'}}\n",
+            "6:22: stderr is '/a(/', no regular expression: missing ), unterminated subpattern at position 1",
+        ),
+        (HEAD + "expect: {a: {error: 5}}\n", "6:21: error is 5; expected text; put it in quotes"),
+        (HEAD + "expect: {a: {final_store: [k]}}\n", "6:27: final_store is a list; expected a mapping"),
+        (
+            HEAD + "expect: {a: {final_store: {}}}\n",
+            "6:27: final_store is empty; expected at least one key with its value",
+        ),
         (HEAD + "expect: {a: {raises: ValueError}}\n", "6:22: unknown raises 'ValueError'; expected 'SystemExit'"),
         (
             HEAD + "expect: {a: {raises: SystemExit, outcome: completed}}\n",
