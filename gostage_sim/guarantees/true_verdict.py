@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import re
+
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
 from gostage_sim.guarantees.wording import count, ending, plain, seconds
@@ -20,7 +23,8 @@ class TrueVerdict:
     a result of success; `failed` exit code 1 and a result of failure, with an error; `panicked` a result of panic and
     another code than 0; `exited` an exit that contradicts the result, has none, or is what the result tells of;
     `timed_out` an end by SIGTERM, SIGKILL or an exit, not before the timeout, and by SIGKILL not before the end of the
-    grace period. Scenarios neither cancel nor set limits, so no other outcome can be true of a child that ran.
+    grace period; `limit_exceeded` a limit that was set and is named, and the kernel's signal for it, or an error of its
+    kind in the child's result if it came to one. Nobody cancels, so no other outcome can be true of a child that ran.
     `start_failed` is true of a child that the kernel refused to start, as a fault of the parent found out by trying the
     same, and nothing else is. Where a handler leaves `spawn()` by an exception there is no report; then the child must
     be gone before that comes out.
@@ -103,7 +107,42 @@ def _contradiction(child: ChildHistory, report: SpawnReport, exit: KernelExit) -
         return f"{said} without an error"
     if report.outcome == "exited" and child.result is not None and exit.exit_code == _CONFIRMED_BY.get(child.result):
         return f"{said}, but {sent} and {kernel}"
+    if report.outcome == "limit_exceeded":
+        beyond = _beyond_limit(child, report, exit)
+        return None if beyond is None else f"{said}, but {beyond}"
     return _untimely(child, report, exit, said)
+
+
+#: How the kernel ends a child at a limit, and the errno or the type of the error where Python reports it instead.
+_SIGNALS_OF = {
+    "cpu_s": ("SIGXCPU", "SIGKILL"),
+    "file_size_bytes": ("SIGXFSZ",),
+    "memory_bytes": ("SIGKILL",),
+}
+_ERRORS_OF: dict[str, tuple[int | str, ...]] = {
+    "memory_bytes": (errno.ENOMEM, "MemoryError"),
+    "open_files": (errno.EMFILE,),
+    "processes": (errno.EAGAIN, "RuntimeError"),  # can't start new thread
+    "file_size_bytes": (errno.EFBIG,),
+}
+
+
+def _beyond_limit(child: ChildHistory, report: SpawnReport, exit: KernelExit) -> str | None:
+    """What speaks against the limit that the engine names."""
+    named = re.match(r"limit (\w+)=(\d+) was hit", report.error_message or "")
+    if named is None:
+        return "its error names no limit"
+    name, value = named[1], int(named[2])
+    if child.limits.get(name) != value:
+        return f"no limit {name}={value} was set"
+    if exit.signal is not None:
+        return None if exit.signal in _SIGNALS_OF.get(name, ()) else f"{exit.signal} is not the signal of {name}"
+    if child.result is None:
+        return None  # it came to no workflow, and its own journal does not tell what it died of
+    told = child.result_error or {}
+    if not {told.get("errno"), told.get("type")} & {*_ERRORS_OF.get(name, ())}:
+        return f"its result told of {plain(str(told.get('type', child.result)))}, which is no error of {name}"
+    return None
 
 
 def _possible(report: SpawnReport, exit: KernelExit) -> bool:
@@ -121,6 +160,8 @@ def _possible(report: SpawnReport, exit: KernelExit) -> bool:
             return exit.exit_code is not None
         case "timed_out":
             return exit.signal in (None, *_ENDED_BY_ENGINE)
+        case "limit_exceeded":
+            return exit.signal is not None or exit.exit_code != 0
         case _:
             return False
 

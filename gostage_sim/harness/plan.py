@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from gostage_sim.scenario.model import (
     Child,
     Expectation,
     Handler,
+    Limits,
     Log,
     PlacedFault,
     Scenario,
@@ -107,7 +109,8 @@ def _child(
         "grace_s": child.grace,
         "definition_size": child.definition_size,
         "end_daemons": child.end_daemons,
-        "max_message_bytes": child.max_message,
+        "limits": _limits(child.limits),
+        "options": _options(child),
         "steps": [_step(step) for step in child.steps],
         "faults": [_fault(name, number, placed) for number, placed in enumerate(child.faults, 1)],
         "gates": {"before": total // 3, "during": 2 * total // 3} if role == "sibling" else None,
@@ -121,6 +124,30 @@ def _child(
         "plan": f"child-{index:03}.json",
         "journal": f"child-{index:03}.journal",
     }
+
+
+def _limits(limits: Limits) -> Plan:
+    """Those that are set, as arguments of `ResourceLimits`."""
+    found = {
+        "memory_bytes": limits.memory,
+        "cpu_s": None if limits.cpu is None else ceil(limits.cpu),
+        "open_files": limits.open_files,
+        "processes": limits.processes,
+        "file_size_bytes": limits.file_size,
+    }
+    return {name: limit for name, limit in found.items() if limit is not None}
+
+
+def _options(child: Child) -> Plan:
+    """Those that are set, as arguments of `SpawnOptions`."""
+    found = {
+        "max_message_bytes": child.max_message,
+        "niceness": child.options.nice,
+        "umask": child.options.umask,
+        "no_new_privs": child.options.no_new_privs or None,
+        "environment": child.options.environment,
+    }
+    return {name: option for name, option in found.items() if option is not None}
 
 
 def _expectation(expected: Expectation) -> Plan:

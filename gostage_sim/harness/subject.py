@@ -99,13 +99,13 @@ class Subject:
 
     def _spawn(self, child: dict[str, Any]) -> None:
         name = child["name"]
-        limits = {"max_message_bytes": child["max_message_bytes"]} if child["max_message_bytes"] is not None else {}
+        more: dict[str, Any] = child["options"]
         options = gostage.SpawnOptions(
             timeout_s=child["timeout_s"],
             grace_s=child["grace_s"],
             end_daemons=child["end_daemons"],
-            environment={PLAN_VARIABLE: str(self._folder / child["plan"])},
-            **limits,
+            limits=gostage.ResourceLimits(**child["limits"]),
+            **{**more, "environment": {**more["environment"], PLAN_VARIABLE: str(self._folder / child["plan"])}},
         )
         definition = definition_of(name, child["steps"], child["definition_size"])
         try:

@@ -25,7 +25,6 @@ from gostage_sim.history.model import (
     Quarantined,
     RawFrame,
     Resources,
-    Result,
     SpawnReport,
     Window,
 )
@@ -113,6 +112,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
     pid = hello.facts["pid"] if hello else own_report.pid if own_report else None
     error = _first(sources.subject, "spawn_error", child=name)
     left = _first(sources.subject, "left", child=name)
+    result = _result(own)
     return ChildHistory(
         name=name,
         group=planned["group"],
@@ -127,7 +127,9 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         handed_over=_handed_over(own),
         handled=sources.subject.messages(journal.HANDLED, index),
         raw=tuple(_raw_frames(own)),
-        result=_result(own),
+        result=None if result is None else result.facts["says"],
+        result_error=None if result is None else result.facts.get("error"),
+        limits=planned.get("limits", {}),
         faults=tuple(_fault(fault, name, own, sources) for fault in planned["faults"]),
         exit=_exit(name, pid, sources),
         stopped_ns=tuple(event.t_ns for event in _named(sources.observer, "stopped", child=name)),
@@ -150,10 +152,10 @@ def _sent_before(own: JournalFile, event: Event) -> int:
     return int(np.count_nonzero(own.rows["kind"][: event.at] == journal.SENDING))
 
 
-def _result(own: JournalFile) -> Result | None:
+def _result(own: JournalFile) -> Event | None:
     """What the last one said. It is recorded before its message, so it counts once that message was written too."""
     written = [event for event in _named(own, "result") if _sent_before(own, event) < _handed_over(own)]
-    return written[-1].facts["says"] if written else None
+    return written[-1] if written else None
 
 
 def _raw_frames(own: JournalFile) -> Iterator[RawFrame]:

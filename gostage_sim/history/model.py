@@ -158,6 +158,10 @@ class ChildHistory:
     raw: tuple[RawFrame, ...] = ()
     result: Result | None = None
     """What it said of its own end, None when no whole result was handed over."""
+    result_error: dict[str, Any] | None = None
+    """`{"type", "errno"}` of the error that this result told of; the second where there is one."""
+    limits: dict[str, int] = field(default_factory=dict)
+    """What it might use, by the names of the engine's `ResourceLimits`."""
     faults: tuple[FaultRecord, ...] = ()
     exit: KernelExit | None = None
     stopped_ns: tuple[int, ...] = ()

@@ -121,8 +121,34 @@ class PlacedFault(_Part):
     """Line of the scenario file, 0 when it did not come from one."""
 
 
+class Limits(_Part):
+    """What a child may use, as the engine's `ResourceLimits`; whatever meets one ends with outcome `limit_exceeded`."""
+
+    memory: Annotated[Bytes | None, Field(ge=2**20)] = None
+    """Address space."""
+    cpu: Annotated[Seconds | None, Field(ge=1, le=3600)] = None
+    """CPU time, rounded up to whole seconds."""
+    open_files: Annotated[int, Field(ge=16)] | None = None
+    processes: Annotated[int, Field(ge=0)] | None = None
+    """Of its user on this machine; root is not held to it."""
+    file_size: Annotated[Bytes | None, Field(ge=2**20)] = None
+    """Of any file it writes, the journal that the harness keeps in it included: 24 bytes and more a message."""
+
+
+class Options(_Part):
+    """How a child runs, as the engine's `SpawnOptions`."""
+
+    nice: Annotated[int, Field(ge=-20, le=19)] | None = None
+    umask: Annotated[int, Field(ge=0, le=0o777)] | None = None
+    """Octal is written `0o027`."""
+    no_new_privs: bool = False
+    environment: dict[str, str] = {}
+    """Variables beside those it inherits."""
+
+
 class Child(_Part):
-    """One child, or `copies` of it. A child with faults is a victim, one without is a sibling."""
+    """One child, or `copies` of it. A child with faults is a victim, and so is one of which another outcome than
+    `completed` is expected; any other is a sibling."""
 
     steps: tuple[Step, ...]
     faults: tuple[PlacedFault, ...] = ()
@@ -137,6 +163,8 @@ class Child(_Part):
     """Whether the engine is asked to end what left the child's session, as `SpawnOptions.end_daemons`."""
     max_message: Annotated[Bytes | None, Field(ge=1024, le=2**31)] = None
     """A longer line of it goes into quarantine; by default what the engine has."""
+    limits: Limits = Limits()
+    options: Options = Options()
 
 
 class Handler(_Part):

@@ -9,7 +9,7 @@ import pytest
 
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.guarantees.true_verdict import TrueVerdict
-from gostage_sim.history.model import ChildHistory, HandlerExit, KernelExit, SpawnReport
+from gostage_sim.history.model import ChildHistory, HandlerExit, KernelExit, Result, SpawnReport
 
 from .histories import OPENED, SECOND, history, sibling, victim
 
@@ -232,3 +232,41 @@ def test_a_handler_that_leaves(gone: bool, end: KernelExit | None, verdict: Verd
     found = TrueVerdict().judge(history(left, sibling(1)))
     assert found.verdict is verdict
     assert reason in found.reason
+
+
+HIT = "limit memory_bytes=9 was hit: MemoryError; it used 0.10 s of CPU"
+
+
+@pytest.mark.parametrize(
+    ("end", "result", "told", "error", "reason"),
+    [
+        ((1, None), "failure", {"type": "MemoryError", "errno": 12}, HIT, None),
+        ((1, None), "failure", {"type": "_ArrayMemoryError", "errno": 12}, HIT, None),
+        ((1, None), None, None, HIT, None),
+        ((None, "SIGKILL"), None, None, HIT, None),
+        ((None, "SIGXCPU"), None, None, "limit cpu_s=1 was hit: SIGXCPU; …", None),
+        ((0, None), None, None, HIT, "the kernel said exit code 0"),
+        ((None, "SIGSEGV"), None, None, HIT, "SIGSEGV is not the signal of memory_bytes"),
+        ((1, None), "failure", {"type": "ValueError"}, HIT,
+         "its result told of ValueError, which is no error of memory_bytes"),
+        ((1, None), "failure", {"type": "OSError", "errno": 24}, "limit open_files=9 was hit: OSError",
+         "no limit open_files=9 was set"),
+        ((1, None), "failure", {"type": "MemoryError"}, HIT.replace("9", "8"), "no limit memory_bytes=8 was set"),
+        ((1, None), "failure", {"type": "MemoryError"}, "no memory", "its error names no limit"),
+    ],
+)  # fmt: skip
+def test_a_limit_was_hit(
+    end: tuple[int | None, str | None],
+    result: Result | None,
+    told: dict[str, Any] | None,
+    error: str,
+    reason: str | None,
+) -> None:
+    """One that was set, and that the kernel or the child's own result bears out."""
+    said = replace(report("limit_exceeded", *end), error_message=error)
+    limits = {"memory_bytes": 9, "cpu_s": 1}
+    found = TrueVerdict().judge(history(ended(said, *end, result=result, result_error=told, limits=limits), sibling(1)))
+    if reason is None:
+        assert found.verdict is Verdict.PASS
+    else:
+        assert found.reason == f"victim was reported limit_exceeded, but {reason}"

@@ -103,11 +103,29 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
         (
             HEAD + "  b:\n    stpes: []\n",
             "7:5: unknown key 'stpes'; did you mean 'steps'? known keys: steps, faults, copies, timeout, grace, "
-            "definition_size, end_daemons, max_message",
+            "definition_size, end_daemons, max_message, limits, options",
         ),
         (HEAD + "  b: {copies: 2}\n", "6:6: child has no 'steps'; it is required"),
         (HEAD + "  b: {steps: 2}\n", "6:14: steps is 2; expected a list"),
         (HEAD + "    copies: 501\n", "6:13: copies is 501; expected a whole number from 1 to 500"),
+        (
+            HEAD + "    limits: 5\n",
+            "6:13: limits is 5; expected a mapping of memory, cpu, open_files, processes, file_size",
+        ),
+        (HEAD + "    limits: {memory: 5}\n", "6:22: memory: a size needs a unit, for example 64KiB, 10MB; found 5"),
+        (HEAD + "    limits: {cpu: 5ms}\n", "6:19: cpu is '5ms'; expected a duration from 1s to 1h"),
+        (HEAD + "    limits: {open_files: 3}\n", "6:26: open_files is 3; expected a whole number of at least 16"),
+        (
+            HEAD + "    limits: {memroy: 1GiB}\n",
+            "6:14: unknown key 'memroy'; did you mean 'memory'? "
+            "known keys: memory, cpu, open_files, processes, file_size",
+        ),
+        (HEAD + "    options: {nice: 20}\n", "6:21: nice is 20; expected a whole number from -20 to 19"),
+        (HEAD + "    options: {umask: 0o1000}\n", "6:22: umask is 512; expected a whole number from 0 to 511"),
+        (
+            HEAD + "    options: {environment: {A: 5}}\n",
+            "6:32: environment is 5; expected text; put it in quotes",
+        ),
         (HEAD + "    copies: true\n", "6:13: copies is true; expected a whole number from 1 to 500"),
         (
             HEAD + "  recovery: {steps: []}\n",
