@@ -6,7 +6,7 @@ import numpy as np
 
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
-from gostage_sim.guarantees.streams import compare, name
+from gostage_sim.guarantees.streams import compare, name, without_journal
 from gostage_sim.guarantees.wording import count, seconds
 from gostage_sim.history.model import ChildHistory, History
 
@@ -33,7 +33,7 @@ class NoLoss:
         findings = Findings()
         last_moment: dict[str, float] = {}
         judged = 0
-        for child in history.children:
+        for child in history.journalled:
             if child.spawned_ns is None:
                 continue
             if child.returned_ns is None:
@@ -61,6 +61,7 @@ class NoLoss:
         if last_moment:
             nearest = min(last_moment, key=lambda child: last_moment[child])
             seen += f", the last of {nearest} {seconds(int(last_moment[nearest] * 1e9))} before its exit"
+        seen += without_journal(history)
         return findings.judgement(self.name, seen, {"last_message_before_exit_s": last_moment})
 
 

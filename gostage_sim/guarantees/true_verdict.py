@@ -27,7 +27,8 @@ class TrueVerdict:
     kind in the child's result if it came to one. Nobody cancels, so no other outcome can be true of a child that ran.
     `start_failed` is true of a child that the kernel refused to start, as a fault of the parent found out by trying the
     same, and nothing else is. Where a handler leaves `spawn()` by an exception there is no report; then the child must
-    be gone before that comes out.
+    be gone before that comes out. What a program that is not ours sent as its result nobody knows: of its outcome the
+    wait status is judged.
     """
 
     name = "true-verdict"
@@ -95,13 +96,13 @@ def _contradiction(child: ChildHistory, report: SpawnReport, exit: KernelExit) -
         return f"was reported with pid {report.pid}, but process {child.pid} ran"
     said = f"was reported {plain(report.outcome)}"
     kernel = f"the kernel said {ending(exit.exit_code, exit.signal)}"
-    if not _possible(report, exit):
+    if not _possible(child, report, exit):
         return f"{said}, but {kernel}"
     if (report.exit_code, report.signal) != (exit.exit_code, exit.signal):
         return f"{said} with {ending(report.exit_code, report.signal)}, but {kernel}"
     needed = {"completed": "success", "failed": "failure", "panicked": "panic"}.get(report.outcome)
     sent = "it never sent a result" if child.result is None else f"its result was one of {child.result}"
-    if needed is not None and child.result != needed:
+    if needed is not None and child.result != needed and child.role != "foreign":
         return f"{said}, but {sent}"
     if report.outcome == "failed" and report.error_type is None and report.error_message is None:
         return f"{said} without an error"
@@ -145,8 +146,10 @@ def _beyond_limit(child: ChildHistory, report: SpawnReport, exit: KernelExit) ->
     return None
 
 
-def _possible(report: SpawnReport, exit: KernelExit) -> bool:
+def _possible(child: ChildHistory, report: SpawnReport, exit: KernelExit) -> bool:
     """Whether such an exit can stand behind this outcome at all."""
+    if child.role == "foreign" and report.outcome in ("failed", "panicked"):
+        return exit.exit_code is not None  # what code a program of others goes with is its own affair
     match report.outcome:
         case "signaled":
             return exit.signal is not None

@@ -93,8 +93,8 @@ def _child(
     expected: Expectation | None = None,
     role: str | None = None,
 ) -> Plan:
-    role = role or ("victim" if child.faults or _goes_wrong(expected) else "sibling")
-    sent = of_steps(child.steps)
+    role = role or _role(child, expected)
+    sent = None if child.command else of_steps(child.steps)
     single = list(flattened(child.steps))
     sends = [step for step in single if isinstance(step, Send)]
     # A step is sent in a third before the faults, a third during and a third after them. A user's own action may send
@@ -109,6 +109,8 @@ def _child(
         "grace_s": child.grace,
         "definition_size": child.definition_size,
         "end_daemons": child.end_daemons,
+        "launcher": child.launcher,
+        "command": list(child.command),
         "limits": _limits(child.limits),
         "options": _options(child),
         "steps": [_step(step) for step in child.steps],
@@ -146,6 +148,8 @@ def _options(child: Child) -> Plan:
         "umask": child.options.umask,
         "no_new_privs": child.options.no_new_privs or None,
         "environment": child.options.environment,
+        "user": child.options.user,
+        "group": child.options.group,
     }
     return {name: option for name, option in found.items() if option is not None}
 
@@ -160,6 +164,12 @@ def _expectation(expected: Expectation) -> Plan:
         if pattern is not None:
             plan[key] = {"matches": pattern}
     return plan
+
+
+def _role(child: Child, expected: Expectation | None) -> str:
+    if child.command:
+        return "foreign"
+    return "victim" if child.faults or _goes_wrong(expected) else "sibling"
 
 
 def _goes_wrong(expected: Expectation | None) -> bool:

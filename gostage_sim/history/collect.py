@@ -109,7 +109,8 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
     hello = _first(sources.observer, "hello", child=name)
     report = _first(sources.subject, "report", child=name)
     own_report = None if report is None else _report(report.facts["report"])
-    pid = hello.facts["pid"] if hello else own_report.pid if own_report else None
+    begun = hello or _first(sources.subject, "started", child=name)
+    pid = begun.facts["pid"] if begun else own_report.pid if own_report else None
     error = _first(sources.subject, "spawn_error", child=name)
     left = _first(sources.subject, "left", child=name)
     result = _result(own)

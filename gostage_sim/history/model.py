@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Role = Literal["victim", "sibling", "fresh", "recovery"]
+Role = Literal["victim", "sibling", "foreign", "fresh", "recovery"]
 Result = Literal["success", "failure", "panic", "exit"]
 
 #: Types the engine itself sends at the end of a child; counts of messages for people leave them out.
@@ -262,6 +262,11 @@ class History:
     leftovers: tuple[Leftover, ...] = ()
     problems: tuple[str, ...] = ()
     """Evidence that is missing or damaged: a torn journal, a time-out of the harness itself."""
+
+    @property
+    def journalled(self) -> tuple[ChildHistory, ...]:
+        """The children that are ours. What a foreign program sent nobody knows."""
+        return tuple(child for child in self.children if child.role != "foreign")
 
     @property
     def faults(self) -> tuple[FaultRecord, ...]:

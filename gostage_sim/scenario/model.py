@@ -144,6 +144,9 @@ class Options(_Part):
     no_new_privs: bool = False
     environment: dict[str, str] = {}
     """Variables beside those it inherits."""
+    user: str | int | None = None
+    """Whom a `command` runs as, which takes root. A child of ours writes a journal that nobody else may open."""
+    group: str | int | None = None
 
 
 class Child(_Part):
@@ -165,6 +168,17 @@ class Child(_Part):
     """A longer line of it goes into quarantine; by default what the engine has."""
     limits: Limits = Limits()
     options: Options = Options()
+    launcher: Literal["this_program", "module", "fork_server"] | None = None
+    """Which of the engine's launchers starts it: the parent's program again, `python -m gostage_sim.gostage.child`, or
+    one warm server for all children of the scenario that want it. By default `python -m gostage_sim.harness.child`."""
+    command: tuple[str, ...] = ()
+    """A program that speaks the protocol, in place of a child of ours: its arguments, the program first.
+
+    It gets a definition without actions on its stdin and keeps no journal, so nobody knows what it sent: `order`,
+    `no-loss`, `no-duplicate`, `no-phantom` and `quarantine` judge the other children only, and say so. What is known is
+    judged: its outcome by the kernel, how long `spawn()` took, and what `expect` says of it. Exit code 0 without a
+    result is `completed`. It has neither steps nor faults, and is no sibling.
+    """
 
 
 class Handler(_Part):

@@ -42,7 +42,7 @@ from gostage_sim.scenario.placement import PlacementReader, transport_problems
 from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import close_match, quote, unknown, unknown_key
 from gostage_sim.scenario.targets import Target
-from gostage_sim.scenario.traffic import of_child
+from gostage_sim.scenario.traffic import of_child, of_program
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -134,7 +134,19 @@ class Reader:
             self._report(path, f"child {quote(name)} is {quote(data)}; expected a mapping with steps")
             return None
         before = self._document.mistakes
+        if "command" in data:
+            for key in ("steps", "faults", "launcher", "definition_size"):
+                if key in data:
+                    message = f"a command is a program of its own and has no {key}; leave out {key} or command"
+                    self._report((*path, key), message, key=True)
+            if data["command"] == []:
+                self._report((*path, "command"), "command is an empty list; expected a program and its arguments")
+            data = {"steps": [], **data}
         found = self._fields(Child, data, path, "child", by_hand=("steps", "faults"))
+        for key in ("user", "group"):
+            if "command" not in data and getattr(found.get("options"), key, None) is not None:
+                message = f"{key} is for a command; a child of ours writes a journal that no other {key} may open"
+                self._report((*path, "options", key), message, key=True)
         raw_steps = self._list(data.get("steps"), (*path, "steps"), "steps") if "steps" in data else []
         steps = [self._step(item, (*path, "steps", i)) for i, item in enumerate(raw_steps)]
         raw_faults = self._list(data["faults"], (*path, "faults"), "faults") if "faults" in data else []
@@ -319,7 +331,7 @@ class Reader:
     def handlers(self, data: dict[str, Any], children: Mapping[str, Child], *, complete: bool) -> dict[str, Handler]:
         """The handlers in a scenario with these children; `complete` when there are no others, so that what is sent may
         be known."""
-        sent = [of_child(child.steps, child.faults) for child in children.values()]
+        sent = [of_program(child) for child in children.values()]
         if complete and None not in sent:
             types = list(dict.fromkeys(type for each in sent if each is not None for type in each))
             for name in self._mapping(data.get("handlers"), ("handlers",), quiet=True):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from gostage_sim.faults.contract import SendsMessages
-from gostage_sim.scenario.model import Call, Log, PlacedFault, Send, Spawn, Step
+from gostage_sim.scenario.model import Call, Child, Log, PlacedFault, Send, Spawn, Step
 
 #: How many of each type.
 Traffic = Counter[str]
@@ -38,6 +38,11 @@ def of_steps(steps: Iterable[Step]) -> Traffic | None:
             case _:
                 pass
     return sent
+
+
+def of_program(child: Child) -> Traffic | None:
+    """As `of_child`; None too for a program that is not ours."""
+    return None if child.command else of_child(child.steps, child.faults)
 
 
 def of_child(steps: Iterable[Step], faults: Sequence[PlacedFault]) -> Traffic | None:

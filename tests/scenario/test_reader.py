@@ -103,7 +103,7 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
         (
             HEAD + "  b:\n    stpes: []\n",
             "7:5: unknown key 'stpes'; did you mean 'steps'? known keys: steps, faults, copies, timeout, grace, "
-            "definition_size, end_daemons, max_message, limits, options",
+            "definition_size, end_daemons, max_message, limits, options, launcher, command",
         ),
         (HEAD + "  b: {copies: 2}\n", "6:6: child has no 'steps'; it is required"),
         (HEAD + "  b: {steps: 2}\n", "6:14: steps is 2; expected a list"),
@@ -112,6 +112,17 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
             HEAD + "    limits: 5\n",
             "6:13: limits is 5; expected a mapping of memory, cpu, open_files, processes, file_size",
         ),
+        (
+            HEAD + "    launcher: fork_sever\n",
+            "6:15: unknown launcher 'fork_sever'; did you mean 'fork_server'?",
+        ),
+        (
+            HEAD + "    command: [pwd]\n",
+            "4:5: a command is a program of its own and has no steps; leave out steps or command",
+        ),
+        (HEAD + "  b: {command: []}\n", "6:16: command is an empty list; expected a program and its arguments"),
+        (HEAD + "  b: {command: [x, 5]}\n", "6:20: command, item 2, is 5; expected text; put it in quotes"),
+        (HEAD + "  b: {command: x}\n", "6:16: command is 'x'; expected a list, each item text"),
         (HEAD + "    limits: {memory: 5}\n", "6:22: memory: a size needs a unit, for example 64KiB, 10MB; found 5"),
         (HEAD + "    limits: {cpu: 5ms}\n", "6:19: cpu is '5ms'; expected a duration from 1s to 1h"),
         (HEAD + "    limits: {open_files: 3}\n", "6:26: open_files is 3; expected a whole number of at least 16"),
@@ -119,6 +130,10 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
             HEAD + "    limits: {memroy: 1GiB}\n",
             "6:14: unknown key 'memroy'; did you mean 'memory'? "
             "known keys: memory, cpu, open_files, processes, file_size",
+        ),
+        (
+            HEAD + "    options: {user: nobody}\n",
+            "6:15: user is for a command; a child of ours writes a journal that no other user may open",
         ),
         (HEAD + "    options: {nice: 20}\n", "6:21: nice is 20; expected a whole number from -20 to 19"),
         (HEAD + "    options: {umask: 0o1000}\n", "6:22: umask is 512; expected a whole number from 0 to 511"),
