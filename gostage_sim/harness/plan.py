@@ -44,11 +44,14 @@ Plan = dict[str, Any]
 def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
     """Everything a run needs, as JSON has it."""
     children: list[Plan] = []
+    # Whoever is not there at the same time cannot be waited for.
+    meeting = min((child.wave for child in scenario.children.values() if child.faults), default=1)
     for group, child in scenario.children.items():
         for copy in range(1, child.copies + 1):
             name = group if child.copies == 1 else f"{group}[{copy}]"
             expected = scenario.expected_of(group, transport)
-            children.append(_child(scenario, group, name, child, seed, index=len(children), expected=expected))
+            planned = _child(scenario, group, name, child, seed, index=len(children), expected=expected)
+            children.append(planned if child.wave == meeting else {**planned, "gates": None, "meets": False})
     for type, handler in scenario.handlers.items():
         if handler.spawn:
             children.append(_fresh_child(scenario, _fresh_child_of(type), seed, index=len(children)))
@@ -105,6 +108,8 @@ def _child(
         "group": group,
         "role": role,
         "seed": seed,
+        "wave": child.wave,
+        "meets": True,
         "timeout_s": child.timeout if child.timeout is not None else scenario.timeout,
         "grace_s": child.grace,
         "definition_size": child.definition_size,

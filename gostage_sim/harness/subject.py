@@ -80,15 +80,16 @@ class Subject:
         self._control.ask("hello", subject=True)
         self._control.ask("baseline")
         *children, recovery = self._plan["children"]
-        threads = [
-            threading.Thread(target=self._spawn, args=(child,), name=child["name"])
-            for child in children
-            if child["role"] != "fresh"  # a handler spawns it
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        for wave in sorted({child["wave"] for child in children}):
+            threads = [
+                threading.Thread(target=self._spawn, args=(child,), name=child["name"])
+                for child in children
+                if child["wave"] == wave and child["role"] != "fresh"  # a handler spawns it
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         self._spawn(recovery)
         self._runner.close()
         self._launcher.close()

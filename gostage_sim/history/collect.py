@@ -120,6 +120,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         role=planned["role"],
         timeout_s=planned["timeout_s"],
         grace_s=planned["grace_s"],
+        meets=planned.get("meets", True),
         ends_daemons=planned.get("end_daemons", False),
         pid=pid,
         spawned_ns=_time(_first(sources.subject, "spawned", child=name)),

@@ -142,6 +142,8 @@ class ChildHistory:
     role: Role
     timeout_s: float
     grace_s: float
+    meets: bool = True
+    """It was there with the faults of its wave, and waited for them as they did for it; not in another wave."""
     ends_daemons: bool = False
     """The engine was asked to end what left this child's session."""
     pid: int | None = None

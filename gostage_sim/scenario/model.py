@@ -166,6 +166,9 @@ class Child(_Part):
     """Whether the engine is asked to end what left the child's session, as `SpawnOptions.end_daemons`."""
     max_message: Annotated[Bytes | None, Field(ge=1024, le=2**31)] = None
     """A longer line of it goes into quarantine; by default what the engine has."""
+    wave: Annotated[int, Field(ge=1, le=100)] = 1
+    """Those of a later wave are spawned, on the same runner, when all of the earlier ones have returned. Children wait
+    for each other in the first wave with faults; in others they run freely."""
     limits: Limits = Limits()
     options: Options = Options()
     launcher: Literal["this_program", "module", "fork_server"] | None = None

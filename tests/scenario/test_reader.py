@@ -103,7 +103,7 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
         (
             HEAD + "  b:\n    stpes: []\n",
             "7:5: unknown key 'stpes'; did you mean 'steps'? known keys: steps, faults, copies, timeout, grace, "
-            "definition_size, end_daemons, max_message, limits, options, launcher, command",
+            "definition_size, end_daemons, max_message, wave, limits, options, launcher, command",
         ),
         (HEAD + "  b: {copies: 2}\n", "6:6: child has no 'steps'; it is required"),
         (HEAD + "  b: {steps: 2}\n", "6:14: steps is 2; expected a list"),
@@ -123,6 +123,7 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
         (HEAD + "  b: {command: []}\n", "6:16: command is an empty list; expected a program and its arguments"),
         (HEAD + "  b: {command: [x, 5]}\n", "6:20: command, item 2, is 5; expected text; put it in quotes"),
         (HEAD + "  b: {command: x}\n", "6:16: command is 'x'; expected a list, each item text"),
+        (HEAD + "    wave: 0\n", "6:11: wave is 0; expected a whole number from 1 to 100"),
         (HEAD + "    limits: {memory: 5}\n", "6:22: memory: a size needs a unit, for example 64KiB, 10MB; found 5"),
         (HEAD + "    limits: {cpu: 5ms}\n", "6:19: cpu is '5ms'; expected a duration from 1s to 1h"),
         (HEAD + "    limits: {open_files: 3}\n", "6:26: open_files is 3; expected a whole number of at least 16"),
