@@ -5,7 +5,7 @@ from __future__ import annotations
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
 from gostage_sim.guarantees.one_runner import not_shared, spawns
-from gostage_sim.guarantees.streams import compare, times
+from gostage_sim.guarantees.streams import compare, times, without_journal
 from gostage_sim.guarantees.wording import count, plain
 from gostage_sim.history.model import History
 
@@ -26,7 +26,7 @@ class NoDuplicate:
     def judge(self, history: History) -> Judgement:
         findings = Findings()
         handled = 0
-        for child in history.children:
+        for child in history.journalled:
             streams = compare(child)
             handled += len(streams.handled)
             if not len(streams.doubled):
@@ -40,4 +40,5 @@ class NoDuplicate:
             )
         findings.missing.extend(not_shared(history, handled))
         seen = f"{count(handled, 'message')} of {count(spawns(history), 'spawn')} on one runner, none handled twice"
+        seen += without_journal(history)
         return findings.judgement(self.name, seen, {"handled": handled, "spawns": spawns(history)})

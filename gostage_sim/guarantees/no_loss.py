@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
-from gostage_sim.guarantees.streams import compare, name
+from gostage_sim.guarantees.streams import compare, name, without_journal
 from gostage_sim.guarantees.wording import count, seconds
 from gostage_sim.history.model import ChildHistory, History
 
@@ -31,7 +33,7 @@ class NoLoss:
         findings = Findings()
         last_moment: dict[str, float] = {}
         judged = 0
-        for child in history.children:
+        for child in history.journalled:
             if child.spawned_ns is None:
                 continue
             if child.returned_ns is None:
@@ -39,7 +41,11 @@ class NoLoss:
                     f"spawn() of {child.name} never returned, so what it sent may still have been on its way"
                 )
                 continue
-            missing = compare(child).missing
+            streams = compare(child)
+            missing = streams.missing
+            if child.handler_exit is not None:  # nothing is handled any more behind the message at which it left
+                sent = streams.sent[streams.sent < child.handed_over]
+                missing = missing[missing < np.setdiff1d(sent, missing).max(initial=-1)]
             judged += child.handed_over
             if len(missing):
                 more = f"; {len(missing)} messages missing in all" if len(missing) > 1 else ""
@@ -55,6 +61,7 @@ class NoLoss:
         if last_moment:
             nearest = min(last_moment, key=lambda child: last_moment[child])
             seen += f", the last of {nearest} {seconds(int(last_moment[nearest] * 1e9))} before its exit"
+        seen += without_journal(history)
         return findings.judgement(self.name, seen, {"last_message_before_exit_s": last_moment})
 
 

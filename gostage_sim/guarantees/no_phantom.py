@@ -5,7 +5,7 @@ from __future__ import annotations
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
 from gostage_sim.guarantees.one_runner import not_shared, spawns
-from gostage_sim.guarantees.streams import compare, first_early
+from gostage_sim.guarantees.streams import compare, first_early, without_journal
 from gostage_sim.guarantees.wording import count, plain
 from gostage_sim.history.model import History
 
@@ -27,7 +27,7 @@ class NoPhantom:
     def judge(self, history: History) -> Judgement:
         findings = Findings()
         handled = 0
-        for child in history.children:
+        for child in history.journalled:
             streams = compare(child)
             handled += len(streams.handled)
             if not len(streams.invented):
@@ -46,4 +46,5 @@ class NoPhantom:
             )
         findings.missing.extend(not_shared(history, handled))
         seen = f"{count(handled, 'message')} of {count(spawns(history), 'spawn')} on one runner, each one sent"
+        seen += without_journal(history)
         return findings.judgement(self.name, seen, {"handled": handled, "spawns": spawns(history)})

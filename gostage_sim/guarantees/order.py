@@ -6,7 +6,7 @@ import numpy as np
 
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
-from gostage_sim.guarantees.streams import Streams, compare, first_swap, name, types_sent
+from gostage_sim.guarantees.streams import Streams, compare, first_swap, name, types_sent, without_journal
 from gostage_sim.guarantees.wording import count
 from gostage_sim.history.model import ChildHistory, History
 
@@ -24,14 +24,14 @@ class Order:
 
     def applies(self, history: History) -> bool:
         """Where some child's steps send two types, or may; and wherever the order was broken after all."""
-        planned = (child.expected_types for child in history.children)
-        return any(types is None or types >= 2 for types in planned) or any(map(first_swap, history.children))
+        planned = (child.expected_types for child in history.journalled)
+        return any(types is None or types >= 2 for types in planned) or any(map(first_swap, history.journalled))
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()
-        compared = {child.name: compare(child) for child in history.children}
+        compared = {child.name: compare(child) for child in history.journalled}
         evidence: dict[str, object] = {}
-        for child in history.children:
+        for child in history.journalled:
             swap = first_swap(child)
             if swap is None:
                 continue
@@ -39,8 +39,8 @@ class Order:
             findings.violations.append(f"{child.name} handled {seen} where {expected} was sent")
             evidence.setdefault("child", child.name)
             evidence.setdefault("handled_t_ns", int(child.handled.rows["t_ns"][swap.event]))
-        in_flight = {child.name: _in_flight(child, compared[child.name]) for child in history.children}
-        witnesses = [child.name for child in history.children if types_sent(child) >= 2 and in_flight[child.name]]
+        in_flight = {child.name: _in_flight(child, compared[child.name]) for child in history.journalled}
+        witnesses = [child.name for child in history.journalled if types_sent(child) >= 2 and in_flight[child.name]]
         evidence |= {"in_flight": {name: most for name, most in in_flight.items() if most}, "witnesses": witnesses}
         if not witnesses:
             findings.missing.append(
@@ -51,6 +51,7 @@ class Order:
         seen = f"{count(handled, 'message')} handled in the order sent"
         if witnesses:
             seen += f", with 2 or more types and more than one in flight in {', '.join(witnesses)}"
+        seen += without_journal(history)
         return findings.judgement(self.name, seen, evidence)
 
 

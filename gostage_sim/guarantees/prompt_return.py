@@ -18,7 +18,7 @@ class PromptReturn:
     returns within 2 s when the kernel refuses to start the child.
 
     Messages left in the pipe are still handled after the exit, so the clock starts at the last handled message where
-    that came later.
+    that came later, and where its handler was to hold it up, when that was over.
     """
 
     name = "prompt-return"
@@ -60,6 +60,7 @@ class PromptReturn:
 def _lateness(child: ChildHistory, spawned_ns: int, returned_ns: int) -> str | None:
     """How much too late, in words, or None."""
     last_handled = int(child.handled.rows["t_ns"][-1]) if len(child.handled) else 0
+    last_handled = max([last_handled, *(until for _, until in child.held)])
     bound = BOUND_NS + DRAIN_NS
     if child.exit is not None:
         gone = max(child.exit.t_ns, last_handled)

@@ -6,7 +6,7 @@ import numpy as np
 
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
-from gostage_sim.guarantees.streams import Streams, compare, name, times
+from gostage_sim.guarantees.streams import Streams, compare, name, times, without_journal
 from gostage_sim.guarantees.wording import count, quoted
 from gostage_sim.history.model import ChildHistory, History, Messages, Quarantined, RawFrame
 
@@ -24,13 +24,13 @@ class Quarantine:
     counts_only_if = "good messages were on both sides of a bad line, or before one that the child's death cut off"
 
     def applies(self, history: History) -> bool:
-        return any(_concerns(child) for child in history.children)
+        return any(_concerns(child) for child in history.journalled)
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()
         bad: dict[str, int] = {}
         witnesses = []
-        for child in history.children:
+        for child in history.journalled:
             if not _concerns(child):
                 continue
             frames = _bad_frames(child)
@@ -46,6 +46,7 @@ class Quarantine:
         seen = f"{count(sum(bad.values()), 'bad line')} reported, each once"
         if witnesses:
             seen += f", good messages handled around the one of {witnesses[0]}"
+        seen += without_journal(history)
         return findings.judgement(self.name, seen, {"bad_lines": bad, "witnesses": witnesses[:20]})
 
 
@@ -74,6 +75,8 @@ def _concerns(child: ChildHistory) -> bool:
 
 
 def _check_report(child: ChildHistory, frames: list[RawFrame], findings: Findings) -> None:
+    if child.handler_exit is not None:
+        return
     if child.report is None:
         findings.missing.append(f"spawn() of {child.name} never returned, so it reported no bad lines")
         return
@@ -133,7 +136,7 @@ def _message_cut_off(child: ChildHistory, frames: list[RawFrame]) -> bool:
 
 
 def _check_next_messages(child: ChildHistory, frames: list[RawFrame], streams: Streams, findings: Findings) -> None:
-    if child.returned_ns is None:
+    if child.returned_ns is None or child.handler_exit is not None:
         return
     missing = set(streams.missing.tolist())
     for frame in frames:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gostage_sim.guarantees.wording import plain
-from gostage_sim.history.model import ENGINE_TYPES, ChildHistory, Messages
+from gostage_sim.history.model import ENGINE_TYPES, ChildHistory, History, Messages
 
 Positions = NDArray[np.int64]
 Keys = NDArray[np.uint64]
@@ -53,6 +53,12 @@ class Streams:
     """Handled events that repeat a message more often than it was sent."""
     invented: Positions
     """Handled events of messages never sent."""
+
+
+def without_journal(history: History) -> str:
+    """`; greeter keeps no journal`: how a reason says of whom it does not speak. Empty where there is nobody."""
+    names = [child.name for child in history.children if child.role == "foreign"]
+    return f"; {', '.join(names[:3])} {'keeps' if len(names) == 1 else 'keep'} no journal" if names else ""
 
 
 def compare(child: ChildHistory) -> Streams:

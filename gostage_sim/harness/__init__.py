@@ -12,8 +12,12 @@ Map of the room:
 * `limits`     room for the descriptors of hundreds of children
 * `plan`       a scenario as JSON files that subject and children read
 * `subject`    the parent under test: `python -m gostage_sim.harness.subject`
+* `handlers`   what its handlers do besides looking
 * `child`      a child: `python -m gostage_sim.harness.child`
+* `launchers`  what starts the children of a scenario; `launched` is what the engine's own launchers import for that
 * `steps`      the steps of a scenario as registered actions
+* `load`       those of them that put a load on the child: time, CPU, memory, descriptors, threads
+* `grandchild` the child of a child, which a step spawns
 * `channel`    what stands around the child's channel and journals, where faults strike
 * `relay`      processes between a child and its parent, for faults of the stream
 * `stream`     what such a process reads and hands on

@@ -68,6 +68,12 @@ def _what_it_says(result: dict[str, Any]) -> str:
     return "panic" if facts.get("panicked") is True else "failure"
 
 
+def _error_of(result: dict[str, Any]) -> dict[str, Any] | None:
+    """`{"type", "errno"}` of the error that it tells of; the second where there is one."""
+    error = result.get("error")
+    return {key: error[key] for key in ("type", "errno") if key in error} if isinstance(error, dict) else None
+
+
 class Stop:
     """Run `action` when message `message` (from 1; 0: before the first) was written, or `byte` bytes of it."""
 
@@ -125,7 +131,7 @@ class JournallingChannel:
         body = encode_frame(type, payload, b"")
         if type == "workflow_result" and isinstance(payload, dict):
             with self._journal_lock:
-                self._journal.event("result", says=_what_it_says(payload))
+                self._journal.event("result", says=_what_it_says(payload), error=_error_of(payload))
         self._emit(type, [body + suffix], [message_crc(type, payload) if type == "log" else crc32(body)])
 
     def send_many(self, type: str, payloads: Iterable[Any], context: ActionContext | None = None) -> None:

@@ -8,18 +8,35 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from gostage_sim.faults.contract import AT_SPAWN, StandsBetween
 from gostage_sim.history.collect import PLAN_NAME
 from gostage_sim.scenario.fakes import render_pools
-from gostage_sim.scenario.model import Call, Child, Expectation, Log, PlacedFault, Put, Scenario, Send, Step, Transport
-from gostage_sim.scenario.traffic import of_steps
+from gostage_sim.scenario.model import (
+    Call,
+    Child,
+    Expectation,
+    Handler,
+    Limits,
+    Log,
+    PlacedFault,
+    Scenario,
+    Send,
+    Spawn,
+    Step,
+    Transport,
+)
+from gostage_sim.scenario.patterns import pattern_in
+from gostage_sim.scenario.traffic import flattened, of_steps
 
 RECOVERY = "recovery"
 _RECOVERY_MESSAGES = 3
+_FRESH_MESSAGES = 3
 
 Plan = dict[str, Any]
 
@@ -27,13 +44,19 @@ Plan = dict[str, Any]
 def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
     """Everything a run needs, as JSON has it."""
     children: list[Plan] = []
+    # Whoever is not there at the same time cannot be waited for.
+    meeting = min((child.wave for child in scenario.children.values() if child.faults), default=1)
     for group, child in scenario.children.items():
         for copy in range(1, child.copies + 1):
             name = group if child.copies == 1 else f"{group}[{copy}]"
             expected = scenario.expected_of(group, transport)
-            children.append(_child(scenario, group, name, child, seed, index=len(children), expected=expected))
+            planned = _child(scenario, group, name, child, seed, index=len(children), expected=expected)
+            children.append(planned if child.wave == meeting else {**planned, "gates": None, "meets": False})
+    for type, handler in scenario.handlers.items():
+        if handler.spawn:
+            children.append(_fresh_child(scenario, _fresh_child_of(type), seed, index=len(children)))
     recovery = Child(steps=(Send(count=_RECOVERY_MESSAGES, type="recovery"),))
-    children.append(_child(scenario, RECOVERY, RECOVERY, recovery, seed, index=len(children), recovery=True))
+    children.append(_child(scenario, RECOVERY, RECOVERY, recovery, seed, index=len(children), role=RECOVERY))
     guarantees = scenario.guarantees if isinstance(scenario.guarantees, str) else list(scenario.guarantees)
     return {
         "scenario": {
@@ -46,7 +69,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
         },
         "transport": transport,
         "seed": seed,
-        "handlers": {type: handler.delay for type, handler in scenario.handlers.items()},
+        "handlers": {type: _handler(type, handler) for type, handler in scenario.handlers.items()},
         "children": children,
     }
 
@@ -72,24 +95,30 @@ def _child(
     *,
     index: int,
     expected: Expectation | None = None,
-    recovery: bool = False,
+    role: str | None = None,
 ) -> Plan:
-    role = RECOVERY if recovery else "victim" if child.faults else "sibling"
-    sent = of_steps(child.steps)
-    sends = [step for step in child.steps if isinstance(step, Send)]
+    role = role or _role(child, expected)
+    sent = None if child.command else of_steps(child.steps)
+    single = list(flattened(child.steps))
+    sends = [step for step in single if isinstance(step, Send)]
     # A step is sent in a third before the faults, a third during and a third after them. A user's own action may send
     # any number; its child stops before and after it.
-    total = sum(step.count for step in sends) + sum(isinstance(step, Log) for step in child.steps)
+    total = sum(step.count for step in sends) + sum(isinstance(step, Log) for step in single)
     return {
         "name": name,
         "group": group,
         "role": role,
         "seed": seed,
+        "wave": child.wave,
+        "meets": True,
         "timeout_s": child.timeout if child.timeout is not None else scenario.timeout,
         "grace_s": child.grace,
         "definition_size": child.definition_size,
         "end_daemons": child.end_daemons,
-        "max_message_bytes": child.max_message,
+        "launcher": child.launcher,
+        "command": list(child.command),
+        "limits": _limits(child.limits),
+        "options": _options(child),
         "steps": [_step(step) for step in child.steps],
         "faults": [_fault(name, number, placed, index) for number, placed in enumerate(child.faults, 1)],
         "gates": {"before": total // 3, "during": 2 * total // 3} if role == "sibling" else None,
@@ -97,12 +126,83 @@ def _child(
         "imports": list(scenario.imports),
         # Where the loader looked for the user's actions; the child must find the same ones.
         "search": [str(Path(scenario.file).resolve().parent), os.getcwd()],
-        "expect": {} if expected is None else expected.model_dump(mode="json", exclude_none=True),
+        "expect": {} if expected is None else _expectation(expected),
         "expected_messages": None if sent is None else sent.total(),
         "expected_types": None if sent is None else len(sent),
         "plan": f"child-{index:03}.json",
         "journal": f"child-{index:03}.journal",
     }
+
+
+def _limits(limits: Limits) -> Plan:
+    """Those that are set, as arguments of `ResourceLimits`."""
+    found = {
+        "memory_bytes": limits.memory,
+        "cpu_s": None if limits.cpu is None else ceil(limits.cpu),
+        "open_files": limits.open_files,
+        "processes": limits.processes,
+        "file_size_bytes": limits.file_size,
+    }
+    return {name: limit for name, limit in found.items() if limit is not None}
+
+
+def _options(child: Child) -> Plan:
+    """Those that are set, as arguments of `SpawnOptions`."""
+    found = {
+        "max_message_bytes": child.max_message,
+        "niceness": child.options.nice,
+        "umask": child.options.umask,
+        "no_new_privs": child.options.no_new_privs or None,
+        "environment": child.options.environment,
+        "user": child.options.user,
+        "group": child.options.group,
+    }
+    return {name: option for name, option in found.items() if option is not None}
+
+
+def _expectation(expected: Expectation) -> Plan:
+    """As the file has it, but for texts that are regular expressions: `{"matches": …}`."""
+    plan = expected.model_dump(mode="json", exclude_none=True)
+    if expected.final_store is not None:
+        plan["final_store"] = expected.final_store  # where nothing is a value too
+    for key in ("error", "stderr"):
+        pattern = pattern_in(plan.get(key, ""))
+        if pattern is not None:
+            plan[key] = {"matches": pattern}
+    return plan
+
+
+def _role(child: Child, expected: Expectation | None) -> str:
+    if child.command:
+        return "foreign"
+    return "victim" if child.faults or _goes_wrong(expected) else "sibling"
+
+
+def _goes_wrong(expected: Expectation | None) -> bool:
+    """Whether the scenario expects of a child what no sibling may come to."""
+    return expected is not None and (expected.outcome not in (None, "completed") or expected.raises is not None)
+
+
+def _handler(type: str, handler: Handler) -> Plan:
+    return {
+        "delay_s": handler.delay,
+        "raise_every": handler.raise_every,
+        "block_s": handler.block,
+        "spawn": _fresh_child_of(type) if handler.spawn else None,
+        "exit": handler.exit,
+        "at": handler.at,
+    }
+
+
+def _fresh_child(scenario: Scenario, name: str, seed: int, *, index: int) -> Plan:
+    child = Child(steps=(Send(count=_FRESH_MESSAGES, type="fresh"),))
+    expected = Expectation(outcome="completed", handled=_FRESH_MESSAGES)
+    return _child(scenario, name, name, child, seed, index=index, expected=expected, role="fresh")
+
+
+def _fresh_child_of(type: str) -> str:
+    """The name of the child that the handler of this type spawns; no child of a scenario can have it."""
+    return f"from-handler:{type}"
 
 
 def _turned(pools: dict[str, list[Any]], by: int) -> dict[str, list[Any]]:
@@ -112,14 +212,17 @@ def _turned(pools: dict[str, list[Any]], by: int) -> dict[str, list[Any]]:
 
 def _step(step: Step) -> Plan:
     match step:
-        case Send():
-            return {"do": "send", **step.model_dump()}
         case Call():
             return {"do": "call", "target": step.target, "with": step.with_}
-        case Log():
-            return {"do": "log", **step.model_dump()}
-        case Put():
-            return {"do": "put", **step.model_dump()}
+        case Spawn():
+            return {"do": "spawn", "steps": [_step(one) for one in step.steps], "timeout_s": step.timeout}
+        case _:
+            return {"do": _action(type(step)), **step.model_dump()}
+
+
+def _action(cls: type[Step]) -> str:
+    """What a file calls the step of this class: `open_files` for `OpenFiles`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
 
 def _fault(child: str, number: int, placed: PlacedFault, index: int) -> Plan:

@@ -11,6 +11,7 @@ from itertools import islice
 
 from gostage_sim.gostage.actions import FunctionAction
 from gostage_sim.gostage.registry import register_action
+from gostage_sim.harness import load
 from gostage_sim.scenario.payloads import compile_payload
 
 TYPE_CHECKING = False
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
 
     from gostage_sim.gostage.context import ActionContext
     from gostage_sim.gostage.definition import SubWorkflowDef
+    from gostage_sim.gostage.wire.messages import Message
 
     BeforeStep = Callable[[int], None]
 
 _PREFIX = "gostage_sim."
+_GRANDCHILD = "gostage_sim.harness.grandchild"
+_OF_THE_ENGINE = ("workflow_start", "workflow_result", "final_store")
 
 
 def definition_of(name: str, steps: Sequence[Mapping[str, Any]], least_size: int = 0) -> SubWorkflowDef:
@@ -65,6 +69,10 @@ def register_steps(pools: Mapping[str, Sequence[Any]], before_step: BeforeStep, 
     def put(context: ActionContext) -> None:
         context.store.put(context.params["key"], context.params["value"])
 
+    def delete(context: ActionContext) -> None:
+        if not context.store.delete(context.params["key"]):
+            raise KeyError(f"there is no {context.params['key']!r} in the store to delete")
+
     def rest(context: ActionContext) -> None:
         at_the_end()
 
@@ -75,9 +83,30 @@ def register_steps(pools: Mapping[str, Sequence[Any]], before_step: BeforeStep, 
 
         return run
 
-    for function in (send, call, log, put):
+    for function in (send, call, log, put, delete, *load.STEPS, spawn):
         _register(_PREFIX + function.__name__, step(function))
     _register(_PREFIX + "rest", rest)
+
+
+def spawn(context: ActionContext) -> None:
+    """A sub-workflow in a child of this child. What it sends goes on as this child's own, the engine's words left out:
+    a second result of this child would be a lie."""
+    from gostage_sim.gostage.runner import Runner
+    from gostage_sim.gostage.spawn.launchers.child_module import ChildModule
+    from gostage_sim.gostage.spawn.options import SpawnOptions
+
+    def pass_on(message: Message) -> None:
+        if message.type not in _OF_THE_ENGINE:
+            context.send(message.type, message.payload)
+
+    params = context.params
+    runner = Runner(launcher=ChildModule([_GRANDCHILD]), transport="json")
+    runner.broker.register_default_handler(pass_on)
+    definition = definition_of(f"{context.workflow.id}/{params['step']}", params["steps"])
+    result = runner.spawn(definition, options=SpawnOptions(timeout_s=params["timeout_s"]))
+    for failed in result.handler_errors[:1]:  # a message that could not go on is this child's failure
+        raise failed.error
+    result.raise_for_outcome()
 
 
 def _register(id: str, run: Callable[[ActionContext], None]) -> None:

@@ -24,18 +24,16 @@ from typing import Any
 from gostage_sim import gostage
 from gostage_sim.faults import fault_kind
 from gostage_sim.faults.contract import AT_SPAWN, StrikesInParent
-from gostage_sim.gostage.spawn.exit_status import signal_name
-from gostage_sim.gostage.spawn.launchers import Launch
-from gostage_sim.gostage.spawn.process import Process
 from gostage_sim.gostage.wire.encode import encode_value
 from gostage_sim.harness.channel import message_crc
 from gostage_sim.harness.connection import listening_ports
 from gostage_sim.harness.control import EXIT_ORPHANED, PLAN_VARIABLE, Client
+from gostage_sim.harness.handlers import ScriptedError, ScriptedHandler
+from gostage_sim.harness.launchers import CHILD_COMMAND, ScenarioLauncher
 from gostage_sim.harness.limits import allow_many_files
 from gostage_sim.harness.steps import definition_of
 from gostage_sim.history.journal import STRANGER, Journal
 
-CHILD_COMMAND = (sys.executable, "-P", "-m", "gostage_sim.harness.child")
 HEARTBEAT_MS = 20
 _MAX_TEXT = 16 << 10
 _MAX_STORE_CHARACTERS = 256 << 10
@@ -57,11 +55,13 @@ class Subject:
         self._problems = 0
         self._after_message: dict[str, tuple[int, Callable[[], object]]] = {}
         self._striking = threading.Lock()
-        self._launcher = _Peeking(self._record)
+        self._launcher = ScenarioLauncher(plan["children"], self._record)
         self._runner = gostage.Runner(launcher=self._launcher, transport=plan["transport"])
         self._runner.broker.register_default_handler(self._telling(self._handle))
-        for type, delay_s in plan["handlers"].items():
-            handler = self._slow(delay_s) if delay_s else self._handle
+        self._handlers: list[ScriptedHandler] = []
+        for type, planned in plan["handlers"].items():
+            handler = ScriptedHandler(planned, see=self._handle, spawn=self._spawn_named, record=self._record)
+            self._handlers.append(handler)
             self._runner.broker.register_handler(type, self._telling(handler))
 
     def run(self) -> None:
@@ -80,39 +80,56 @@ class Subject:
         self._control.ask("hello", subject=True)
         self._control.ask("baseline")
         *children, recovery = self._plan["children"]
-        threads = [threading.Thread(target=self._spawn, args=(child,), name=child["name"]) for child in children]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        for wave in sorted({child["wave"] for child in children}):
+            threads = [
+                threading.Thread(target=self._spawn, args=(child,), name=child["name"])
+                for child in children
+                if child["wave"] == wave and child["role"] != "fresh"  # a handler spawns it
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         self._spawn(recovery)
         self._runner.close()
+        self._launcher.close()
         self._record("finished", refused_calls=self._runner.refused_calls, strangers=self._runner.strangers)
         self._control.ask("done")
 
     def _spawn(self, child: dict[str, Any]) -> None:
         name = child["name"]
-        limits = {"max_message_bytes": child["max_message_bytes"]} if child["max_message_bytes"] is not None else {}
+        more: dict[str, Any] = child["options"]
+        told = {} if child["command"] else {PLAN_VARIABLE: str(self._folder / child["plan"])}
         options = gostage.SpawnOptions(
             timeout_s=child["timeout_s"],
             grace_s=child["grace_s"],
             end_daemons=child["end_daemons"],
-            environment={PLAN_VARIABLE: str(self._folder / child["plan"])},
-            **limits,
+            limits=gostage.ResourceLimits(**child["limits"]),
+            **{**more, "environment": {**more["environment"], **told}},
         )
-        definition = definition_of(name, child["steps"], child["definition_size"])
+        if child["command"]:
+            definition = gostage.SubWorkflowDef(id=name)
+        else:
+            definition = definition_of(name, child["steps"], child["definition_size"])
         try:
             with self._faults_of(child):
                 self._spawn_and_report(name, definition, options)
         finally:
             self._control.tell("returned", child=name)
 
+    def _spawn_named(self, name: str) -> None:
+        self._spawn(self._plan["children"][self._index[name]])
+
     def _spawn_and_report(self, name: str, definition: gostage.SubWorkflowDef, options: gostage.SpawnOptions) -> None:
         try:
             self._record("spawned", child=name)
             result = self._runner.spawn(definition, options=options)
-        except Exception as error:
-            self._record("spawn_error", child=name, text=_shortened(f"{type(error).__name__}: {error}"))
+        except BaseException as error:
+            text = _shortened(f"{type(error).__name__}: {error}")
+            if isinstance(error, SystemExit) and any(name in handler.left for handler in self._handlers):
+                self._record("left", child=name, error=text, gone=_gone(self._launcher.pids.get(name)))
+                return
+            self._record("spawn_error", child=name, text=text)
             traceback.print_exc()
         else:
             self._record("returned", child=name)
@@ -182,19 +199,15 @@ class Subject:
         finally:
             self._runner.spawn_middleware = before
 
-    def _slow(self, delay_s: float) -> Callable[[gostage.Message], None]:
-        def handle(message: gostage.Message) -> None:
-            self._handle(message)
-            time.sleep(delay_s)
-
-        return handle
-
     def _telling(self, handler: Callable[[gostage.Message], None]) -> Callable[[gostage.Message], None]:
-        """The handler, whose exceptions, which the engine survives, do not go unnoticed: the first one is evidence."""
+        """The handler, whose exceptions, which the engine survives, do not go unnoticed: the first one that the
+        scenario does not want is evidence."""
 
         def handle(message: gostage.Message) -> None:
             try:
                 handler(message)
+            except ScriptedError:
+                raise
             except Exception as error:
                 self._problems += 1
                 if self._problems == 1:
@@ -225,50 +238,11 @@ class Subject:
         traceback.print_exception(kind, error, trace)
 
 
-class _Peeking:
-    """A launcher whose processes record what the kernel says of their end, just before the engine takes the status."""
-
-    foreign = False
-
-    def __init__(self, record: Callable[..., None]) -> None:
-        self._record = record
-        self.commands: dict[str, list[str]] = {}
-        """What starts a child, by its name, where that is not the child of the harness."""
-        self.before_reaping: dict[str, Callable[[], object]] = {}
-        """What is done before a child's status is taken, by its name."""
-
-    def start(self, launch: Launch) -> Process:
-        name = launch.definition.id
-        program = gostage.launchers.Program(self.commands.get(name, CHILD_COMMAND), foreign=False)
-        process = program.start(launch)
-        reap = process.reap
-
-        def peek_and_reap() -> Any:
-            if name in self.before_reaping:
-                self.before_reaping.pop(name)()
-            try:
-                status = os.waitid(os.P_PIDFD, process.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-            except OSError:
-                status = None  # the engine closed the pidfd or reaped before; then nothing is known
-            if status is not None:
-                exited = status.si_code == os.CLD_EXITED
-                self._record(
-                    "kernel",
-                    pid=process.pid,
-                    exit_code=status.si_status if exited else None,
-                    signal=None if exited else signal_name(status.si_status),
-                )
-            return reap()
-
-        process.reap = peek_and_reap  # type: ignore[method-assign]
-        return process
-
-
 class _Parent:
     """What a fault may do in this process: the `Parent` of its contract."""
 
     def __init__(
-        self, subject: Subject, launcher: _Peeking, child: str, fault_id: str, record: Callable[..., None]
+        self, subject: Subject, launcher: ScenarioLauncher, child: str, fault_id: str, record: Callable[..., None]
     ) -> None:
         self._subject = subject
         self.command = launcher.commands.setdefault(child, list(CHILD_COMMAND))
@@ -321,6 +295,11 @@ def _report(result: gostage.SpawnResult) -> dict[str, Any]:
     }
 
 
+def _gone(pid: int | None) -> bool:
+    """Whether the kernel has forgotten this process: it was reaped."""
+    return pid is not None and not os.path.exists(f"/proc/{pid}")
+
+
 def _shortened(text: str) -> str:
     half = _MAX_TEXT // 2
     return text if len(text) <= _MAX_TEXT else f"{text[:half]} … {text[-half:]}"
@@ -336,7 +315,11 @@ def _reset_signals() -> None:
 
 
 def main() -> None:
-    """Run the plan in the folder that the observer names."""
+    """Run the plan in the folder that the observer names; or be a child that this program was started again for."""
+    if gostage.is_child():
+        from gostage_sim.harness.child import main as child_main
+
+        child_main()
     # When the observer dies this process dies too, and with it, by the engine's own lifelines, every child.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     allow_many_files()

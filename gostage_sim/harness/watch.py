@@ -74,9 +74,9 @@ class Watch:
             faults={
                 child["name"]: [fault["id"] for fault in child["faults"]]
                 for child in plan["children"]
-                if child["role"] == "victim"
+                if child["faults"] and child["meets"]
             },
-            siblings=[child["name"] for child in plan["children"] if child["role"] == "sibling"],
+            siblings=[child["name"] for child in plan["children"] if child["role"] == "sibling" and child["meets"]],
         )
         self._timeout_s: float = plan["scenario"]["timeout_s"]
         grace_s = max(child["grace_s"] for child in plan["children"])

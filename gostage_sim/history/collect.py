@@ -17,6 +17,7 @@ from gostage_sim.history import journal
 from gostage_sim.history.model import (
     ChildHistory,
     FaultRecord,
+    HandlerExit,
     History,
     KernelExit,
     Leftover,
@@ -24,7 +25,6 @@ from gostage_sim.history.model import (
     Quarantined,
     RawFrame,
     Resources,
-    Result,
     SpawnReport,
     Window,
 )
@@ -119,23 +119,29 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
     hello = _first(sources.observer, "hello", child=name)
     report = _first(sources.subject, "report", child=name)
     own_report = None if report is None else _report(report.facts["report"])
-    pid = hello.facts["pid"] if hello else own_report.pid if own_report else None
+    begun = hello or _first(sources.subject, "started", child=name)
+    pid = begun.facts["pid"] if begun else own_report.pid if own_report else None
     error = _first(sources.subject, "spawn_error", child=name)
+    left = _first(sources.subject, "left", child=name)
+    result = _result(own)
     return ChildHistory(
         name=name,
         group=planned["group"],
         role=planned["role"],
         timeout_s=planned["timeout_s"],
         grace_s=planned["grace_s"],
+        meets=planned.get("meets", True),
         ends_daemons=planned.get("end_daemons", False),
         pid=pid,
         spawned_ns=_time(_first(sources.subject, "spawned", child=name)),
-        returned_ns=_time(_first(sources.subject, "returned", child=name)),
+        returned_ns=_time(_first(sources.subject, "returned", child=name) or left),
         sent=own.messages(journal.SENDING),
         handed_over=_handed_over(own),
         handled=sources.subject.messages(journal.HANDLED, index),
         raw=(*_raw_frames(own), *_broken_lines(own, relays)),
-        result=_result(own),
+        result=None if result is None else result.facts["says"],
+        result_error=None if result is None else result.facts.get("error"),
+        limits=planned.get("limits", {}),
         faults=tuple(_fault(fault, name, own, sources) for fault in planned["faults"]),
         exit=_exit(name, pid, sources),
         stopped_ns=tuple(event.t_ns for event in _named(sources.observer, "stopped", child=name)),
@@ -144,6 +150,8 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         expected_messages=planned["expected_messages"],
         expected_types=planned.get("expected_types"),
         spawn_error=None if error is None else error.facts["text"],
+        handler_exit=None if left is None else HandlerExit(left.facts["error"], left.facts["gone"]),
+        held=tuple((event.facts["since_ns"], event.t_ns) for event in _named(sources.subject, "held", child=name)),
     )
 
 
@@ -156,10 +164,10 @@ def _sent_before(own: JournalFile, event: Event) -> int:
     return int(np.count_nonzero(own.rows["kind"][: event.at] == journal.SENDING))
 
 
-def _result(own: JournalFile) -> Result | None:
+def _result(own: JournalFile) -> Event | None:
     """What the last one said. It is recorded before its message, so it counts once that message was written too."""
     written = [event for event in _named(own, "result") if _sent_before(own, event) < _handed_over(own)]
-    return written[-1].facts["says"] if written else None
+    return written[-1] if written else None
 
 
 def _raw_frames(own: JournalFile) -> Iterator[RawFrame]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Role = Literal["victim", "sibling", "recovery"]
+Role = Literal["victim", "sibling", "foreign", "fresh", "recovery"]
 Result = Literal["success", "failure", "panic", "exit"]
 
 #: Types the engine itself sends at the end of a child; counts of messages for people leave them out.
@@ -123,23 +123,36 @@ class SpawnReport:
 
 
 @dataclass(frozen=True, slots=True)
+class HandlerExit:
+    """A handler raised what passes through `runner.spawn()`, as the scenario wants, and it came out."""
+
+    error: str
+    """`SystemExit: …`"""
+    child_gone: bool
+    """Whether the kernel had forgotten the child at that moment."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChildHistory:
     """Everything known of one child process."""
 
     name: str
-    """`victim`, or `sibling[2]` where there are copies; `recovery` is the fresh child started at the end."""
+    """`victim`, or `sibling[2]` where there are copies; `recovery` is the fresh child started at the end, and
+    `from-handler:TYPE` one that the handler of this type spawned."""
     group: str
     """The key in the scenario file."""
     role: Role
     timeout_s: float
     grace_s: float
+    meets: bool = True
+    """It was there with the faults of its wave, and waited for them as they did for it; not in another wave."""
     ends_daemons: bool = False
     """The engine was asked to end what left this child's session."""
     pid: int | None = None
     spawned_ns: int | None = None
     """Just before `runner.spawn()` was called."""
     returned_ns: int | None = None
-    """Just after it returned; None when it never did."""
+    """Just after it returned, or raised what a handler had; None when it never did."""
     sent: Messages = field(default_factory=Messages)
     """Recorded before each message went to the wire."""
     handed_over: int = 0
@@ -149,6 +162,10 @@ class ChildHistory:
     raw: tuple[RawFrame, ...] = ()
     result: Result | None = None
     """What it said of its own end, None when no whole result was handed over."""
+    result_error: dict[str, Any] | None = None
+    """`{"type", "errno"}` of the error that this result told of; the second where there is one."""
+    limits: dict[str, int] = field(default_factory=dict)
+    """What it might use, by the names of the engine's `ResourceLimits`."""
     faults: tuple[FaultRecord, ...] = ()
     exit: KernelExit | None = None
     stopped_ns: tuple[int, ...] = ()
@@ -162,6 +179,10 @@ class ChildHistory:
     """Of how many types those are."""
     spawn_error: str | None = None
     """Text of an exception that came out of `runner.spawn()`."""
+    handler_exit: HandlerExit | None = None
+    """What a handler raised on purpose to leave `runner.spawn()`, which then has no report."""
+    held: tuple[tuple[int, int], ...] = ()
+    """From when to when a handler held up the messages of this child on purpose."""
 
     @property
     def refused(self) -> str | None:
@@ -247,6 +268,11 @@ class History:
     leftovers: tuple[Leftover, ...] = ()
     problems: tuple[str, ...] = ()
     """Evidence that is missing or damaged: a torn journal, a time-out of the harness itself."""
+
+    @property
+    def journalled(self) -> tuple[ChildHistory, ...]:
+        """The children that are ours. What a foreign program sent nobody knows."""
+        return tuple(child for child in self.children if child.role != "foreign")
 
     @property
     def faults(self) -> tuple[FaultRecord, ...]:

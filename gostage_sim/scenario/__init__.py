@@ -8,6 +8,7 @@ The map of this room:
 * `positions`  YAML or Python data as JSON values that know their line and column
 * `problems`   a mistake with its position, and the wording all mistakes share
 * `traffic`    which messages a child will send, where that is known
+* `patterns`   texts in an expectation that are regular expressions
 * `targets` `lookup`   the user's own actions, looked up in a process that is thrown away
 * `payloads` `fakes`   payload templates: in the child, and the faker values the observer renders for them
 * `transports` which scenarios run on which transport

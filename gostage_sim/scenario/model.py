@@ -55,7 +55,61 @@ class Put(_Part):
     value: Any = None
 
 
-Step = Send | Call | Log | Put
+class Delete(_Part):
+    """Delete a key from the child's store; the step fails when there is none."""
+
+    key: str
+
+
+#: Of one step. A longer one would be taken for a child that hangs.
+StepTime = Annotated[Seconds, Field(ge=0, le=60)]
+
+
+class Sleep(_Part):
+    """Do nothing for so long, in the child."""
+
+    duration: StepTime
+
+
+class Spin(_Part):
+    """Use so much CPU time, in the thread of the action."""
+
+    duration: StepTime
+
+
+class Allocate(_Part):
+    """Take memory, write to all of it, and keep it to the end of the child."""
+
+    size: Annotated[Bytes, Field(ge=1, le=2**32)]
+
+
+class OpenFiles(_Part):
+    """Open so many descriptors, and keep them to the end of the child."""
+
+    count: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Threads(_Part):
+    """Start so many threads, which are parked to the end of the child."""
+
+    count: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class Spawn(_Part):
+    """Run a sub-workflow in a child of the child, by a runner of its own, and wait for it.
+
+    It speaks JSON to the child, which passes each message on as its own, so that `handled` counts them like any other.
+    The step fails when it does not complete.
+    """
+
+    steps: tuple[Step, ...]
+    timeout: Timeout = 10.0
+
+
+#: How deep `spawn` may stand in `spawn`: each is a process that waits for another.
+MOST_SPAWNS_IN_SPAWNS = 3
+
+Step = Send | Call | Log | Put | Delete | Sleep | Spin | Allocate | OpenFiles | Threads | Spawn
 
 
 class PlacedFault(_Part):
@@ -67,8 +121,37 @@ class PlacedFault(_Part):
     """Line of the scenario file, 0 when it did not come from one."""
 
 
+class Limits(_Part):
+    """What a child may use, as the engine's `ResourceLimits`; whatever meets one ends with outcome `limit_exceeded`."""
+
+    memory: Annotated[Bytes | None, Field(ge=2**20)] = None
+    """Address space."""
+    cpu: Annotated[Seconds | None, Field(ge=1, le=3600)] = None
+    """CPU time, rounded up to whole seconds."""
+    open_files: Annotated[int, Field(ge=16)] | None = None
+    processes: Annotated[int, Field(ge=0)] | None = None
+    """Of its user on this machine; root is not held to it."""
+    file_size: Annotated[Bytes | None, Field(ge=2**20)] = None
+    """Of any file it writes, the journal that the harness keeps in it included: 24 bytes and more a message."""
+
+
+class Options(_Part):
+    """How a child runs, as the engine's `SpawnOptions`."""
+
+    nice: Annotated[int, Field(ge=-20, le=19)] | None = None
+    umask: Annotated[int, Field(ge=0, le=0o777)] | None = None
+    """Octal is written `0o027`."""
+    no_new_privs: bool = False
+    environment: dict[str, str] = {}
+    """Variables beside those it inherits."""
+    user: str | int | None = None
+    """Whom a `command` runs as, which takes root. A child of ours writes a journal that nobody else may open."""
+    group: str | int | None = None
+
+
 class Child(_Part):
-    """One child, or `copies` of it. A child with faults is a victim, one without is a sibling."""
+    """One child, or `copies` of it. A child with faults is a victim, and so is one of which another outcome than
+    `completed` is expected; any other is a sibling."""
 
     steps: tuple[Step, ...]
     faults: tuple[PlacedFault, ...] = ()
@@ -83,12 +166,39 @@ class Child(_Part):
     """Whether the engine is asked to end what left the child's session, as `SpawnOptions.end_daemons`."""
     max_message: Annotated[Bytes | None, Field(ge=1024, le=2**31)] = None
     """A longer line of it goes into quarantine; by default what the engine has."""
+    wave: Annotated[int, Field(ge=1, le=100)] = 1
+    """Those of a later wave are spawned, on the same runner, when all of the earlier ones have returned. Children wait
+    for each other in the first wave with faults; in others they run freely."""
+    limits: Limits = Limits()
+    options: Options = Options()
+    launcher: Literal["this_program", "module", "fork_server"] | None = None
+    """Which of the engine's launchers starts it: the parent's program again, `python -m gostage_sim.gostage.child`, or
+    one warm server for all children of the scenario that want it. By default `python -m gostage_sim.harness.child`."""
+    command: tuple[str, ...] = ()
+    """A program that speaks the protocol, in place of a child of ours: its arguments, the program first.
+
+    It gets a definition without actions on its stdin and keeps no journal, so nobody knows what it sent: `order`,
+    `no-loss`, `no-duplicate`, `no-phantom` and `quarantine` judge the other children only, and say so. What is known is
+    judged: its outcome by the kernel, how long `spawn()` took, and what `expect` says of it. Exit code 0 without a
+    result is `completed`. It has neither steps nor faults, and is no sibling.
+    """
 
 
 class Handler(_Part):
-    """What the subject's handler of one message type does besides recording it."""
+    """What the subject's handler of one message type does besides recording it. Messages are counted for each child."""
 
     delay: Annotated[Seconds, Field(ge=0, le=60)] = 0.0
+    """At each message."""
+    raise_every: Annotated[int, Field(ge=1)] | None = None
+    """It raises at every so many messages; the engine records the first hundred errors of a child."""
+    block: Annotated[Seconds, Field(ge=0, le=60)] = 0.0
+    """At message `at` it returns so much later."""
+    spawn: bool = False
+    """At message `at` of the first child that comes to it, it spawns a fresh child on the same runner and waits."""
+    exit: bool = False
+    """At message `at` it calls `sys.exit()`, which passes through `spawn()`; expect `raises: SystemExit` of a child."""
+    at: Annotated[int, Field(ge=1)] = 1
+    """Where `block`, `spawn` and `exit` happen, in this order."""
 
 
 class Count(_Part):
@@ -122,10 +232,16 @@ class Expectation(_Part):
     """Messages of the child's steps and faults that handlers saw."""
     malformed: Annotated[int, Field(ge=0)] | Count | None = None
     """Lines the engine put into quarantine."""
+    handler_errors: Annotated[int, Field(ge=0)] | Count | None = None
+    """Errors of handlers that the engine recorded; it keeps the first hundred of a child."""
     error: str | None = None
-    """Part of the child's error text."""
+    """Part of the child's error text; between slashes, `/no .* left/`, a regular expression that matches somewhere."""
     stderr: str | None = None
-    """Part of the end of the child's stderr."""
+    """The same, of the end of the child's stderr."""
+    final_store: dict[str, Any] | None = None
+    """Keys that came back from its store, with just these values; there may be others."""
+    raises: Literal["SystemExit"] | None = None
+    """What passes through `spawn()` instead of a result, because a handler raised it."""
 
 
 class Scenario(_Part):

@@ -11,39 +11,64 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from gostage_sim.faults.contract import Fault
+from gostage_sim.gostage.delivery import MAX_HANDLER_ERRORS
 from gostage_sim.scenario.expected import fields_of, model_within, read
 from gostage_sim.scenario.fakes import provider_problem
 from gostage_sim.scenario.model import (
+    MOST_SPAWNS_IN_SPAWNS,
     TRANSPORTS,
+    Allocate,
     Call,
     Child,
     Count,
+    Delete,
     Expectation,
     Handler,
     Log,
+    OpenFiles,
     PlacedFault,
     Put,
     Scenario,
     Send,
+    Sleep,
+    Spawn,
+    Spin,
     Step,
+    Threads,
 )
+from gostage_sim.scenario.patterns import pattern_problem
 from gostage_sim.scenario.payloads import Placeholder, parse_template, strings
 from gostage_sim.scenario.placement import PlacementReader, transport_problems
 from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import close_match, quote, unknown, unknown_key
 from gostage_sim.scenario.targets import Target
-from gostage_sim.scenario.traffic import of_child
+from gostage_sim.scenario.traffic import of_child, of_program
 
 M = TypeVar("M", bound=BaseModel)
 
 #: What an item of a list is called.
 _NOUNS = {"transports": "transport"}
-_STEPS = ("send", "call", "log", "put")
+#: Steps that are a mapping, or only what belongs to the one key that most have nothing but.
+_SIMPLE_STEPS: dict[str, tuple[type[Step], str | None]] = {
+    "log": (Log, "message"),
+    "put": (Put, None),
+    "delete": (Delete, "key"),
+    "sleep": (Sleep, "duration"),
+    "spin": (Spin, "duration"),
+    "allocate": (Allocate, "size"),
+    "open_files": (OpenFiles, "count"),
+    "threads": (Threads, "count"),
+}
+_STEPS = ("send", "call", *_SIMPLE_STEPS, "spawn")
 _CHILD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _SIGNALS = [name.name for name in signal.Signals]
 #: The fresh child at the end, and the type of its messages.
 _RECOVERY = "recovery"
+#: The type of the messages of a child that a handler spawns.
+_FRESH = "fresh"
+#: What is told by a result, and by nothing else.
+_OF_A_RESULT = ("outcome", "exit_code", "signal", "malformed", "handler_errors", "error", "stderr", "final_store")
 
 
 class Reader:
@@ -109,7 +134,19 @@ class Reader:
             self._report(path, f"child {quote(name)} is {quote(data)}; expected a mapping with steps")
             return None
         before = self._document.mistakes
+        if "command" in data:
+            for key in ("steps", "faults", "launcher", "definition_size"):
+                if key in data:
+                    message = f"a command is a program of its own and has no {key}; leave out {key} or command"
+                    self._report((*path, key), message, key=True)
+            if data["command"] == []:
+                self._report((*path, "command"), "command is an empty list; expected a program and its arguments")
+            data = {"steps": [], **data}
         found = self._fields(Child, data, path, "child", by_hand=("steps", "faults"))
+        for key in ("user", "group"):
+            if "command" not in data and getattr(found.get("options"), key, None) is not None:
+                message = f"{key} is for a command; a child of ours writes a journal that no other {key} may open"
+                self._report((*path, "options", key), message, key=True)
         raw_steps = self._list(data.get("steps"), (*path, "steps"), "steps") if "steps" in data else []
         steps = [self._step(item, (*path, "steps", i)) for i, item in enumerate(raw_steps)]
         raw_faults = self._list(data["faults"], (*path, "faults"), "faults") if "faults" in data else []
@@ -183,7 +220,8 @@ class Reader:
                 children[name] = child
         return children
 
-    def _step(self, data: Any, path: Path) -> Step | None:
+    def _step(self, data: Any, path: Path, depth: int = 0) -> Step | None:
+        """`depth`: in how many `spawn` it stands."""
         if not isinstance(data, dict):
             self._report(path, f"a step is {quote(data)}; expected a mapping with one of {', '.join(_STEPS)}")
             return None
@@ -218,9 +256,27 @@ class Reader:
             return self._send({"count": value} if _is_bare(value) else value, here, bare=_is_bare(value))
         if kind == "call":
             return self._call(value, data.get("with", {}), path)
-        if kind == "log":
-            return self._model(Log, {"message": value} if _is_bare(value) else value, here, "log", _is_bare(value))
-        return self._model(Put, value, here, "put")
+        if kind == "spawn":
+            return self._spawn(value, here, depth)
+        cls, key = _SIMPLE_STEPS[kind]
+        bare = key is not None and _is_bare(value)
+        return self._model(cls, {key: value} if bare else value, here, kind, bare)
+
+    def _spawn(self, data: Any, path: Path, depth: int) -> Spawn | None:
+        if depth >= MOST_SPAWNS_IN_SPAWNS:
+            message = f"a spawn in {depth} others; expected at most {MOST_SPAWNS_IN_SPAWNS} in each other"
+            self._report(path, message, key=True)
+            return None
+        if not isinstance(data, dict):
+            self._report(path, f"spawn is {quote(data)}; expected a mapping of {', '.join(fields_of(Spawn))}")
+            return None
+        before = self._document.mistakes
+        found = self._fields(Spawn, data, path, "spawn", by_hand=("steps",))
+        raw = self._list(data["steps"], (*path, "steps"), "steps") if "steps" in data else []
+        steps = [self._step(item, (*path, "steps", index), depth + 1) for index, item in enumerate(raw)]
+        if self._document.mistakes > before:
+            return None
+        return Spawn.model_construct(**{**found, "steps": tuple(step for step in steps if step is not None)})
 
     def _send(self, data: Any, path: Path, *, bare: bool) -> Send | None:
         if isinstance(data, dict) and not bare:
@@ -275,13 +331,26 @@ class Reader:
     def handlers(self, data: dict[str, Any], children: Mapping[str, Child], *, complete: bool) -> dict[str, Handler]:
         """The handlers in a scenario with these children; `complete` when there are no others, so that what is sent may
         be known."""
-        sent = [of_child(child.steps, child.faults) for child in children.values()]
+        sent = [of_program(child) for child in children.values()]
         if complete and None not in sent:
             types = list(dict.fromkeys(type for each in sent if each is not None for type in each))
             for name in self._mapping(data.get("handlers"), ("handlers",), quiet=True):
-                if name not in types and name != _RECOVERY:
+                if name not in types and name not in (_RECOVERY, _FRESH):
                     self._report(("handlers", name), unknown("message type", name, types), key=True)
-        return self._named(Handler, data, "handlers", "handler")
+        found = self._named(Handler, data, "handlers", "handler")
+        for name, handler in found.items():
+            strikes = bool(handler.block) or handler.spawn or handler.exit
+            if "at" in data["handlers"][name] and not strikes:
+                message = "at is where block, spawn or exit happen; this handler does none of them"
+                self._report(("handlers", name, "at"), message, key=True)
+            elif complete and None not in sent and name not in (_RECOVERY, _FRESH):
+                most = max((each[name] for each in sent if each is not None), default=0)
+                for key in ("at", "raise_every"):
+                    number = getattr(handler, key)
+                    if most and number is not None and number > most:
+                        message = f"{key} is {number}; no child sends more than {most} of type {quote(name)}"
+                        self._report(("handlers", name, key), message)
+        return found
 
     def _expectations_on(
         self, data: dict[str, Any], children: Sequence[str], transports: Sequence[str] | None
@@ -316,11 +385,27 @@ class Reader:
 
     def _contradictions(self, path: Path, expectation: Expectation) -> None:
         """Expectations that no child can meet."""
-        for key in ("handled", "malformed"):
+        for key in ("handled", "malformed", "handler_errors"):
             number = getattr(expectation, key)
             if isinstance(number, Count) and number.at_most is not None and number.at_least > number.at_most:
                 message = f"at_least is {number.at_least}, which is above at_most: {number.at_most}; no number is both"
                 self._report((*path, key, "at_least"), message)
+        errors = expectation.handler_errors
+        least = errors.at_least if isinstance(errors, Count) else errors or 0
+        if least > MAX_HANDLER_ERRORS:
+            message = f"handler_errors is {least}; of a child the engine records the first {MAX_HANDLER_ERRORS}"
+            self._report((*path, "handler_errors"), message)
+        for key in ("error", "stderr"):
+            text = getattr(expectation, key)
+            problem = None if text is None else pattern_problem(text)
+            if problem is not None:
+                self._report((*path, key), f"{key} is {quote(text)}, no regular expression: {problem}")
+        if expectation.final_store == {}:
+            self._report((*path, "final_store"), "final_store is empty; expected at least one key with its value")
+        if expectation.raises is not None:
+            for key in _OF_A_RESULT:
+                if getattr(expectation, key) is not None:
+                    self._report((*path, key), f"where spawn() raises there is no result; leave out {key} or raises")
         code, killed_by = expectation.exit_code, expectation.signal
         if killed_by is not None and expectation.outcome == "completed":
             self._report((*path, "signal"), "a child that completed was not killed; leave out signal or outcome")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gostage_sim.faults.contract import SendsMessages
-from gostage_sim.scenario.model import Log, PlacedFault, Put, Send, Step
+from gostage_sim.scenario.model import Call, Child, Log, PlacedFault, Send, Spawn, Step
 
 #: How many of each type.
 Traffic = Counter[str]
@@ -15,20 +15,34 @@ Traffic = Counter[str]
 _ENGINE = ("final_store", "workflow_result")
 
 
+def flattened(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps as they are done, those of a `spawn` in its place: the child passes on what its children send."""
+    for step in steps:
+        if isinstance(step, Spawn):
+            yield from flattened(step.steps)
+        else:
+            yield step
+
+
 def of_steps(steps: Iterable[Step]) -> Traffic | None:
     """What the steps send; None when a user's action is among them."""
     sent = Traffic()
-    for step in steps:
+    for step in flattened(steps):
         match step:
             case Send():
                 sent[step.type] += step.count
             case Log():
                 sent["log"] += 1
-            case Put():
-                pass
-            case _:
+            case Call():
                 return None
+            case _:
+                pass
     return sent
+
+
+def of_program(child: Child) -> Traffic | None:
+    """As `of_child`; None too for a program that is not ours."""
+    return None if child.command else of_child(child.steps, child.faults)
 
 
 def of_child(steps: Iterable[Step], faults: Sequence[PlacedFault]) -> Traffic | None:

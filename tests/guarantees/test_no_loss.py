@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.guarantees.no_loss import NoLoss
-from gostage_sim.history.model import KernelExit
+from gostage_sim.history.model import HandlerExit, KernelExit
 
 from .histories import OPENED, SECOND, content, handled_as, history, recovery, sibling, victim
 
@@ -54,3 +56,13 @@ def test_spawn_that_never_returned() -> None:
     judgement = NoLoss().judge(history(stuck, sibling(1), recovery()))
     assert judgement.verdict is Verdict.UNKNOWN
     assert judgement.reason == "spawn() of victim never returned, so what it sent may still have been on its way"
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [(content(20)[:5], Verdict.PASS), ([*content(20)[:3], content(20)[4]], Verdict.FAIL), ([], Verdict.PASS)],
+)
+def test_a_handler_that_leaves(seen: list[tuple[str, str]], verdict: Verdict) -> None:
+    """Behind the message at which a handler left nothing need be handled, before it everything."""
+    left = replace(handled_as(victim(), seen), report=None, handler_exit=HandlerExit("SystemExit: 1", True))
+    assert NoLoss().judge(history(left, sibling(1))).verdict is verdict

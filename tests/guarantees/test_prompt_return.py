@@ -36,6 +36,8 @@ def test_slow_handlers_are_allowed_for() -> None:
     slow = victim(returned_ns=OPENED + 9 * SECOND)
     slow.handled.rows["t_ns"][-1] = OPENED + 8 * SECOND
     assert PromptReturn().judge(history(slow)).verdict is Verdict.PASS
+    held = victim(returned_ns=OPENED + 9 * SECOND, held=((OPENED, OPENED + 8 * SECOND),))
+    assert PromptReturn().judge(history(held)).verdict is Verdict.PASS
 
 
 def test_late_after_the_deadline() -> None:

@@ -58,6 +58,11 @@ def test_stall() -> None:
     assert judgement.reason == (
         "message 21 of sibling[1] waited 7.000 s while the parent did nothing for it; at most 2.000 s is expected"
     )
+    since, until = int(times[19]), int(times[20])
+    held = replace(slow, held=((since + 1, until),))
+    assert SiblingsUnharmed().judge(history(victim(), held)).verdict is Verdict.PASS
+    held = replace(slow, held=((since - 5 * SECOND, until - 3 * SECOND),))
+    assert SiblingsUnharmed().judge(history(victim(), held)).verdict is Verdict.FAIL
 
 
 def test_silent_during_the_faults() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.guarantees.true_verdict import TrueVerdict
-from gostage_sim.history.model import ChildHistory, KernelExit, SpawnReport
+from gostage_sim.history.model import ChildHistory, HandlerExit, KernelExit, Result, SpawnReport
 
 from .histories import OPENED, SECOND, history, sibling, victim
 
@@ -211,3 +211,62 @@ def test_start_failed_needs_its_reason(child: ChildHistory, verdict: Verdict, re
     """An engine that does not start a child it could start, or reports what never ran, is caught."""
     found = TrueVerdict().judge(history(child, sibling(1)))
     assert (found.verdict, found.reason) == (verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("gone", "end", "verdict", "reason"),
+    [
+        (True, KernelExit(OPENED, None, "SIGTERM", "pidfd"), Verdict.PASS, ""),
+        (
+            False,
+            KernelExit(OPENED, None, "SIGTERM", "pidfd"),
+            Verdict.FAIL,
+            "SystemExit: 1 came out of spawn() of victim before its child was gone",
+        ),
+        (True, None, Verdict.UNKNOWN, "how the kernel saw victim end is not known"),
+    ],
+)
+def test_a_handler_that_leaves(gone: bool, end: KernelExit | None, verdict: Verdict, reason: str) -> None:
+    """What a handler raises comes out when the child is gone, and instead of a report."""
+    left = victim(report=None, exit=end, handler_exit=HandlerExit("SystemExit: 1", gone))
+    found = TrueVerdict().judge(history(left, sibling(1)))
+    assert found.verdict is verdict
+    assert reason in found.reason
+
+
+HIT = "limit memory_bytes=9 was hit: MemoryError; it used 0.10 s of CPU"
+
+
+@pytest.mark.parametrize(
+    ("end", "result", "told", "error", "reason"),
+    [
+        ((1, None), "failure", {"type": "MemoryError", "errno": 12}, HIT, None),
+        ((1, None), "failure", {"type": "_ArrayMemoryError", "errno": 12}, HIT, None),
+        ((1, None), None, None, HIT, None),
+        ((None, "SIGKILL"), None, None, HIT, None),
+        ((None, "SIGXCPU"), None, None, "limit cpu_s=1 was hit: SIGXCPU; …", None),
+        ((0, None), None, None, HIT, "the kernel said exit code 0"),
+        ((None, "SIGSEGV"), None, None, HIT, "SIGSEGV is not the signal of memory_bytes"),
+        ((1, None), "failure", {"type": "ValueError"}, HIT,
+         "its result told of ValueError, which is no error of memory_bytes"),
+        ((1, None), "failure", {"type": "OSError", "errno": 24}, "limit open_files=9 was hit: OSError",
+         "no limit open_files=9 was set"),
+        ((1, None), "failure", {"type": "MemoryError"}, HIT.replace("9", "8"), "no limit memory_bytes=8 was set"),
+        ((1, None), "failure", {"type": "MemoryError"}, "no memory", "its error names no limit"),
+    ],
+)  # fmt: skip
+def test_a_limit_was_hit(
+    end: tuple[int | None, str | None],
+    result: Result | None,
+    told: dict[str, Any] | None,
+    error: str,
+    reason: str | None,
+) -> None:
+    """One that was set, and that the kernel or the child's own result bears out."""
+    said = replace(report("limit_exceeded", *end), error_message=error)
+    limits = {"memory_bytes": 9, "cpu_s": 1}
+    found = TrueVerdict().judge(history(ended(said, *end, result=result, result_error=told, limits=limits), sibling(1)))
+    if reason is None:
+        assert found.verdict is Verdict.PASS
+    else:
+        assert found.reason == f"victim was reported limit_exceeded, but {reason}"

@@ -257,7 +257,8 @@ def test_a_fault_beyond_the_end_of_a_message_did_not_fire(scenario: MakeScenario
 def test_a_handler_of_the_parent_that_raises_is_unknown(tmp_path: Path, scenario: MakeScenario) -> None:
     """What goes wrong in the parent's own handlers is missing evidence, in its own words, told once."""
     plan = make_plan(scenario(("noop", AT_MESSAGE_40, {})), seed=1, transport="json")
-    plan["handlers"] = {"message": -1.0}
+    calm = {"raise_every": None, "block_s": 0.0, "spawn": None, "exit": False, "at": 1}
+    plan["handlers"] = {"message": {**calm, "delay_s": -1.0}}
     result = run_plan(plan, runs=tmp_path)
     assert result.verdict is Verdict.UNKNOWN
     assert result.reason == "evidence: a handler of the parent raised ValueError: sleep length must be non-negative"

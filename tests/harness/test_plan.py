@@ -27,7 +27,8 @@ def test_a_plan_is_json_and_comes_back_as_it_was(scenario: MakeScenario, tmp_pat
     plan = make_plan(made, seed=3, transport="json")
     write_plan(plan, tmp_path)
     assert json.loads((tmp_path / "plan.json").read_text("utf-8")) == plan
-    assert plan["handlers"] == {"log": 0.001}
+    calm = {"raise_every": None, "block_s": 0.0, "spawn": None, "exit": False, "at": 1}
+    assert plan["handlers"] == {"log": {**calm, "delay_s": 0.001}}
     victim = plan["children"][0]
     assert victim["expect"] == {"outcome": "timed_out", "handled": 3}
     assert [(fault["id"], fault["at"]) for fault in victim["faults"]] == [
@@ -53,6 +54,17 @@ def test_faults_of_the_parent_are_not_the_childs(scenario: MakeScenario, tmp_pat
     own = json.loads((tmp_path / victim["plan"]).read_text("utf-8"))
     assert [fault["kind"] for fault in victim["faults"]] == ["close_stdio", "noop"]
     assert [fault["kind"] for fault in own["faults"]] == ["noop"]
+
+
+def test_a_text_between_slashes_is_a_pattern(scenario: MakeScenario) -> None:
+    """The guarantee is told what to match; a key that shall hold nothing is not left out."""
+    expected = Expectation(error="/no .* left/", stderr="/", final_store={"k": None})
+    plan = make_plan(scenario(expect={"victim": expected}), seed=1, transport="json")
+    assert plan["children"][0]["expect"] == {
+        "error": {"matches": "no .* left"},
+        "stderr": "/",
+        "final_store": {"k": None},
+    }
 
 
 def test_copies_have_names_and_files_of_their_own(scenario: MakeScenario) -> None:

@@ -127,9 +127,11 @@ def test_mistakes_are_told_all_at_once(finished: Finished) -> None:
         "seed: found 'x'; expected a whole number from 0 to 9223372036854775807",
         "timeout: timeout: a duration needs a unit; found '3'; expected one of us, ms, s, m, h",
         "steps[0].send.count: count is 0; expected a whole number from 1 to 100000000",
-        "steps[1].sned: unknown key 'sned'; did you mean 'send'? known keys: send, call, log, put",
+        "steps[1].sned: unknown key 'sned'; did you mean 'send'? known keys: send, call, log, put, delete, "
+        "sleep, spin, allocate, open_files, threads, spawn",
         "faults[0].carsh: unknown fault 'carsh'; did you mean 'crash'?",
-        "handlers.message.delya: unknown key 'delya'; did you mean 'delay'? known keys: delay",
+        "handlers.message.delya: unknown key 'delya'; did you mean 'delay'? known keys: delay, "
+        "raise_every, block, spawn, exit, at",
         "",
         "tests/test_user.py:49: UsageError",
     ]

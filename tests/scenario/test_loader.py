@@ -191,7 +191,7 @@ def test_mistakes_in_python_data_are_named_by_their_path() -> None:
         "steps[3]: found an instance of object; expected a value JSON can carry",
         "timeout: timeout: a duration needs a unit, for example 20s, 1ms; found 3",
         "stepps: unknown key 'stepps'; did you mean 'steps'? known keys: steps, faults, copies, timeout, grace, "
-        "definition_size, end_daemons, max_message",
+        "definition_size, end_daemons, max_message, wave, limits, options, launcher, command",
         "steps[0].send.count: count is 'many'; expected a whole number from 1 to 100000000",
         "faults[0].delya: unknown fault 'delya'; did you mean 'delay'?",
     ]

@@ -8,6 +8,7 @@ import pytest
 
 HEAD = "name: x\nchildren:\n  a:\n    steps:\n      - send: 5\n"
 STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
+STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, threads, spawn"
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,50 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
             HEAD + "handlers: {message: {delay: 1}}\n",
             "6:29: delay: a duration needs a unit, for example 20s, 1ms; found 1",
         ),
-        (HEAD + "handlers: {message: 1ms}\n", "6:21: handler is '1ms'; expected a mapping of delay"),
+        (
+            HEAD + "handlers: {message: 1ms}\n",
+            "6:21: handler is '1ms'; expected a mapping of delay, raise_every, block, spawn, exit, at",
+        ),
+        (HEAD + "handlers: {message: {block: 2m}}\n", "6:29: block is '2m'; expected a duration from 0s to 60s"),
+        (
+            HEAD + "handlers: {message: {raise_every: 0}}\n",
+            "6:35: raise_every is 0; expected a whole number of at least 1",
+        ),
+        (
+            HEAD + "handlers: {message: {delay: 1s, at: 3}}\n",
+            "6:33: at is where block, spawn or exit happen; this handler does none of them",
+        ),
+        (
+            HEAD + "handlers: {message: {exit: true, at: 6}}\n",
+            "6:38: at is 6; no child sends more than 5 of type 'message'",
+        ),
+        (
+            HEAD + "handlers: {message: {raise_every: 6}}\n",
+            "6:35: raise_every is 6; no child sends more than 5 of type 'message'",
+        ),
+        (
+            HEAD + "expect: {a: {handler_errors: 101}}\n",
+            "6:30: handler_errors is 101; of a child the engine records the first 100",
+        ),
+        (
+            HEAD + "expect: {a: {handler_errors: {at_least: 5, at_most: 3}}}\n",
+            "6:41: at_least is 5, which is above at_most: 3; no number is both",
+        ),
+        (
+            HEAD + "expect: {a: {stderr: '/a(/'}}\n",
+            "6:22: stderr is '/a(/', no regular expression: missing ), unterminated subpattern at position 1",
+        ),
+        (HEAD + "expect: {a: {error: 5}}\n", "6:21: error is 5; expected text; put it in quotes"),
+        (HEAD + "expect: {a: {final_store: [k]}}\n", "6:27: final_store is a list; expected a mapping"),
+        (
+            HEAD + "expect: {a: {final_store: {}}}\n",
+            "6:27: final_store is empty; expected at least one key with its value",
+        ),
+        (HEAD + "expect: {a: {raises: ValueError}}\n", "6:22: unknown raises 'ValueError'; expected 'SystemExit'"),
+        (
+            HEAD + "expect: {a: {raises: SystemExit, outcome: completed}}\n",
+            "6:43: where spawn() raises there is no result; leave out outcome or raises",
+        ),
         (HEAD + "handlers:\n", "6:1: handlers is nothing; expected a mapping"),
         (HEAD + "expect: {A: {}}\n", "6:10: unknown child 'A'; did you mean 'a'?"),
         (HEAD + "expect: {a: {outcome: signalled}}\n", "6:23: unknown outcome 'signalled'; did you mean 'signaled'?"),
@@ -69,20 +113,54 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (
             HEAD + "  b:\n    stpes: []\n",
             "7:5: unknown key 'stpes'; did you mean 'steps'? known keys: steps, faults, copies, timeout, grace, "
-            "definition_size, end_daemons, max_message",
+            "definition_size, end_daemons, max_message, wave, limits, options, launcher, command",
         ),
         (HEAD + "  b: {copies: 2}\n", "6:6: child has no 'steps'; it is required"),
         (HEAD + "  b: {steps: 2}\n", "6:14: steps is 2; expected a list"),
         (HEAD + "    copies: 501\n", "6:13: copies is 501; expected a whole number from 1 to 500"),
+        (
+            HEAD + "    limits: 5\n",
+            "6:13: limits is 5; expected a mapping of memory, cpu, open_files, processes, file_size",
+        ),
+        (
+            HEAD + "    launcher: fork_sever\n",
+            "6:15: unknown launcher 'fork_sever'; did you mean 'fork_server'?",
+        ),
+        (
+            HEAD + "    command: [pwd]\n",
+            "4:5: a command is a program of its own and has no steps; leave out steps or command",
+        ),
+        (HEAD + "  b: {command: []}\n", "6:16: command is an empty list; expected a program and its arguments"),
+        (HEAD + "  b: {command: [x, 5]}\n", "6:20: command, item 2, is 5; expected text; put it in quotes"),
+        (HEAD + "  b: {command: x}\n", "6:16: command is 'x'; expected a list, each item text"),
+        (HEAD + "    wave: 0\n", "6:11: wave is 0; expected a whole number from 1 to 100"),
+        (HEAD + "    limits: {memory: 5}\n", "6:22: memory: a size needs a unit, for example 64KiB, 10MB; found 5"),
+        (HEAD + "    limits: {cpu: 5ms}\n", "6:19: cpu is '5ms'; expected a duration from 1s to 1h"),
+        (HEAD + "    limits: {open_files: 3}\n", "6:26: open_files is 3; expected a whole number of at least 16"),
+        (
+            HEAD + "    limits: {memroy: 1GiB}\n",
+            "6:14: unknown key 'memroy'; did you mean 'memory'? "
+            "known keys: memory, cpu, open_files, processes, file_size",
+        ),
+        (
+            HEAD + "    options: {user: nobody}\n",
+            "6:15: user is for a command; a child of ours writes a journal that no other user may open",
+        ),
+        (HEAD + "    options: {nice: 20}\n", "6:21: nice is 20; expected a whole number from -20 to 19"),
+        (HEAD + "    options: {umask: 0o1000}\n", "6:22: umask is 512; expected a whole number from 0 to 511"),
+        (
+            HEAD + "    options: {environment: {A: 5}}\n",
+            "6:32: environment is 5; expected text; put it in quotes",
+        ),
         (HEAD + "    copies: true\n", "6:13: copies is true; expected a whole number from 1 to 500"),
         (
             HEAD + "  recovery: {steps: []}\n",
             "6:3: the child name 'recovery' is taken: it is the fresh child started at the end; choose another",
         ),
         (HEAD + "  a/b: {steps: []}\n", "6:3: child name 'a/b'; expected a letter, then letters, digits, '_' and '-'"),
-        (STEP + "send", "5:9: a step is 'send'; expected a mapping with one of send, call, log, put"),
-        (STEP + "{}", "5:9: a step is empty; expected one of send, call, log, put"),
-        (STEP + "sned: 1", "5:9: unknown key 'sned'; did you mean 'send'? known keys: send, call, log, put"),
+        (STEP + "send", f"5:9: a step is 'send'; expected a mapping with one of {STEPS}"),
+        (STEP + "{}", f"5:9: a step is empty; expected one of {STEPS}"),
+        (STEP + "sned: 1", f"5:9: unknown key 'sned'; did you mean 'send'? known keys: {STEPS}"),
         (STEP + "{send: 1, log: x}", "5:19: a step does one thing; found send and log: make it 2 steps"),
         (STEP + "{send: 1, with: {}}", "5:19: 'with' belongs to 'call'; this step is 'send'"),
         (STEP + "{with: {}}", "5:10: 'with' belongs to 'call'; this step has no 'call'"),
@@ -114,6 +192,22 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (STEP + "log: 3", "5:14: message is 3; expected text; put it in quotes"),
         (STEP + "put: {value: 1}", "5:14: put has no 'key'; it is required"),
         (STEP + "put: a", "5:14: put is 'a'; expected a mapping of key, value"),
+        (STEP + "delete: 3", "5:17: key is 3; expected text; put it in quotes"),
+        (STEP + "delete: [a]", "5:17: delete is a list; expected a mapping of key"),
+        (STEP + "sleep: 20", "5:16: duration: a duration needs a unit, for example 20s, 1ms; found 20"),
+        (STEP + "sleep: 61s", "5:16: duration is '61s'; expected a duration from 0s to 60s"),
+        (STEP + "spin: {duratoin: 1s}", "5:16: unknown key 'duratoin'; did you mean 'duration'? known keys: duration"),
+        (STEP + "allocate: 5GiB", "5:19: size is '5GiB'; expected a size from 1B to 4GiB"),
+        (STEP + "open_files: 0", "5:21: count is 0; expected a whole number from 1 to 100000"),
+        (STEP + "threads: many", "5:18: count is 'many'; expected a whole number from 1 to 10000"),
+        (STEP + "spawn: 3", "5:16: spawn is 3; expected a mapping of steps, timeout"),
+        (STEP + "spawn: {timeout: 1s}", "5:16: spawn has no 'steps'; it is required"),
+        (STEP + "spawn: {steps: [sned: 1]}", f"5:25: unknown key 'sned'; did you mean 'send'? known keys: {STEPS}"),
+        (STEP + "spawn: {steps: [call: 'os.path:joni']}", "5:31: 'os.path' has no 'joni'; did you mean 'join'?"),
+        (
+            STEP + "spawn: {steps: [spawn: {steps: [spawn: {steps: [spawn: {steps: []}]}]}]}",
+            "5:57: a spawn in 3 others; expected at most 3 in each other",
+        ),
         (STEP + "call: json", "5:15: call is 'json'; expected 'package.module:function'"),
         (STEP + "call: [json]", "5:15: call is a list; expected 'package.module:function'"),
         (STEP + "{call: 'os.path:join', with: 3}", "5:38: with is 3; expected a mapping"),

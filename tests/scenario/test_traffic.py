@@ -8,7 +8,7 @@ import pytest
 
 from gostage_sim.faults import fault_kind, fault_kinds
 from gostage_sim.faults.contract import Placement, SendsMessages, StrikesInChild
-from gostage_sim.scenario.model import Call, Log, PlacedFault, Put, Send
+from gostage_sim.scenario.model import Call, Delete, Log, PlacedFault, Put, Send, Sleep, Spawn, Threads
 from gostage_sim.scenario.traffic import of_child, of_steps
 
 STEPS = (Send(count=5), Log(message="x"), Put(key="k"))
@@ -23,6 +23,14 @@ def test_what_steps_send() -> None:
     assert of_steps(STEPS) == {"message": 5, "log": 1}
     assert of_steps((*STEPS, Call(target="a.b:c"))) is None
     assert of_child((*STEPS, Call(target="a.b:c")), ()) is None
+
+
+def test_what_a_child_of_the_child_sends_is_its_own() -> None:
+    """It passes on what its children send, however deep; load and waiting send nothing."""
+    inner = Spawn(steps=(Send(count=2, type="deep"), Delete(key="k")))
+    steps = (Send(count=5), Spawn(steps=(Log(message="x"), inner)), Sleep(duration=0.1), Threads(count=1))
+    assert of_steps(steps) == {"message": 5, "log": 1, "deep": 2}
+    assert of_steps((Spawn(steps=(Call(target="a.b:c"),)),)) is None
 
 
 @pytest.mark.parametrize(
