@@ -237,3 +237,24 @@ def test_signals_that_the_starter_ignores(folder: Path) -> None:
     assert (process.returncode, err) == (0, ""), out
     (result,) = report_in(folder / "reports" / "latest")["results"]
     assert [child["signal"] for child in result["children"][:2]] == ["SIGHUP", "SIGTERM"]
+
+
+def test_a_matrix(folder: Path) -> None:
+    """Each combination is listed and has its own result; the command that repeats one repeats that one alone."""
+    (folder / "scenarios" / "right.yaml").unlink()
+    text = (folder / "scenarios" / "wrong.yaml").read_text()
+    text = text.replace("SIGSEGV", "'${signal}'").replace("{outcome: completed}", "{signal: SIGSEGV}")
+    (folder / "scenarios" / "wrong.yaml").write_text(f"{text}parametrize: {{signal: [SIGSEGV, SIGABRT]}}\n")
+    names = [f"Better than it was [signal={name}]" for name in ("SIGABRT", "SIGSEGV")]
+    listed = start("list", "scenarios", cwd=folder).communicate(timeout=60)[0]
+    assert listed.splitlines() == [f"scenarios/wrong.yaml  {name}  [crash]" for name in names]
+    code, out, _ = run("scenarios", "--seed", "7", cwd=folder)
+    assert code == 1, out
+    document = report_in(folder / "reports" / "latest")
+    assert [(each["id"], each["verdict"]) for each in document["results"]] == [(names[0], "fail"), (names[1], "pass")]
+    cases = ElementTree.parse(folder / "reports" / "latest" / "junit.xml").iter("testcase")
+    assert [case.get("name") for case in cases] == [f"{name} [json]" for name in names]
+    repeat = shlex.split(document["results"][0]["reproduce"])
+    code, out, _ = run(*repeat[2:], cwd=folder)
+    assert code == 1, out
+    assert [each["id"] for each in report_in(folder / "reports" / "latest")["results"]] == names[:1]

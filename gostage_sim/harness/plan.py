@@ -40,6 +40,8 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
             "name": scenario.name,
             "file": scenario.file,
             "tags": list(scenario.tags),
+            "parameters": dict(scenario.parameters),
+            "combination": scenario.combination,
             "timeout_s": scenario.timeout,
             "guarantees": guarantees,
         },

@@ -55,6 +55,7 @@ class ScenarioResult:
     """One scenario on one transport, judged."""
 
     scenario: str
+    """Its name; of a file with a matrix with the combination, `A crash [signal=SIGSEGV]`."""
     file: str
     transport: str
     verdict: Verdict
@@ -69,4 +70,8 @@ class ScenarioResult:
     reproduce: str
     """A shell command that repeats this result."""
     tags: tuple[str, ...] = ()
+    id: str = ""
+    """As `scenario`: what `-k` and the lists select it by."""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    """Of a file with a matrix: the values of this combination."""
     extra: dict[str, Any] = field(default_factory=dict)

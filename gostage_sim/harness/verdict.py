@@ -14,6 +14,7 @@ from gostage_sim.guarantees.judge import judge
 from gostage_sim.harness.plan import Plan
 from gostage_sim.harness.result import ChildResult, FaultResult, ParentResult, ScenarioResult
 from gostage_sim.history.model import ENGINE_TYPES, ChildHistory, FaultRecord, History, Messages, ParentHistory
+from gostage_sim.scenario.selection import exactly
 
 
 def judged(history: History, plan: Plan, *, duration_s: float, extra: dict[str, Any] | None = None) -> ScenarioResult:
@@ -55,8 +56,10 @@ def unjudged(plan: Plan, reason: str, *, duration_s: float) -> ScenarioResult:
 def reproduce(plan: Plan) -> str:
     """A shell command that runs this scenario again in the same way."""
     scenario = plan["scenario"]
-    file = scenario["file"] or "-"  # a file holds one scenario
+    file = scenario["file"] or "-"  # a file holds one scenario, or each combination of one
     command = ["gostage-sim", "run", f"./{file}" if file.startswith("-") and file != "-" else file]
+    if scenario["combination"]:
+        command += ["-k", exactly(f"[{scenario['combination']}]")]
     return shlex.join([*command, "--transport", plan["transport"], "--seed", str(plan["seed"])])
 
 
@@ -64,6 +67,8 @@ def _identity(plan: Plan) -> dict[str, Any]:
     scenario = plan["scenario"]
     return {
         "scenario": scenario["name"],
+        "id": scenario["name"],
+        "parameters": scenario["parameters"],
         "file": scenario["file"],
         "tags": tuple(scenario["tags"]),
         "transport": plan["transport"],

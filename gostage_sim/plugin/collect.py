@@ -79,25 +79,25 @@ class NotPassed(Exception):  # noqa: N818 - the verdict of a scenario, not an er
 
 
 class ScenarioFile(pytest.File):
-    """One file, one scenario, an item for each transport; its mistakes are a collection error with their positions."""
+    """One file, an item for each combination of its matrix and each transport; its mistakes are a collection error with
+    their positions."""
 
     def collect(self) -> Iterable[ScenarioItem]:
         from gostage_sim.harness.agreement import Agreement
         from gostage_sim.report.escape import visible_line
-        from gostage_sim.scenario.loader import load_file
+        from gostage_sim.scenario.loader import scenarios_of
         from gostage_sim.scenario.problems import ScenarioError
         from gostage_sim.scenario.transports import cases_of
 
         try:
-            scenario = load_file(self.shown())
+            scenarios = scenarios_of(self.shown())
         except ScenarioError as error:
             raise self.CollectError(str(error)) from None
-        # In a node id `::` separates.
-        name = visible_line(scenario.name).replace("::", ":")
         line = _line_of_name(self.path)
-        cases, left_out = cases_of([scenario], choice_of(self.config))
+        cases, left_out = cases_of(scenarios, choice_of(self.config))
         agreement = Agreement(cases)
         for case in (*cases, *left_out):
+            name = visible_line(case.scenario.name).replace("::", ":")  # in a node id `::` separates
             named = f"{name}[{case.transport}]"
             item: ScenarioItem = ScenarioItem.from_parent(self, name=named, case=case, line=line, agreement=agreement)
             if case in left_out:

@@ -11,6 +11,7 @@ from typing import Any
 from gostage_sim.faults import fault_kinds as known_fault_kinds
 from gostage_sim.faults.contract import Fault
 from gostage_sim.guarantees import guarantee_names as known_guarantee_names
+from gostage_sim.scenario.matrix import expand, problems_of
 from gostage_sim.scenario.model import Child, Scenario
 from gostage_sim.scenario.positions import Document, read_python, read_yaml
 from gostage_sim.scenario.problems import Problem, ScenarioError, quote
@@ -30,7 +31,7 @@ def load(
     fault_kinds: FaultKinds | None = None,
     guarantee_names: Sequence[str] | None = None,
 ) -> tuple[list[Scenario], list[Problem]]:
-    """The scenarios of files and folders, and every mistake in them.
+    """The scenarios of files and folders, one for each combination of a file's matrix, and every mistake in them.
 
     Folders are searched for `*.yaml` and `*.yml`, sorted; names that begin with `_` or `.` are left out. A file named
     twice is read once. Kinds of faults and names of guarantees are those installed, unless given.
@@ -40,24 +41,35 @@ def load(
     except ScenarioError as error:
         return [], list(error.problems)
     names = known_guarantee_names() if guarantee_names is None else guarantee_names
-    read: list[tuple[Document, Scenario | None]] = []
-    readers: list[Reader] = []
-    problems: list[list[Problem]] = []  # of each file, in the order of the files
+    found: list[_File | list[Problem]] = []  # in the order of the files
     named: dict[str, str] = {}
-    for file in _files(paths, problems):
+    for path in _files(paths, found):
         try:
-            document = _read(file)
+            file = _File(_read(path), kinds, names, path.parent)
         except ScenarioError as error:
-            problems.append(list(error.problems))
+            found.append(list(error.problems))
             continue
-        reader = Reader(document, fault_kinds=kinds, guarantee_names=names, folder=file.parent)
-        readers.append(reader)
-        read.append((document, reader.scenario()))
-        _claim_name(document, named)
-        problems.append(document.problems)
-    _look_up(readers)
-    scenarios = [scenario for document, scenario in read if scenario is not None and not document.problems]
-    return scenarios, [problem for each in problems for problem in in_order(each)]
+        file.claim_names(named)
+        found.append(file)
+    files = [each for each in found if isinstance(each, _File)]
+    _look_up(reader for file in files for reader in file.readers)
+    problems = [problem for each in found for problem in (each.problems() if isinstance(each, _File) else each)]
+    return [scenario for file in files for scenario in file.scenarios()], problems
+
+
+def scenarios_of(
+    path: str | os.PathLike[str],
+    *,
+    fault_kinds: FaultKinds | None = None,
+    guarantee_names: Sequence[str] | None = None,
+) -> list[Scenario]:
+    """One file's scenarios: one, or as many as its matrix has combinations; ScenarioError with all its mistakes."""
+    if Path(path).is_dir():
+        raise ScenarioError([Problem("is a folder; expected a scenario file", str(path))])
+    scenarios, problems = load([path], fault_kinds=fault_kinds, guarantee_names=guarantee_names)
+    if problems:
+        raise ScenarioError(problems)
+    return scenarios
 
 
 def load_file(
@@ -66,13 +78,8 @@ def load_file(
     fault_kinds: FaultKinds | None = None,
     guarantee_names: Sequence[str] | None = None,
 ) -> Scenario:
-    """One file's scenario; ScenarioError with all its mistakes."""
-    if Path(path).is_dir():
-        raise ScenarioError([Problem("is a folder; expected a scenario file", str(path))])
-    scenarios, problems = load([path], fault_kinds=fault_kinds, guarantee_names=guarantee_names)
-    if problems:
-        raise ScenarioError(problems)
-    return scenarios[0]
+    """The scenario of a file that has only one; ScenarioError as `scenarios_of`, and for a file with a matrix."""
+    return _only(scenarios_of(path, fault_kinds=fault_kinds, guarantee_names=guarantee_names), str(path))
 
 
 def parse_child(
@@ -102,18 +109,58 @@ def parse_text(
     guarantee_names: Sequence[str] | None = None,
 ) -> Scenario:
     """The scenario a text describes, as if it stood in `file`; ScenarioError with all its mistakes."""
-    document = read_yaml(text, file)
-    reader = Reader(
-        document,
-        fault_kinds=_kinds(fault_kinds),
-        guarantee_names=known_guarantee_names() if guarantee_names is None else guarantee_names,
-        folder=Path(file).parent,
-    )
-    scenario = reader.scenario()
-    _look_up([reader])
-    if scenario is None or document.problems:
-        raise ScenarioError(in_order(document.problems))
-    return scenario
+    names = known_guarantee_names() if guarantee_names is None else guarantee_names
+    read = _File(read_yaml(text, file), _kinds(fault_kinds), names, Path(file).parent)
+    _look_up(read.readers)
+    problems = read.problems()
+    if problems:
+        raise ScenarioError(problems)
+    return _only(read.scenarios(), file)
+
+
+class _File:
+    """One scenario file: what is written in it, and a reader for each combination of its matrix."""
+
+    def __init__(self, document: Document, kinds: FaultKinds, names: Sequence[str], folder: Path) -> None:
+        self._document = document
+        self._combinations = expand(document)
+        self.readers = [
+            Reader(each.document, fault_kinds=kinds, guarantee_names=names, folder=folder)
+            for each in self._combinations
+        ]
+        self._read = [reader.scenario() for reader in self.readers]
+
+    def problems(self) -> list[Problem]:
+        """All of them, once the readers' targets were looked up."""
+        return in_order(problems_of(self._document, self._combinations), self._document.file)
+
+    def scenarios(self) -> list[Scenario]:
+        """None of a file with mistakes."""
+        if self.problems():
+            return []
+        return [
+            scenario.model_copy(update={"parameters": each.parameters, "combination": each.label})
+            for each, scenario in zip(self._combinations, self._read, strict=True)
+            if scenario is not None
+        ]
+
+    def claim_names(self, named: dict[str, str]) -> None:
+        """Reports run and select by name: two scenarios of one name could not be told apart."""
+        line, column, file = self._document.position(("name",))
+        for document in (self._document, *(each.document for each in self._combinations)):
+            name = document.data.get("name") if isinstance(document.data, dict) else None
+            here = f"{file}:{line}:{column}"
+            if isinstance(name, str) and named.setdefault(name, here) != here:
+                message = f"duplicate scenario name {quote(name)}; it is already used at {named[name]}"
+                self._document.report(("name",), message)
+                return
+
+
+def _only(scenarios: Sequence[Scenario], file: str) -> Scenario:
+    if len(scenarios) != 1:
+        message = f"holds {len(scenarios)} scenarios, one for each combination of its matrix; expected a file with one"
+        raise ScenarioError([Problem(message, file)])
+    return scenarios[0]
 
 
 def _look_up(readers: Iterable[Reader]) -> None:
@@ -128,9 +175,9 @@ def _look_up(readers: Iterable[Reader]) -> None:
             reader.report_targets(found)
 
 
-def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """As a reader of the file meets them."""
-    return sorted(problems, key=lambda problem: (problem.line, problem.column))
+def in_order(problems: Iterable[Problem], file: str) -> list[Problem]:
+    """As a reader of the file meets them, and then those in what it takes from others."""
+    return sorted(problems, key=lambda each: (each.file != file, each.file, each.line, each.column))
 
 
 def _kinds(given: FaultKinds | None) -> FaultKinds:
@@ -142,7 +189,7 @@ def _kinds(given: FaultKinds | None) -> FaultKinds:
         raise ScenarioError([Problem(str(error))]) from None
 
 
-def _files(paths: Iterable[str | os.PathLike[str]], problems: list[list[Problem]]) -> Iterator[Path]:
+def _files(paths: Iterable[str | os.PathLike[str]], problems: list[_File | list[Problem]]) -> Iterator[Path]:
     seen: set[str] = set()
     for path in map(Path, paths):
         for file in _search(path, problems) if os.path.isdir(path) else [path]:
@@ -152,7 +199,7 @@ def _files(paths: Iterable[str | os.PathLike[str]], problems: list[list[Problem]
                 yield file
 
 
-def _search(folder: Path, problems: list[list[Problem]]) -> Iterator[Path]:
+def _search(folder: Path, problems: list[_File | list[Problem]]) -> Iterator[Path]:
     errors: list[OSError] = []
     count = 0
     for root, folders, files in os.walk(folder, onerror=errors.append):
@@ -193,15 +240,3 @@ def _bytes_of(file: Path) -> bytes:
         message = f"has {format_size(status.st_size)}; a scenario file has at most {format_size(_LARGEST_FILE)}"
         raise ScenarioError([Problem(message, str(file))])
     return file.read_bytes()
-
-
-def _claim_name(document: Document, named: dict[str, str]) -> None:
-    """Reports run and select by name: two scenarios of one name could not be told apart."""
-    name = document.data.get("name") if isinstance(document.data, dict) else None
-    if not isinstance(name, str):
-        return
-    if name in named:
-        document.report(("name",), f"duplicate scenario name {quote(name)}; it is already used at {named[name]}")
-    else:
-        line, column = document.position(("name",))
-        named[name] = f"{document.file}:{line}:{column}"

@@ -12,6 +12,9 @@ from gostage_sim.units import Bytes, Seconds
 Transport = Literal["json", "grpc"]
 TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 
+#: Fields that the loader fills in, no key of a file.
+FILLED_IN = ("file", "line", "parameters", "combination")
+
 
 #: With an upper bound, as nothing that waits can wait for ever: the system's own calls refuse long times.
 Timeout = Annotated[Seconds, Field(ge=0.001, le=24 * 3600)]
@@ -144,10 +147,16 @@ class Scenario(_Part):
     expect_on: dict[Transport, dict[str, Expectation]] = {}
     """In place of `expect` on that transport; what is expected there may differ from the other."""
     guarantees: Literal["all"] | tuple[str, ...] = "all"
+    parametrize: dict[str, tuple[Any, ...]] = {}
+    """A matrix: the scenario runs with each combination of these values, put in wherever `${name}` stands."""
     file: str = ""
     """Where it was read from, as the user named it."""
     imports: tuple[str, ...] = ()
     """Modules the user's actions need, imported in the child before the definition is rebuilt."""
+    parameters: dict[str, Any] = {}
+    """Of a file with a matrix: the values of this combination."""
+    combination: str = ""
+    """These as text, `signal=SIGSEGV size=1KiB`; the name ends with it in brackets."""
 
     def expected_of(self, child: str, transport: Transport) -> Expectation | None:
         """What is expected of this child, and of each of its copies, on this transport."""

@@ -62,8 +62,7 @@ class PlacementReader:
         at = self._at(data["at"], (*path, "at"), child, steps)
         if kind is None or at is None or not self._applies(kind, fault, at, (*path, "at")) or fault is None:
             return None
-        line, _ = self._document.position((*path, kind), key=True)
-        return PlacedFault(fault=fault, at=at, line=line)
+        return PlacedFault(fault=fault, at=at, line=self._document.position((*path, kind), key=True).line)
 
     def _kind(self, data: dict[str, Any], path: Path) -> str | None:
         others = [key for key in data if key != "at"]

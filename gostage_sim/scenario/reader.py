@@ -14,6 +14,7 @@ from gostage_sim.faults.contract import Fault
 from gostage_sim.scenario.expected import fields_of, model_within, read
 from gostage_sim.scenario.fakes import provider_problem
 from gostage_sim.scenario.model import (
+    FILLED_IN,
     TRANSPORTS,
     Call,
     Child,
@@ -79,7 +80,11 @@ class Reader:
             self._report((), f"found {quote(data)}; expected a mapping with name and children")
             return None
         found = self._fields(
-            Scenario, data, (), "scenario", by_hand=("children", "handlers", "expect", "expect_on", "guarantees")
+            Scenario,
+            data,
+            (),
+            "scenario",
+            by_hand=("children", "handlers", "expect", "expect_on", "guarantees", "parametrize"),
         )
         children = self._children(data.get("children"))
         names = list(self._mapping(data.get("children"), ("children",), quiet=True))
@@ -93,6 +98,7 @@ class Reader:
             "expect": self._expectations(data.get("expect", {}), ("expect",), names),
             "expect_on": self._expectations_on(data, names, found.get("transports", TRANSPORTS)),
             "guarantees": self._guarantee_list(data),
+            "parametrize": data.get("parametrize", {}),
             "file": self._document.file,
         }
         return None if self._document.problems else Scenario.model_construct(**found)
@@ -375,7 +381,7 @@ class Reader:
     ) -> dict[str, Any]:
         """Every key of a mapping checked on its own, so that one mistake hides no other. `bare`: the one key was not
         written, its value stands at the mapping's own place."""
-        known = [key for key in fields_of(cls) if key not in ("file", "line")]
+        known = [key for key in fields_of(cls) if key not in FILLED_IN]
         of = "" if parameters_of is None else f" of {parameters_of}"
         what = "key" if parameters_of is None else "parameter"
         meant = {close_match(key, known) for key in data if key not in known}

@@ -119,3 +119,18 @@ def test_verdicts(suite: Suite) -> None:
     document = json.loads((report / "report.json").read_text())
     assert [each["verdict"] for each in document["results"]] == ["pass", "fail", "fail"]
     assert (document["run"]["seed"], document["run"]["interrupted"], document["run"]["not_run"]) == (5, False, [])
+
+
+def test_a_matrix_is_a_test_for_each_combination(suite: Suite) -> None:
+    """Each has its name, is selected by it, fails by itself, and stands in the report under its id."""
+    text = scenario("Matrix").replace("message: 40", "message: '${at}'") + "parametrize: {at: [40, 61, 20]}\n"
+    suite.write({"m.chaos.yaml": text.replace("{count: 30}", "{count: 30, type: a}", 1)})
+    finished = suite.run("--collect-only", "-q")
+    assert finished.lines[:3] == [f"m.chaos.yaml::Matrix [at={at}][json]" for at in (40, 61, 20)]
+    finished = suite.run("-v", "-k", "40 or 20", "--gostage-report", "out")
+    assert "2 passed, 1 deselected" in finished.out
+    document = json.loads((suite.folder / "out" / "report.json").read_text())
+    assert [(each["id"], each["parameters"]) for each in document["results"]] == [
+        ("Matrix [at=20]", {"at": 20}),
+        ("Matrix [at=40]", {"at": 40}),
+    ]

@@ -57,6 +57,7 @@ def make_result() -> Callable[..., ScenarioResult]:
             parent=ParentResult(True, 4096, 0.011),
             reproduce=texts["reproduce"],
             tags=(said,),
+            id=texts["scenario"],
             extra={"said": said},
         )
 

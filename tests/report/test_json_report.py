@@ -84,6 +84,8 @@ def test_the_shape_is_the_documented_one(make_result: MakeResult, make_run: Make
         "reproduce": "gostage-sim run a",
         "tags": ["out of order"],
         "extra": {"said": "out of order"},
+        "id": "A bad pointer",
+        "parameters": {},
     }
 
 

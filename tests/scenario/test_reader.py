@@ -16,7 +16,7 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
         (
             "nmae: x\nchildren: {a: {steps: []}}\n",
             "1:1: unknown key 'nmae'; did you mean 'name'? known keys: name, description, tags, transports, timeout, "
-            "children, handlers, expect, expect_on, guarantees, imports",
+            "children, handlers, expect, expect_on, guarantees, parametrize, imports",
         ),
         ("children: {a: {steps: []}}\n", "1:1: scenario has no 'name'; it is required"),
         ("name: x\n", "1:1: scenario has no 'children'; it is required"),
