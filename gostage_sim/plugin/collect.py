@@ -23,7 +23,9 @@ _FOLDER = "scenarios"
 _PRIVATE = ("_", ".")
 
 #: Keys that a scenario has and hardly any other YAML file, at its top level.
-_TELLING = ("children", "expect", "guarantees", "handlers", "transports")
+_TELLING = ("children", "expect", "guarantees", "handlers", "transports", "parametrize")
+#: What one has that takes all the rest from elsewhere.
+_ENOUGH = {"name", "include"}
 _KEY = re.compile(r"""^["']?([A-Za-z_]+)["']?\s*:""", re.MULTILINE)
 _FLOW_KEY = re.compile(r"""[{,]\s*["']?([A-Za-z_]+)["']?\s*:""")
 _NAME_KEY = re.compile(r"""^["']?name["']?\s*:""", re.MULTILINE)
@@ -34,15 +36,20 @@ _FOLDERS = pytest.StashKey[tuple[Path, ...]]()
 
 def is_ours(file: Path, session: pytest.Session) -> bool:
     """`*.chaos.yaml` anywhere; other YAML below `scenarios/` in the root folder, or named on the command line, that
-    looks like a scenario or was itself named. A name that begins with `_` or `.` is of a fragment, not a scenario."""
+    looks like a scenario or was itself named. A name that begins with `_` or `.`, of the file or of a folder, is of a
+    fragment and not of a scenario."""
     named = session.isinitpath(file)
     if file.name.endswith(_OURS):
-        return named or not file.name.startswith(_PRIVATE)
+        return named or not _is_private(file, session.config.rootpath)
     for folder in _folders(session.config):
         if file.is_relative_to(folder):
-            private = any(part.startswith(_PRIVATE) for part in file.relative_to(folder).parts)
-            return named or (not private and _looks_like_a_scenario(file))
+            return named or (not _is_private(file, folder) and _looks_like_a_scenario(file))
     return False
+
+
+def _is_private(file: Path, below: Path) -> bool:
+    parts = file.relative_to(below).parts if file.is_relative_to(below) else (file.name,)
+    return any(part.startswith(_PRIVATE) for part in parts)
 
 
 def _folders(config: pytest.Config) -> tuple[Path, ...]:
@@ -67,7 +74,7 @@ def _looks_like_a_scenario(file: Path) -> bool:
     except OSError:
         return False
     keys: list[str] = (_FLOW_KEY if text.lstrip("\ufeff \t\r\n").startswith("{") else _KEY).findall(text)
-    return any(get_close_matches(key, _TELLING, n=1, cutoff=0.8) for key in keys)
+    return set(keys) >= _ENOUGH or any(get_close_matches(key, _TELLING, n=1, cutoff=0.8) for key in keys)
 
 
 class NotPassed(Exception):  # noqa: N818 - the verdict of a scenario, not an error of the program

@@ -6,6 +6,7 @@ The map of this room:
 * `loader`     files, folders and Python data to scenarios; every mistake of every file at once
 * `reader` `placement` `expected`   a document to the model: the whole, its faults, a single value
 * `positions`  YAML or Python data as JSON values that know their line and column
+* `fragments`  `include:` and `_defaults.yaml`, laid under what a file says itself
 * `matrix`     `parametrize:`, a document for each combination of its values
 * `problems`   a mistake with its position, and the wording all mistakes share
 * `traffic`    which messages a child will send, where that is known

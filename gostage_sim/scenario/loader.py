@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from gostage_sim.faults import fault_kinds as known_fault_kinds
 from gostage_sim.faults.contract import Fault
 from gostage_sim.guarantees import guarantee_names as known_guarantee_names
+from gostage_sim.scenario.fragments import Read, assembled, sources_of
 from gostage_sim.scenario.matrix import expand, problems_of
 from gostage_sim.scenario.model import Child, Scenario
 from gostage_sim.scenario.positions import Document, read_python, read_yaml
@@ -21,6 +24,7 @@ from gostage_sim.units import format_size
 
 _SUFFIXES = (".yaml", ".yml")
 _LARGEST_FILE = 2**20
+_MOST_NAMED = 3
 
 FaultKinds = Mapping[str, type[Fault]]
 
@@ -42,10 +46,11 @@ def load(
         return [], list(error.problems)
     names = known_guarantee_names() if guarantee_names is None else guarantee_names
     found: list[_File | list[Problem]] = []  # in the order of the files
+    read = cache(_read)  # many files have the same fragments
     named: dict[str, str] = {}
     for path in _files(paths, found):
         try:
-            file = _File(_read(path), kinds, names, path.parent)
+            file = _File(_read(path), kinds, names, path.parent, read)
         except ScenarioError as error:
             found.append(list(error.problems))
             continue
@@ -53,8 +58,8 @@ def load(
         found.append(file)
     files = [each for each in found if isinstance(each, _File)]
     _look_up(reader for file in files for reader in file.readers)
-    problems = [problem for each in found for problem in (each.problems() if isinstance(each, _File) else each)]
-    return [scenario for file in files for scenario in file.scenarios()], problems
+    every = [(each, each.problems()) if isinstance(each, _File) else (None, each) for each in found]
+    return [scenario for file in files for scenario in file.scenarios()], _once(every)
 
 
 def scenarios_of(
@@ -118,16 +123,50 @@ def parse_text(
     return _only(read.scenarios(), file)
 
 
-class _File:
-    """One scenario file: what is written in it, and a reader for each combination of its matrix."""
+def _read(file: Path) -> Document:
+    """The document; ScenarioError when there is none to read."""
+    try:
+        content = _bytes_of(file)
+    except FileNotFoundError:
+        raise ScenarioError([Problem("no such file or folder", str(file))]) from None
+    except OSError as error:
+        raise ScenarioError([Problem(f"cannot be read: {error.strerror}", str(file))]) from None
+    try:
+        return read_yaml(content.decode("utf-8-sig"), str(file))
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8", "replace")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"not UTF-8: byte 0x{content[error.start]:02x}; save the file as UTF-8"
+        raise ScenarioError([Problem(message, str(file), line, column)]) from None
 
-    def __init__(self, document: Document, kinds: FaultKinds, names: Sequence[str], folder: Path) -> None:
-        self._document = document
-        self._combinations = expand(document)
+
+def _bytes_of(file: Path) -> bytes:
+    if "\0" in str(file):
+        raise ScenarioError([Problem("no file can have this name", str(file))])
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ScenarioError([Problem("is not a regular file; expected a scenario file or a folder", str(file))])
+    if status.st_size > _LARGEST_FILE:
+        message = f"has {format_size(status.st_size)}; a scenario file has at most {format_size(_LARGEST_FILE)}"
+        raise ScenarioError([Problem(message, str(file))])
+    return file.read_bytes()
+
+
+class _File:
+    """One scenario file: what is written in it and in the files it takes from, and a reader for each combination of its
+    matrix."""
+
+    def __init__(
+        self, document: Document, kinds: FaultKinds, names: Sequence[str], folder: Path, read: Read = _read
+    ) -> None:
+        self._document = assembled(document, read)
+        self._combinations = expand(self._document)
         self.readers = [
             Reader(each.document, fault_kinds=kinds, guarantee_names=names, folder=folder)
             for each in self._combinations
         ]
+        self.name = document.file
+        self.sources = sources_of(self._document)
         self._read = [reader.scenario() for reader in self.readers]
 
     def problems(self) -> list[Problem]:
@@ -154,6 +193,24 @@ class _File:
                 message = f"duplicate scenario name {quote(name)}; it is already used at {named[name]}"
                 self._document.report(("name",), message)
                 return
+
+
+def _once(every: Iterable[tuple[_File | None, list[Problem]]]) -> list[Problem]:
+    """All problems. One of a fragment comes once, and says in which scenarios where others that have the fragment do
+    not have it."""
+    having: dict[Problem, list[_File]] = {}
+    files = []
+    for file, problems in every:
+        if file is not None:
+            files.append(file)
+        for problem in problems:
+            having.setdefault(problem, []).extend([] if file is None else [file])
+    found = []
+    for problem, those in having.items():
+        with_it = sum(problem.file in file.sources for file in files)
+        names = ", ".join(file.name for file in those[:_MOST_NAMED]) + ", …" * (len(those) > _MOST_NAMED)
+        found.append(replace(problem, message=f"{problem.message}, in {names}") if len(those) < with_it else problem)
+    return found
 
 
 def _only(scenarios: Sequence[Scenario], file: str) -> Scenario:
@@ -211,32 +268,3 @@ def _search(folder: Path, problems: list[_File | list[Problem]]) -> Iterator[Pat
     problems.append([Problem(f"cannot be read: {error.strerror}", str(error.filename)) for error in errors])
     if not count and not errors:
         problems.append([Problem("no scenario file in this folder; expected *.yaml or *.yml", str(folder))])
-
-
-def _read(file: Path) -> Document:
-    """The document; ScenarioError when there is none to read."""
-    try:
-        content = _bytes_of(file)
-    except FileNotFoundError:
-        raise ScenarioError([Problem("no such file or folder", str(file))]) from None
-    except OSError as error:
-        raise ScenarioError([Problem(f"cannot be read: {error.strerror}", str(file))]) from None
-    try:
-        return read_yaml(content.decode("utf-8-sig"), str(file))
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8", "replace")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        message = f"not UTF-8: byte 0x{content[error.start]:02x}; save the file as UTF-8"
-        raise ScenarioError([Problem(message, str(file), line, column)]) from None
-
-
-def _bytes_of(file: Path) -> bytes:
-    if "\0" in str(file):
-        raise ScenarioError([Problem("no file can have this name", str(file))])
-    status = file.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ScenarioError([Problem("is not a regular file; expected a scenario file or a folder", str(file))])
-    if status.st_size > _LARGEST_FILE:
-        message = f"has {format_size(status.st_size)}; a scenario file has at most {format_size(_LARGEST_FILE)}"
-        raise ScenarioError([Problem(message, str(file))])
-    return file.read_bytes()

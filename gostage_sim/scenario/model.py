@@ -147,8 +147,6 @@ class Scenario(_Part):
     expect_on: dict[Transport, dict[str, Expectation]] = {}
     """In place of `expect` on that transport; what is expected there may differ from the other."""
     guarantees: Literal["all"] | tuple[str, ...] = "all"
-    parametrize: dict[str, tuple[Any, ...]] = {}
-    """A matrix: the scenario runs with each combination of these values, put in wherever `${name}` stands."""
     file: str = ""
     """Where it was read from, as the user named it."""
     imports: tuple[str, ...] = ()
@@ -161,3 +159,12 @@ class Scenario(_Part):
     def expected_of(self, child: str, transport: Transport) -> Expectation | None:
         """What is expected of this child, and of each of its copies, on this transport."""
         return self.expect_on.get(transport, {}).get(child) or self.expect.get(child)
+
+
+class File(Scenario):
+    """What a file may say: a scenario, what it takes from other files, and how it becomes several."""
+
+    include: tuple[str, ...] = ()
+    """Fragments, relative to this file, whose mappings are laid under its own; a later one wins over an earlier one."""
+    parametrize: dict[str, tuple[Any, ...]] = {}
+    """A matrix: the scenario runs with each combination of these values, put in wherever `${name}` stands."""

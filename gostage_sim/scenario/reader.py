@@ -20,6 +20,7 @@ from gostage_sim.scenario.model import (
     Child,
     Count,
     Expectation,
+    File,
     Handler,
     Log,
     PlacedFault,
@@ -80,11 +81,11 @@ class Reader:
             self._report((), f"found {quote(data)}; expected a mapping with name and children")
             return None
         found = self._fields(
-            Scenario,
+            File,
             data,
             (),
             "scenario",
-            by_hand=("children", "handlers", "expect", "expect_on", "guarantees", "parametrize"),
+            by_hand=("children", "handlers", "expect", "expect_on", "guarantees", "include", "parametrize"),
         )
         children = self._children(data.get("children"))
         names = list(self._mapping(data.get("children"), ("children",), quiet=True))
@@ -98,7 +99,6 @@ class Reader:
             "expect": self._expectations(data.get("expect", {}), ("expect",), names),
             "expect_on": self._expectations_on(data, names, found.get("transports", TRANSPORTS)),
             "guarantees": self._guarantee_list(data),
-            "parametrize": data.get("parametrize", {}),
             "file": self._document.file,
         }
         return None if self._document.problems else Scenario.model_construct(**found)

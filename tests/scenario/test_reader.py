@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from gostage_sim.scenario.model import FILLED_IN, File
+
 HEAD = "name: x\nchildren:\n  a:\n    steps:\n      - send: 5\n"
 STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
 
@@ -15,8 +17,8 @@ STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
     [
         (
             "nmae: x\nchildren: {a: {steps: []}}\n",
-            "1:1: unknown key 'nmae'; did you mean 'name'? known keys: name, description, tags, transports, timeout, "
-            "children, handlers, expect, expect_on, guarantees, parametrize, imports",
+            "1:1: unknown key 'nmae'; did you mean 'name'? known keys: "
+            + ", ".join(key for key in File.model_fields if key not in FILLED_IN),
         ),
         ("children: {a: {steps: []}}\n", "1:1: scenario has no 'name'; it is required"),
         ("name: x\n", "1:1: scenario has no 'children'; it is required"),
