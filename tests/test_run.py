@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shlex
 import signal
 import subprocess
@@ -258,3 +259,22 @@ def test_a_matrix(folder: Path) -> None:
     code, out, _ = run(*repeat[2:], cwd=folder)
     assert code == 1, out
     assert [each["id"] for each in report_in(folder / "reports" / "latest")["results"]] == names[:1]
+
+
+def test_what_cannot_run_here_is_skipped(folder: Path) -> None:
+    """It is shown with its reason and starts nothing; a run in which all is skipped is no pass."""
+    wrong = folder / "scenarios" / "wrong.yaml"
+    wrong.write_text(wrong.read_text() + "only_on: {python: '<3', reason: the old print}\n")
+    why = f"the old print (needs python <3; this is {platform.python_version()})"
+    listed = start("list", "scenarios", cwd=folder).communicate(timeout=60)[0]
+    assert f"scenarios/wrong.yaml  Better than it was  [crash]  skipped: {why}" in listed.splitlines()
+    code, out, _ = run("scenarios", cwd=folder)
+    assert code == 0, out
+    assert any(line.split() == f"Better than it was json skipped {why}".split() for line in out.splitlines()), out
+    document = report_in(folder / "reports" / "latest")
+    assert document["summary"] == {"pass": 1, "unknown": 0, "fail": 0, "skipped": 1}
+    assert [(each["scenario"], each["reason"]) for each in document["run"]["skipped"]] == [("Better than it was", why)]
+    code, out, _ = run("scenarios", "-k", "better", cwd=folder)
+    assert code == 3, out
+    assert "nothing ran: every scenario that is selected was skipped" in out.splitlines()
+    assert report_in(folder / "reports" / "latest")["results"] == []

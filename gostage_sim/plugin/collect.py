@@ -92,6 +92,7 @@ class ScenarioFile(pytest.File):
     def collect(self) -> Iterable[ScenarioItem]:
         from gostage_sim.harness.agreement import Agreement
         from gostage_sim.report.escape import visible_line
+        from gostage_sim.scenario.conditions import split
         from gostage_sim.scenario.loader import scenarios_of
         from gostage_sim.scenario.problems import ScenarioError
         from gostage_sim.scenario.transports import cases_of
@@ -102,11 +103,16 @@ class ScenarioFile(pytest.File):
             raise self.CollectError(str(error)) from None
         line = _line_of_name(self.path)
         cases, left_out = cases_of(scenarios, choice_of(self.config))
-        agreement = Agreement(cases)
+        runnable, skipped = split(cases)
+        reasons = {id(case): why for case, why in skipped}
+        agreement = Agreement(runnable)
         for case in (*cases, *left_out):
             name = visible_line(case.scenario.name).replace("::", ":")  # in a node id `::` separates
             named = f"{name}[{case.transport}]"
             item: ScenarioItem = ScenarioItem.from_parent(self, name=named, case=case, line=line, agreement=agreement)
+            if id(case) in reasons:
+                item.skipped = reasons[id(case)]
+                item.add_marker(pytest.mark.skip(reason=item.skipped))
             if case in left_out:
                 item.add_marker(pytest.mark.skip(reason=f"the scenario does not run on {case.transport}"))
             yield item
@@ -125,6 +131,8 @@ class ScenarioItem(pytest.Item):
         self.scenario, self.transport = case
         self._agreement = agreement
         self.result: ScenarioResult | None = None
+        self.skipped: str | None = None
+        """Why the scenario cannot run here."""
         self._line = line
         self.add_marker("gostage")
         self.extra_keyword_matches.update(self.scenario.tags)

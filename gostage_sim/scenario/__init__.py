@@ -13,6 +13,7 @@ The map of this room:
 * `targets` `lookup`   the user's own actions, looked up in a process that is thrown away
 * `payloads` `fakes`   payload templates: in the child, and the faker values the observer renders for them
 * `transports` which scenarios run on which transport
+* `conditions` `skip:` and `only_on:`, whether a scenario can run here
 * `selection`  `-k EXPR` and `--tag`
 
 Nothing is imported here: child processes import `payloads` and must not load pydantic with it.

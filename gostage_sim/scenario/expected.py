@@ -193,6 +193,9 @@ def _walk(loc: tuple[int | str, ...], value: Any, hint: Any) -> tuple[Path, Any,
             break
         value = value[part]
         inner = _without_limits(hint)
+        arms = [arm for arm in get_args(inner) if arm is not NoneType]
+        if get_origin(inner) in (Union, UnionType) and len(arms) == 1:
+            inner = _without_limits(arms[0])
         args = get_args(inner)
         hint = args[-1] if get_origin(inner) is dict else args[0] if args else Any
         path = (*path, part)

@@ -131,6 +131,32 @@ class Expectation(_Part):
     """Part of the end of the child's stderr."""
 
 
+Versions = Annotated[
+    str,
+    Field(
+        pattern=r"^\s*(>=|<=|==|>|<)\s*\d+(\.\d+)*\s*(,\s*(>=|<=|==|>|<)\s*\d+(\.\d+)*\s*)*$",
+        description="versions such as '>=3.12' or '>=3.11, <3.13'",
+    ),
+]
+
+
+class OnlyOn(_Part):
+    """Where a scenario can run; elsewhere it is skipped, with the reason and with what is lacking."""
+
+    reason: NotBlank
+    """What it needs that others do not have; shown wherever it is skipped."""
+    transports: tuple[Transport, ...] | None = None
+    """One of these."""
+    platform: tuple[Literal["linux", "darwin", "freebsd", "win32"], ...] | None = None
+    """One of these, as Python's `sys.platform` says."""
+    root: bool | None = None
+    """true: as root and nobody else; false: as anybody but root."""
+    python: Versions | None = None
+    """The version of Python."""
+    kernel: Versions | None = None
+    """The release of the operating system's kernel."""
+
+
 class Scenario(_Part):
     """One file."""
 
@@ -149,6 +175,9 @@ class Scenario(_Part):
     guarantees: Literal["all"] | tuple[str, ...] = "all"
     file: str = ""
     """Where it was read from, as the user named it."""
+    skip: NotBlank | None = None
+    """Why it does not run anywhere for now."""
+    only_on: OnlyOn | None = None
     imports: tuple[str, ...] = ()
     """Modules the user's actions need, imported in the child before the definition is rebuilt."""
     parameters: dict[str, Any] = {}

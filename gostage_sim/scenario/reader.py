@@ -23,6 +23,7 @@ from gostage_sim.scenario.model import (
     File,
     Handler,
     Log,
+    OnlyOn,
     PlacedFault,
     Put,
     Scenario,
@@ -90,6 +91,9 @@ class Reader:
         children = self._children(data.get("children"))
         names = list(self._mapping(data.get("children"), ("children",), quiet=True))
         self._imports(data.get("imports"))
+        if isinstance(data.get("only_on"), dict) and set(data["only_on"]) == {"reason"}:
+            names_of = ", ".join(name for name in OnlyOn.model_fields if name != "reason")
+            self._report(("only_on",), f"only_on has only a reason; expected one of {names_of} as well")
         if found.get("transports") == ():
             self._report(("transports",), "transports is an empty list; expected at least one")
         self._transports_exist(found.get("transports") or TRANSPORTS)
