@@ -8,6 +8,7 @@ The map of this room:
 * `positions`  YAML or Python data as JSON values that know their line and column
 * `fragments`  `include:` and `_defaults.yaml`, laid under what a file says itself
 * `matrix`     `parametrize:`, a document for each combination of its values
+* `schema`     the JSON Schema of a file, made from the model, for editors
 * `problems`   a mistake with its position, and the wording all mistakes share
 * `traffic`    which messages a child will send, where that is known
 * `targets` `lookup`   the user's own actions, looked up in a process that is thrown away

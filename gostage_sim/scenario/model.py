@@ -29,8 +29,11 @@ class Send(_Part):
     """Send `count` messages of one type. `{i}` in the payload is the number of the message, `{faker.name}` a name."""
 
     count: Annotated[int, Field(ge=1, le=100_000_000)] = 1
+    """How many."""
     type: NotBlank = "message"
+    """Of which type: what handlers are registered for."""
     payload: Any = {"i": "{i}"}
+    """What each carries: any value, with `{i}` and `{faker.name}` in its texts."""
     size: Annotated[Bytes, Field(ge=0, le=2**30)] = 0
     """Length of a `text` in each payload, which must be a mapping then."""
     bulk: bool = False
@@ -48,14 +51,18 @@ class Log(_Part):
     """Send one log message through the action's logger."""
 
     message: str
+    """What it says."""
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """How serious it is."""
 
 
 class Put(_Part):
     """Put a value into the child's store; it comes back in `final_store`."""
 
     key: str
+    """Under which it is found."""
     value: Any = None
+    """Any value."""
 
 
 Step = Send | Call | Log | Put
@@ -74,8 +81,11 @@ class Child(_Part):
     """One child, or `copies` of it. A child with faults is a victim, one without is a sibling."""
 
     steps: tuple[Step, ...]
+    """What it does, one after the other."""
     faults: tuple[PlacedFault, ...] = ()
+    """What goes wrong, each at its point."""
     copies: Annotated[int, Field(ge=1, le=500)] = 1
+    """So many of it run; their names are `name[1]`, `name[2]`."""
     timeout: Timeout | None = None
     """Of its spawn; by default what the scenario has."""
     grace: Annotated[Seconds, Field(ge=0, le=3600)] = 1.0
@@ -92,13 +102,16 @@ class Handler(_Part):
     """What the subject's handler of one message type does besides recording it."""
 
     delay: Annotated[Seconds, Field(ge=0, le=60)] = 0.0
+    """It sleeps so long for each message."""
 
 
 class Count(_Part):
     """How many: exactly, or within bounds."""
 
     at_least: Annotated[int, Field(ge=0)] = 0
+    """No fewer."""
     at_most: Annotated[int, Field(ge=0)] | None = None
+    """No more; by default any number."""
 
 
 Outcome = Literal[
@@ -119,8 +132,11 @@ class Expectation(_Part):
     """What must be true of one child, and of each of its copies, in the end. What is not given is not checked."""
 
     outcome: Outcome | None = None
+    """What `spawn()` says of it."""
     exit_code: Annotated[int, Field(ge=0, le=255)] | None = None
+    """Of its process."""
     signal: Annotated[str, Field(pattern=r"^SIG[A-Z0-9]+$", description="a signal name such as SIGSEGV")] | None = None
+    """Which killed it."""
     handled: Annotated[int, Field(ge=0)] | Count | None = None
     """Messages of the child's steps and faults that handlers saw."""
     malformed: Annotated[int, Field(ge=0)] | Count | None = None
@@ -161,23 +177,31 @@ class Scenario(_Part):
     """One file."""
 
     name: NotBlank
+    """What reports call it; no other scenario may have it."""
     description: str = ""
+    """What is proved, in a sentence."""
     tags: tuple[str, ...] = ()
+    """For `--tag` and `-k`."""
     transports: tuple[Transport, ...] = TRANSPORTS
+    """Over which it runs; by default over all, and the results are compared."""
     timeout: Timeout = 20.0
     """For the whole scenario; the observer ends a subject that takes longer."""
     children: dict[str, Child]
+    """What runs side by side, by name."""
     handlers: dict[str, Handler] = {}
-    """By message type."""
+    """What the parent's handlers do, by message type."""
     expect: dict[str, Expectation] = {}
+    """What must have become of each child in the end, by its name."""
     expect_on: dict[Transport, dict[str, Expectation]] = {}
     """In place of `expect` on that transport; what is expected there may differ from the other."""
     guarantees: Literal["all"] | tuple[str, ...] = "all"
+    """What is judged: all, which are those that apply, or these."""
     file: str = ""
     """Where it was read from, as the user named it."""
     skip: NotBlank | None = None
     """Why it does not run anywhere for now."""
     only_on: OnlyOn | None = None
+    """Where it can run; elsewhere it is skipped."""
     imports: tuple[str, ...] = ()
     """Modules the user's actions need, imported in the child before the definition is rebuilt."""
     parameters: dict[str, Any] = {}
