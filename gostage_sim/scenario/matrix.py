@@ -224,7 +224,7 @@ class _Substitution:
             self._copy.spoilt.add((path, key_at is not None))
             return None
         if name not in self._values:
-            message = f"{unknown('parameter', name, list(self._values))}; for the text itself write $${{{name}}}"
+            message = f"{unknown('parameter', name, list(self._values))} (for the text itself write $${{{name}}})"
             self._spoil(path, message, key_at)
             return None
         self._used.add(name)

@@ -127,7 +127,7 @@ def test_a_wrong_matrix(problems: Problems, text: str, expected: list[str]) -> N
         ("  b: {steps: [send: 1e3]}\n", ["6:21: count is 1000.0; expected a whole number from 1 to 100000000"]),
         (
             "    faults: [{noop: , at: {message: '${m}'}}]\n",
-            ["6:37: unknown parameter 'm'; expected one of 'n', 's'; for the text itself write $${m}"],
+            ["6:37: unknown parameter 'm'; expected one of 'n', 's' (for the text itself write $${m})"],
         ),
         (
             "    faults: [{noop: , at: {message: 4}}]\n",
