@@ -10,9 +10,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from random import Random
 from typing import Any
 
-from gostage_sim.faults.contract import AT_SPAWN
+from gostage_sim.faults.contract import AT_SPAWN, Placement
 from gostage_sim.history.collect import PLAN_NAME
 from gostage_sim.scenario.fakes import render_pools
 from gostage_sim.scenario.model import Call, Child, Expectation, Log, PlacedFault, Put, Scenario, Send, Step, Transport
@@ -75,7 +76,8 @@ def _child(
     expected: Expectation | None = None,
     recovery: bool = False,
 ) -> Plan:
-    role = RECOVERY if recovery else "victim" if child.faults else "sibling"
+    faults, not_chosen = _faults(name, child, seed)
+    role = RECOVERY if recovery else "victim" if faults else "sibling"
     sent = of_steps(child.steps)
     sends = [step for step in child.steps if isinstance(step, Send)]
     # A step is sent in a third before the faults, a third during and a third after them. A user's own action may send
@@ -92,13 +94,15 @@ def _child(
         "end_daemons": child.end_daemons,
         "max_message_bytes": child.max_message,
         "steps": [_step(step) for step in child.steps],
-        "faults": [_fault(name, number, placed) for number, placed in enumerate(child.faults, 1)],
+        "faults": faults,
+        "not_chosen": not_chosen,
         "gates": {"before": total // 3, "during": 2 * total // 3} if role == "sibling" else None,
         "pools": _turned(render_pools([step.payload for step in sends], seed), index),
         "imports": list(scenario.imports),
         # Where the loader looked for the user's actions; the child must find the same ones.
         "search": [str(Path(scenario.file).resolve().parent), os.getcwd()],
-        "expect": {} if expected is None else expected.model_dump(mode="json", exclude_none=True),
+        # What is expected of a child is expected of one with all its faults.
+        "expect": {} if expected is None or not_chosen else expected.model_dump(mode="json", exclude_none=True),
         "expected_messages": None if sent is None else sent.total(),
         "expected_types": None if sent is None else len(sent),
         "plan": f"child-{index:03}.json",
@@ -123,13 +127,25 @@ def _step(step: Step) -> Plan:
             return {"do": "put", **step.model_dump()}
 
 
-def _fault(child: str, number: int, placed: PlacedFault) -> Plan:
-    at = {key: value for key, value in dataclasses.asdict(placed.at).items() if value is not None}
+def _faults(name: str, child: Child, seed: int) -> tuple[list[Plan], list[Plan]]:
+    """Those of this child, each time of one that repeats, and those that the seed did not choose."""
+    chosen: list[Plan] = []
+    left: list[Plan] = []
+    for number, placed in enumerate(child.faults, 1):
+        for time, at in enumerate(placed.strikes(), 1):
+            id = f"{name}#{number}" if placed.times == 1 else f"{name}#{number}.{time}"
+            # A draw of its own, so that one fault more or less in the file changes nothing for the others.
+            drawn = Random(f"{seed}:{id}:probability").random()
+            (chosen if drawn < placed.probability else left).append(_fault(id, placed, at))
+    return chosen, left
+
+
+def _fault(id: str, placed: PlacedFault, at: Placement) -> Plan:
     return {
-        "id": f"{child}#{number}",
+        "id": id,
         "kind": placed.fault.kind,
         "params": _params(placed.fault),
-        "at": at,
+        "at": {key: value for key, value in dataclasses.asdict(at).items() if value is not None},
     }
 
 

@@ -18,6 +18,8 @@ class FaultResult:
     fired: bool
     witness: str | None
     """What proved it, in a clause; None when nothing did."""
+    planned: bool = True
+    """False where its probability left it out of this run, and nothing was to happen."""
 
 
 @dataclass(frozen=True, slots=True)

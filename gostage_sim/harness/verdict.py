@@ -28,7 +28,7 @@ def judged(history: History, plan: Plan, *, duration_s: float, extra: dict[str, 
         reason=_reason(judgements, verdict),
         duration_s=duration_s,
         guarantees=judgements,
-        faults=tuple(_fault(fault, child) for child in history.children for fault in child.faults),
+        faults=(*(_fault(fault, child) for child in history.children for fault in child.faults), *_not_planned(plan)),
         children=tuple(_child(child) for child in history.children),
         parent=_parent(history.parent),
         extra=extra or {},
@@ -47,7 +47,8 @@ def unjudged(plan: Plan, reason: str, *, duration_s: float) -> ScenarioResult:
             FaultResult(fault["kind"], child["name"], armed=False, fired=False, witness=None)
             for child in plan["children"]
             for fault in child["faults"]
-        ),
+        )
+        + _not_planned(plan),
         children=(),
         parent=ParentResult(alive=False, peak_rss_growth_bytes=0, max_heartbeat_gap_s=0.0),
     )
@@ -88,6 +89,14 @@ def _fault(fault: FaultRecord, child: ChildHistory) -> FaultResult:
     fired = fault.fired_ns is not None
     witness = fault_kind(fault.kind)(**fault.params).witness(fault, child) if fired else None
     return FaultResult(fault.kind, child.name, armed=fault.armed_ns is not None, fired=fired, witness=witness)
+
+
+def _not_planned(plan: Plan) -> tuple[FaultResult, ...]:
+    return tuple(
+        FaultResult(fault["kind"], child["name"], armed=False, fired=False, witness=None, planned=False)
+        for child in plan["children"]
+        for fault in child.get("not_chosen", ())
+    )
 
 
 def _child(child: ChildHistory) -> ChildResult:

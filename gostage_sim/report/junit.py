@@ -107,7 +107,8 @@ def _why(result: ScenarioResult) -> Iterable[str]:
 def _seen(result: ScenarioResult) -> Iterable[str]:
     yield f"seed: {result.seed}"
     for fault in result.faults:
-        yield f"fault {fault.kind} of {fault.child}: {fault.witness or 'no witness'}"
+        seen = fault.witness or ("no witness" if fault.planned else "left out, by its probability")
+        yield f"fault {fault.kind} of {fault.child}: {seen}"
     for judgement in result.guarantees:
         yield f"{judgement.name}: {judgement.verdict}: {judgement.reason}"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
@@ -75,6 +77,17 @@ class PlacedFault(_Part):
     at: Placement
     line: int = 0
     """Line of the scenario file, 0 when it did not come from one."""
+    every: int = 0
+    """It strikes again each time so many more messages are sent."""
+    times: int = 1
+    """How often, the first time included."""
+    probability: float = 1.0
+    """Each time by itself the seed chooses whether it is part of the run."""
+
+    def strikes(self) -> Iterator[Placement]:
+        """Every point at which it strikes."""
+        for number in range(self.times):
+            yield replace(self.at, message=self.at.message + number * self.every) if self.at.message else self.at
 
 
 class Child(_Part):

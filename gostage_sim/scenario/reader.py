@@ -153,14 +153,18 @@ class Reader:
             if fault is None:
                 continue
             others = [other for other in faults if other is not None and other is not fault]
+            if fault.times > 1:  # what it sent before its last time
+                others.append(fault.model_copy(update={"times": fault.times - 1}))
             sent = of_child(read_steps, others)
-            number = fault.at.message
-            if sent is not None and number is not None and number > sent.total():
-                message = (
-                    f"message {number} does not exist; child '{child}' sends {sent.total()}, "
-                    "the final store and the result at its end included"
-                )
-                self._report((*path, "faults", index, "at", "message"), message)
+            last = [*fault.strikes()][-1].message
+            for key, number in (("message", last), ("until", fault.at.until)):
+                if sent is not None and number is not None and number > sent.total():
+                    message = (
+                        f"message {number} does not exist; child '{child}' sends {sent.total()}, "
+                        "the final store and the result at its end included"
+                    )
+                    where = "times" if key == "message" and fault.times > 1 else key
+                    self._report((*path, "faults", index, "at", where), message)
 
     def _may_send(self, raw: Any) -> bool:
         """Whether a fault that could not be read may be one that sends messages."""

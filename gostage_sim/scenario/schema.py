@@ -40,6 +40,9 @@ _NUMBERED = {
     "step": "Before this step, counted from 1.",
     "message": "When this message, counted from 1, cannot be lost any more.",
     "byte": "After so many bytes of the line of the message.",
+    "every": "Again, each time so many more messages are sent.",
+    "times": "How often, the first time included.",
+    "until": "For a fault that lasts: the last message for which it is in effect.",
 }
 _POINT = "The point at which the fault strikes: never a time."
 _REFERENCE = {"$ref": "#/definitions/reference"}
@@ -223,7 +226,15 @@ class _Maker:
         properties = {name: self._parameters(kind) for name, kind in self._kinds.items()}
         return {
             "type": "object",
-            "properties": {**properties, "at": {"description": _POINT, "allOf": [self._at(every)]}},
+            "properties": {
+                **properties,
+                "at": {"description": _POINT, "allOf": [self._at(every)]},
+                "probability": {
+                    "description": "The seed chooses, each time, whether the fault is part of the run.",
+                    "default": 1.0,
+                    "anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, _REFERENCE],
+                },
+            },
             "additionalProperties": False,
             "required": ["at"],
             "oneOf": [{"required": [name]} for name in self._kinds],
@@ -261,16 +272,19 @@ class _Maker:
         if name not in self._definitions:
             words = [{"const": point, "description": text} for point, text in _POINTS.items() if point in points]
             number = {"anyOf": [{"type": "integer", "minimum": 1}, _REFERENCE]}
-            forms = [
-                {
-                    "type": "object",
-                    "properties": {key: number | {"description": _NUMBERED[key]} for key in keys},
-                    "additionalProperties": False,
-                    "required": [*keys],
-                }
-                for point, keys in _NUMBERS.items()
-                if point in points
-            ]
+            forms = []
+            for point, keys in _NUMBERS.items():
+                if point in points:
+                    more = {"step": (), "byte": ("every", "times")}.get(point, ("every", "times", "until"))
+                    forms.append(
+                        {
+                            "type": "object",
+                            "properties": {key: number | {"description": _NUMBERED[key]} for key in (*keys, *more)},
+                            "additionalProperties": False,
+                            "required": [*keys],
+                            **({"dependencies": {"every": ["times"], "times": ["every"]}} if more else {}),
+                        }
+                    )
             self._definitions[name] = {
                 "description": _POINT,
                 "anyOf": [*words, *forms, _REFERENCE],

@@ -65,7 +65,16 @@ def test_the_shape_is_the_documented_one(make_result: MakeResult, make_run: Make
                 "evidence": {"out of order": ["out of order"]},
             },
         ],
-        "faults": [{"kind": "crash", "child": "out of order", "armed": True, "fired": True, "witness": "out of order"}],
+        "faults": [
+            {
+                "kind": "crash",
+                "child": "out of order",
+                "armed": True,
+                "fired": True,
+                "witness": "out of order",
+                "planned": True,
+            }
+        ],
         "children": [
             {
                 "name": "out of order",

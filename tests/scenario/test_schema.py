@@ -158,7 +158,7 @@ def test_every_step_and_every_fault_is_there() -> None:
     definitions = SCHEMA["definitions"]
     assert set(definitions["step"]["properties"]) == {*_STEPS, "with"}
     faults = definitions["fault"]["properties"]
-    assert set(faults) == {*fault_kinds(), "at"}
+    assert set(faults) == {*fault_kinds(), "at", "probability"}
     delay = faults["slow"]["anyOf"][0]["properties"]["delay"]
     assert (delay["default"], delay["description"]) == (
         "20ms",
