@@ -117,4 +117,4 @@ def test_the_seed_chooses_faults_by_their_probability(scenario: MakeScenario) ->
         ]
         assert child["role"] == ("victim" if child["faults"] else "sibling")
         assert bool(child["expect"]) is not bool(child["not_chosen"])
-    assert {child["role"] for child in plans[0]} == {"victim", "sibling"}
+    assert {len(child["faults"]) for child in plans[0]} >= {0, 1, 2}  # each time by itself
