@@ -145,6 +145,38 @@ def check(paths: Paths) -> None:
     _say(f"no mistakes: {len(scenarios)} scenario{'s' * (len(scenarios) != 1)} in {files} file{'s' * (files != 1)}")
 
 
+@app.command(short_help="Write a scenario file to begin with.")
+def new(
+    path: Annotated[
+        Path, typer.Argument(parser=_path, metavar="PATH", help="A name that ends in .yaml.", show_default=True)
+    ] = Path("scenario.yaml"),
+) -> None:
+    """Write a scenario file that runs and explains itself, and beside it the JSON Schema by which editors complete it.
+
+    Nothing that is there is overwritten.
+    """
+    _need_a_folder()
+    from gostage_sim.report import new_scenario
+
+    for line in new_scenario.write(path):
+        _say(line)
+
+
+@app.command(short_help="Print the JSON Schema of scenario files.")
+def schema(
+    fragment: Annotated[
+        bool, typer.Option("--fragment", help="Of fragments and _defaults.yaml, which may leave out anything.")
+    ] = False,
+) -> None:
+    """Print the JSON Schema of scenario files, with which an editor completes and explains them.
+
+    A file says where it is in a comment: `# yaml-language-server: $schema=scenario.schema.json`.
+    """
+    from gostage_sim.report.new_scenario import schema_text
+
+    _say(schema_text(fragment=fragment).rstrip("\n"))
+
+
 @app.command("list")
 def list_(
     what: Annotated[Literal["scenarios", "faults", "guarantees"], typer.Argument(help="What to list.")],

@@ -76,5 +76,9 @@ class _Quantity:
         return {"type": "string", "pattern": self._pattern, "description": self._description}
 
 
-Seconds = Annotated[float, _Quantity(parse_duration, r"^\d+(\.\d+)?(us|ms|s|m|h)$", "a duration: 1ms, 20s, 2m")]
-Bytes = Annotated[int, _Quantity(parse_size, r"^\d+(\.\d+)?(B|KB|MB|GB|KiB|MiB|GiB)$", "a size: 512B, 64KiB, 10MB")]
+Seconds = Annotated[
+    float, _Quantity(parse_duration, r"^\s*\d+(\.\d+)?\s*(us|ms|s|m|h)\s*$", "a duration: 1ms, 20s, 2m")
+]
+Bytes = Annotated[
+    int, _Quantity(parse_size, r"^\s*\d+(\.\d+)?\s*(B|KB|MB|GB|KiB|MiB|GiB)\s*$", "a size: 512B, 64KiB, 10MB")
+]

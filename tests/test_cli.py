@@ -61,7 +61,10 @@ def test_help_is_quick(tmp_path: Path) -> None:
     """`--help` names every subcommand and the exit codes, and loads neither the harness nor a large library."""
     code, text, _ = gostage_sim_cli("--help", cwd=tmp_path)
     assert code == 0
-    assert all(f"\n  {name} " in text for name in ("run", "check", "list", "explain", "selftest", "bench", "workflow"))
+    assert all(
+        f"\n  {name} " in text
+        for name in ("run", "check", "list", "explain", "new", "schema", "selftest", "bench", "workflow")
+    )
     codes = (
         "Exit codes: 0 pass, 1 fail, 2 bad usage, bad scenario file or output that could not be written, "
         "3 unknown or a defect of the tool, "
@@ -107,6 +110,9 @@ def test_help_is_quick(tmp_path: Path) -> None:
         (["list", "faults", "x"], "list faults: found 'x'; only 'list scenarios' takes paths"),
         (["explain", "crsh"], "unknown fault or guarantee 'crsh'; did you mean 'crash'?"),
         (["explain"], "Missing argument 'NAME'"),
+        (["new", "scenarios/good.yaml"], "new scenarios/good.yaml: it exists already, and nothing is overwritten; "),
+        (["new", "scenario.txt"], "new scenario.txt: expected a name that ends in .yaml, as scenario files do\n"),
+        (["new", "none/x.yaml"], "new none/x.yaml: cannot be written: No such file or directory\n"),
     ],
 )
 def test_bad_usage(folder: Path, arguments: Sequence[str], message: str) -> None:
@@ -253,3 +259,21 @@ def test_hardly_any_descriptor(folder: Path) -> None:
         2,
         "Too many open files: this process may have 9 open; raise the limit with `ulimit -n`\n",
     )
+
+
+def test_a_new_file_runs(tmp_path: Path) -> None:
+    """What `new` writes passes on both transports as it is; the schema beside it is the one that `schema` prints."""
+    code, out, err = gostage_sim_cli("new", "my-first.yaml", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert [line.partition(":")[0] for line in out.splitlines()] == ["my-first.yaml", "scenario.schema.json"]
+    assert gostage_sim_cli("schema", cwd=tmp_path) == (0, (tmp_path / "scenario.schema.json").read_text(), "")
+    before = (tmp_path / "my-first.yaml").read_text()
+    assert gostage_sim_cli("new", "my-first.yaml", cwd=tmp_path)[0] == 2
+    assert (tmp_path / "my-first.yaml").read_text() == before
+    code, out, _ = gostage_sim_cli("run", "my-first.yaml", cwd=tmp_path)
+    assert code == 0, out
+    assert "2 cases: 2 pass" in out
+    (tmp_path / "scenario.schema.json").write_text("mine")
+    code, out, _ = gostage_sim_cli("new", cwd=tmp_path)
+    assert (code, out) == (0, "scenario.yaml: a scenario that runs; change it\n")
+    assert (tmp_path / "scenario.schema.json").read_text() == "mine"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shlex
 import signal
 import subprocess
@@ -237,3 +238,43 @@ def test_signals_that_the_starter_ignores(folder: Path) -> None:
     assert (process.returncode, err) == (0, ""), out
     (result,) = report_in(folder / "reports" / "latest")["results"]
     assert [child["signal"] for child in result["children"][:2]] == ["SIGHUP", "SIGTERM"]
+
+
+def test_a_matrix(folder: Path) -> None:
+    """Each combination is listed and has its own result; the command that repeats one repeats that one alone."""
+    (folder / "scenarios" / "right.yaml").unlink()
+    text = (folder / "scenarios" / "wrong.yaml").read_text()
+    text = text.replace("SIGSEGV", "'${signal}'").replace("{outcome: completed}", "{signal: SIGSEGV}")
+    (folder / "scenarios" / "wrong.yaml").write_text(f"{text}parametrize: {{signal: [SIGSEGV, SIGABRT]}}\n")
+    names = [f"Better than it was [signal={name}]" for name in ("SIGABRT", "SIGSEGV")]
+    listed = start("list", "scenarios", cwd=folder).communicate(timeout=60)[0]
+    assert listed.splitlines() == [f"scenarios/wrong.yaml  {name}  [crash]" for name in names]
+    code, out, _ = run("scenarios", "--seed", "7", cwd=folder)
+    assert code == 1, out
+    document = report_in(folder / "reports" / "latest")
+    assert [(each["id"], each["verdict"]) for each in document["results"]] == [(names[0], "fail"), (names[1], "pass")]
+    cases = ElementTree.parse(folder / "reports" / "latest" / "junit.xml").iter("testcase")
+    assert [case.get("name") for case in cases] == [f"{name} [json]" for name in names]
+    repeat = shlex.split(document["results"][0]["reproduce"])
+    code, out, _ = run(*repeat[2:], cwd=folder)
+    assert code == 1, out
+    assert [each["id"] for each in report_in(folder / "reports" / "latest")["results"]] == names[:1]
+
+
+def test_what_cannot_run_here_is_skipped(folder: Path) -> None:
+    """It is shown with its reason and starts nothing; a run in which all is skipped is no pass."""
+    wrong = folder / "scenarios" / "wrong.yaml"
+    wrong.write_text(wrong.read_text() + "only_on: {python: '<3', reason: the old print}\n")
+    why = f"the old print (needs python <3; this is {platform.python_version()})"
+    listed = start("list", "scenarios", cwd=folder).communicate(timeout=60)[0]
+    assert f"scenarios/wrong.yaml  Better than it was  [crash]  skipped: {why}" in listed.splitlines()
+    code, out, _ = run("scenarios", cwd=folder)
+    assert code == 0, out
+    assert any(line.split() == f"Better than it was json skipped {why}".split() for line in out.splitlines()), out
+    document = report_in(folder / "reports" / "latest")
+    assert document["summary"] == {"pass": 1, "unknown": 0, "fail": 0, "skipped": 1}
+    assert [(each["scenario"], each["reason"]) for each in document["run"]["skipped"]] == [("Better than it was", why)]
+    code, out, _ = run("scenarios", "-k", "better", cwd=folder)
+    assert code == 3, out
+    assert "nothing ran: every scenario that is selected was skipped" in out.splitlines()
+    assert report_in(folder / "reports" / "latest")["results"] == []

@@ -44,6 +44,8 @@ class Placement:
     step: int | None = None
     message: int | None = None
     byte: int | None = None
+    until: int | None = None
+    """The last message for which a fault that lasts is in effect; None where it lasts to the end."""
 
 
 class Victim(Protocol):
@@ -87,7 +89,8 @@ class Victim(Protocol):
         """By gRPC: what lets this child in."""
 
     def before_each_message(self, action: Callable[[], None]) -> None:
-        """Call `action` before every later message of this child."""
+        """Call `action` before every later message of this child, up to the last one of the fault's window. When that
+        is over the record has a note `window_over`."""
 
     def call_observer(self) -> None:
         """Have the observer inflict its part, and go on meanwhile."""
@@ -265,6 +268,14 @@ class LimitsPlacement(Protocol):
 
     def placement_problem(self, at: Placement) -> str | None:
         """Why it cannot be placed there with these parameters, or None."""
+
+
+@runtime_checkable
+class LastsOverMessages(Protocol):
+    """Optional power of a fault: it is in effect for later messages too, and can be ended by `at: {…, until: m}`."""
+
+    def window_problem(self) -> str | None:
+        """Why it cannot be ended with these parameters, or None."""
 
 
 @runtime_checkable

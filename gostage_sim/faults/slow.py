@@ -53,6 +53,9 @@ class Slow:
             return f"no message follows the result that form: {self.form} could delay"
         return None
 
+    def window_problem(self) -> str | None:
+        return None if self.form in ("per_message", "busy") else f"form: {self.form} is about no message"
+
     def inject(self, victim: Victim) -> None:
         victim.note(slow=self.form)
         if self.form == "start":
@@ -78,7 +81,8 @@ class Slow:
             return self._seen_start(fault.fired_ns, fault.over_ns)
         if self.form == "never_ready":
             return self._seen_never_ready(fault.fired_ns, fault, child)
-        return self._seen_before_messages(fault.fired_ns, child)
+        over = note_with(fault, "window_over")
+        return self._seen_before_messages(fault.fired_ns, over["t_ns"] if over is not None else None, child)
 
     def _seen_start(self, fired_ns: int, over_ns: int | None) -> str | None:
         if over_ns is None or over_ns - fired_ns < self._least_ns:
@@ -91,8 +95,8 @@ class Slow:
         held = format_duration((child.exit.t_ns - fired_ns) / 1e9)
         return f"sent nothing for {held}, until {ending(child)}"
 
-    def _seen_before_messages(self, fired_ns: int, child: ChildHistory) -> str | None:
-        times = [fired_ns, *(int(t_ns) for t_ns in sent_times(child, fired_ns))]
+    def _seen_before_messages(self, fired_ns: int, over_ns: int | None, child: ChildHistory) -> str | None:
+        times = [fired_ns, *(int(t_ns) for t_ns in sent_times(child, fired_ns, over_ns))]
         gaps = [later - earlier for earlier, later in pairwise(times)]
         if not gaps or min(gaps) < self._least_ns:
             return None

@@ -201,7 +201,16 @@ class _Strike:
         return self._connection.token
 
     def before_each_message(self, action: Callable[[], None]) -> None:
-        self._channel.before_each.append(action)
+        channel, last = self._channel, self.at.get("until")
+
+        def within_the_window() -> None:
+            if last is None or channel.count < last:
+                action()
+            else:
+                channel.before_each.remove(within_the_window)
+                self.note(window_over=True)
+
+        channel.before_each.append(within_the_window)
 
     def interpose(self, relay: Callable[[Stream], None]) -> None:
         self._child.interpose(self._id, relay, self.rng)

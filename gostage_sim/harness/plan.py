@@ -12,9 +12,10 @@ import re
 from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
+from random import Random
 from typing import Any
 
-from gostage_sim.faults.contract import AT_SPAWN, StandsBetween
+from gostage_sim.faults.contract import AT_SPAWN, Placement, StandsBetween
 from gostage_sim.history.collect import PLAN_NAME
 from gostage_sim.scenario.fakes import render_pools
 from gostage_sim.scenario.model import (
@@ -63,6 +64,8 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
             "name": scenario.name,
             "file": scenario.file,
             "tags": list(scenario.tags),
+            "parameters": dict(scenario.parameters),
+            "combination": scenario.combination,
             "timeout_s": scenario.timeout,
             "guarantees": guarantees,
             "expect_verdict": dict(scenario.expect_verdict),
@@ -97,7 +100,8 @@ def _child(
     expected: Expectation | None = None,
     role: str | None = None,
 ) -> Plan:
-    role = role or _role(child, expected)
+    faults, not_chosen = _faults(name, child, seed, index)
+    role = role or _role(child, faults, expected)
     sent = None if child.command else of_steps(child.steps)
     single = list(flattened(child.steps))
     sends = [step for step in single if isinstance(step, Send)]
@@ -120,13 +124,15 @@ def _child(
         "limits": _limits(child.limits),
         "options": _options(child),
         "steps": [_step(step) for step in child.steps],
-        "faults": [_fault(name, number, placed, index) for number, placed in enumerate(child.faults, 1)],
+        "faults": faults,
+        "not_chosen": not_chosen,
         "gates": {"before": total // 3, "during": 2 * total // 3} if role == "sibling" else None,
         "pools": _turned(render_pools([step.payload for step in sends], seed), index),
         "imports": list(scenario.imports),
         # Where the loader looked for the user's actions; the child must find the same ones.
         "search": [str(Path(scenario.file).resolve().parent), os.getcwd()],
-        "expect": {} if expected is None else _expectation(expected),
+        # What is expected of a child is expected of one with all its faults.
+        "expect": {} if expected is None or not_chosen else _expectation(expected),
         "expected_messages": None if sent is None else sent.total(),
         "expected_types": None if sent is None else len(sent),
         "plan": f"child-{index:03}.json",
@@ -172,10 +178,10 @@ def _expectation(expected: Expectation) -> Plan:
     return plan
 
 
-def _role(child: Child, expected: Expectation | None) -> str:
+def _role(child: Child, faults: list[Plan], expected: Expectation | None) -> str:
     if child.command:
         return "foreign"
-    return "victim" if child.faults or _goes_wrong(expected) else "sibling"
+    return "victim" if faults or _goes_wrong(expected) else "sibling"
 
 
 def _goes_wrong(expected: Expectation | None) -> bool:
@@ -225,15 +231,28 @@ def _action(cls: type[Step]) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
 
-def _fault(child: str, number: int, placed: PlacedFault, index: int) -> Plan:
-    at = {key: value for key, value in dataclasses.asdict(placed.at).items() if value is not None}
+def _faults(name: str, child: Child, seed: int, index: int) -> tuple[list[Plan], list[Plan]]:
+    """Those of this child, each time of one that repeats, and those that the seed did not choose."""
+    chosen: list[Plan] = []
+    left: list[Plan] = []
+    for number, placed in enumerate(child.faults, 1):
+        for time, at in enumerate(placed.strikes(), 1):
+            id = f"{name}#{number}" if placed.times == 1 else f"{name}#{number}.{time}"
+            # A draw of its own, so that one fault more or less in the file changes nothing for the others.
+            drawn = Random(f"{seed}:{id}:probability").random()
+            relay = f"child-{index:03}.relay-{number}"
+            (chosen if drawn < placed.probability else left).append(_fault(id, placed, at, relay))
+    return chosen, left
+
+
+def _fault(id: str, placed: PlacedFault, at: Placement, relay: str) -> Plan:
     fault = {
-        "id": f"{child}#{number}",
+        "id": id,
         "kind": placed.fault.kind,
         "params": _params(placed.fault),
-        "at": at,
+        "at": {key: value for key, value in dataclasses.asdict(at).items() if value is not None},
     }
-    return fault | {"relay": f"child-{index:03}.relay-{number}"} if isinstance(placed.fault, StandsBetween) else fault
+    return fault | {"relay": relay} if isinstance(placed.fault, StandsBetween) else fault
 
 
 def _params(fault: Any) -> Mapping[str, Any]:

@@ -18,6 +18,8 @@ class FaultResult:
     fired: bool
     witness: str | None
     """What proved it, in a clause; None when nothing did."""
+    planned: bool = True
+    """False where its probability left it out of this run, and nothing was to happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class ScenarioResult:
     """One scenario on one transport, judged."""
 
     scenario: str
+    """Its name; of a file with a matrix with the combination, `A crash [signal=SIGSEGV]`."""
     file: str
     transport: str
     verdict: Verdict
@@ -71,4 +74,8 @@ class ScenarioResult:
     reproduce: str
     """A shell command that repeats this result."""
     tags: tuple[str, ...] = ()
+    id: str = ""
+    """As `scenario`: what `-k` and the lists select it by."""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    """Of a file with a matrix: the values of this combination."""
     extra: dict[str, Any] = field(default_factory=dict)

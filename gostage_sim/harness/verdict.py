@@ -15,6 +15,7 @@ from gostage_sim.guarantees.judge import judge
 from gostage_sim.harness.plan import Plan
 from gostage_sim.harness.result import ChildResult, FaultResult, ParentResult, ScenarioResult
 from gostage_sim.history.model import ENGINE_TYPES, ChildHistory, FaultRecord, History, Messages, ParentHistory
+from gostage_sim.scenario.selection import exactly
 
 
 def judged(history: History, plan: Plan, *, duration_s: float, extra: dict[str, Any] | None = None) -> ScenarioResult:
@@ -31,7 +32,7 @@ def judged(history: History, plan: Plan, *, duration_s: float, extra: dict[str, 
         reason=_reason(judgements, verdict),
         duration_s=duration_s,
         guarantees=judgements,
-        faults=tuple(_fault(fault, child) for child in history.children for fault in child.faults),
+        faults=(*(_fault(fault, child) for child in history.children for fault in child.faults), *_not_planned(plan)),
         children=tuple(_child(child) for child in history.children),
         parent=_parent(history.parent),
         extra=extra or {},
@@ -50,7 +51,8 @@ def unjudged(plan: Plan, reason: str, *, duration_s: float) -> ScenarioResult:
             FaultResult(fault["kind"], child["name"], armed=False, fired=False, witness=None)
             for child in plan["children"]
             for fault in child["faults"]
-        ),
+        )
+        + _not_planned(plan),
         children=(),
         parent=ParentResult(alive=False, peak_rss_growth_bytes=0, max_heartbeat_gap_s=0.0),
     )
@@ -59,8 +61,10 @@ def unjudged(plan: Plan, reason: str, *, duration_s: float) -> ScenarioResult:
 def reproduce(plan: Plan) -> str:
     """A shell command that runs this scenario again in the same way."""
     scenario = plan["scenario"]
-    file = scenario["file"] or "-"  # a file holds one scenario
+    file = scenario["file"] or "-"  # a file holds one scenario, or each combination of one
     command = ["gostage-sim", "run", f"./{file}" if file.startswith("-") and file != "-" else file]
+    if scenario["combination"]:
+        command += ["-k", exactly(f"[{scenario['combination']}]")]
     return shlex.join([*command, "--transport", plan["transport"], "--seed", str(plan["seed"])])
 
 
@@ -68,6 +72,8 @@ def _identity(plan: Plan) -> dict[str, Any]:
     scenario = plan["scenario"]
     return {
         "scenario": scenario["name"],
+        "id": scenario["name"],
+        "parameters": scenario["parameters"],
         "file": scenario["file"],
         "tags": tuple(scenario["tags"]),
         "transport": plan["transport"],
@@ -87,6 +93,14 @@ def _fault(fault: FaultRecord, child: ChildHistory) -> FaultResult:
     fired = fault.fired_ns is not None
     witness = fault_kind(fault.kind)(**fault.params).witness(fault, child) if fired else None
     return FaultResult(fault.kind, child.name, armed=fault.armed_ns is not None, fired=fired, witness=witness)
+
+
+def _not_planned(plan: Plan) -> tuple[FaultResult, ...]:
+    return tuple(
+        FaultResult(fault["kind"], child["name"], armed=False, fired=False, witness=None, planned=False)
+        for child in plan["children"]
+        for fault in child.get("not_chosen", ())
+    )
 
 
 def _child(child: ChildHistory) -> ChildResult:

@@ -23,7 +23,9 @@ _FOLDER = "scenarios"
 _PRIVATE = ("_", ".")
 
 #: Keys that a scenario has and hardly any other YAML file, at its top level.
-_TELLING = ("children", "expect", "guarantees", "handlers", "transports")
+_TELLING = ("children", "expect", "guarantees", "handlers", "transports", "parametrize")
+#: What one has that takes all the rest from elsewhere.
+_ENOUGH = {"name", "include"}
 _KEY = re.compile(r"""^["']?([A-Za-z_]+)["']?\s*:""", re.MULTILINE)
 _FLOW_KEY = re.compile(r"""[{,]\s*["']?([A-Za-z_]+)["']?\s*:""")
 _NAME_KEY = re.compile(r"""^["']?name["']?\s*:""", re.MULTILINE)
@@ -34,15 +36,20 @@ _FOLDERS = pytest.StashKey[tuple[Path, ...]]()
 
 def is_ours(file: Path, session: pytest.Session) -> bool:
     """`*.chaos.yaml` anywhere; other YAML below `scenarios/` in the root folder, or named on the command line, that
-    looks like a scenario or was itself named. A name that begins with `_` or `.` is of a fragment, not a scenario."""
+    looks like a scenario or was itself named. A name that begins with `_` or `.`, of the file or of a folder, is of a
+    fragment and not of a scenario."""
     named = session.isinitpath(file)
     if file.name.endswith(_OURS):
-        return named or not file.name.startswith(_PRIVATE)
+        return named or not _is_private(file, session.config.rootpath)
     for folder in _folders(session.config):
         if file.is_relative_to(folder):
-            private = any(part.startswith(_PRIVATE) for part in file.relative_to(folder).parts)
-            return named or (not private and _looks_like_a_scenario(file))
+            return named or (not _is_private(file, folder) and _looks_like_a_scenario(file))
     return False
+
+
+def _is_private(file: Path, below: Path) -> bool:
+    parts = file.relative_to(below).parts if file.is_relative_to(below) else (file.name,)
+    return any(part.startswith(_PRIVATE) for part in parts)
 
 
 def _folders(config: pytest.Config) -> tuple[Path, ...]:
@@ -67,7 +74,7 @@ def _looks_like_a_scenario(file: Path) -> bool:
     except OSError:
         return False
     keys: list[str] = (_FLOW_KEY if text.lstrip("\ufeff \t\r\n").startswith("{") else _KEY).findall(text)
-    return any(get_close_matches(key, _TELLING, n=1, cutoff=0.8) for key in keys)
+    return set(keys) >= _ENOUGH or any(get_close_matches(key, _TELLING, n=1, cutoff=0.8) for key in keys)
 
 
 class NotPassed(Exception):  # noqa: N818 - the verdict of a scenario, not an error of the program
@@ -79,27 +86,33 @@ class NotPassed(Exception):  # noqa: N818 - the verdict of a scenario, not an er
 
 
 class ScenarioFile(pytest.File):
-    """One file, one scenario, an item for each transport; its mistakes are a collection error with their positions."""
+    """One file, an item for each combination of its matrix and each transport; its mistakes are a collection error with
+    their positions."""
 
     def collect(self) -> Iterable[ScenarioItem]:
         from gostage_sim.harness.agreement import Agreement
         from gostage_sim.report.escape import visible_line
-        from gostage_sim.scenario.loader import load_file
+        from gostage_sim.scenario.conditions import split
+        from gostage_sim.scenario.loader import scenarios_of
         from gostage_sim.scenario.problems import ScenarioError
         from gostage_sim.scenario.transports import cases_of
 
         try:
-            scenario = load_file(self.shown())
+            scenarios = scenarios_of(self.shown())
         except ScenarioError as error:
             raise self.CollectError(str(error)) from None
-        # In a node id `::` separates.
-        name = visible_line(scenario.name).replace("::", ":")
         line = _line_of_name(self.path)
-        cases, left_out = cases_of([scenario], choice_of(self.config))
-        agreement = Agreement(cases)
+        cases, left_out = cases_of(scenarios, choice_of(self.config))
+        runnable, skipped = split(cases)
+        reasons = {id(case): why for case, why in skipped}
+        agreement = Agreement(runnable)
         for case in (*cases, *left_out):
+            name = visible_line(case.scenario.name).replace("::", ":")  # in a node id `::` separates
             named = f"{name}[{case.transport}]"
             item: ScenarioItem = ScenarioItem.from_parent(self, name=named, case=case, line=line, agreement=agreement)
+            if id(case) in reasons:
+                item.skipped = reasons[id(case)]
+                item.add_marker(pytest.mark.skip(reason=item.skipped))
             if case in left_out:
                 item.add_marker(pytest.mark.skip(reason=f"the scenario does not run on {case.transport}"))
             yield item
@@ -118,6 +131,8 @@ class ScenarioItem(pytest.Item):
         self.scenario, self.transport = case
         self._agreement = agreement
         self.result: ScenarioResult | None = None
+        self.skipped: str | None = None
+        """Why the scenario cannot run here."""
         self._line = line
         self.add_marker("gostage")
         self.extra_keyword_matches.update(self.scenario.tags)

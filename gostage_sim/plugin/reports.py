@@ -25,6 +25,9 @@ _COLLECTED = "gostage_scenarios"
 _RESULT = "gostage_result"
 _BROKEN = "gostage_broken_file"
 
+#: Name, file, transport, and why it cannot run here.
+_Named = tuple[str, str, str, str | None]
+
 
 class SendsResults:
     """In every process that runs tests: results travel in test reports."""
@@ -48,7 +51,7 @@ class SendsResults:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
-            output[_COLLECTED] = [(item.scenario.name, item.scenario.file, item.transport) for item in _items(session)]
+            output[_COLLECTED] = list(map(_named, _items(session)))
 
 
 class WritesReports:
@@ -57,7 +60,7 @@ class WritesReports:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._results: list[ScenarioResult] = []
-        self._collected: dict[tuple[str, str, str], None] = {}
+        self._collected: dict[_Named, None] = {}
         self._run: Run | None = None
         self._began = time.monotonic()
 
@@ -75,13 +78,13 @@ class WritesReports:
         self._run = run
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._expect((item.scenario.name, item.scenario.file, item.transport) for item in _items(session))
+        self._expect(map(_named, _items(session)))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A file with mistakes is a scenario that did not run, and no report is green without it."""
         file = getattr(report, _BROKEN, None)
         if file is not None:
-            self._expect([(Path(file).name, file, self._run.transport if self._run else "all")])
+            self._expect([(Path(file).name, file, self._run.transport if self._run else "all", None)])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -96,7 +99,7 @@ class WritesReports:
 
             self._results.append(msgspec.json.decode(sent, type=ScenarioResult))
 
-    def _expect(self, scenarios: Iterable[tuple[str, str, str]]) -> None:
+    def _expect(self, scenarios: Iterable[_Named]) -> None:
         self._collected.update(dict.fromkeys(scenarios))
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
@@ -109,7 +112,14 @@ class WritesReports:
         self._run = dataclasses.replace(
             self._run,
             results=run_report.in_order(self._results),
-            not_run=tuple(run_report.NotRun(*each) for each in self._collected if each not in have),
+            not_run=tuple(
+                run_report.NotRun(*each[:3]) for each in self._collected if each[3] is None and each[:3] not in have
+            ),
+            skipped=tuple(
+                run_report.Skipped(name, file, transport, why)
+                for name, file, transport, why in self._collected
+                if why is not None
+            ),
             interrupted=interrupted,
             duration_s=time.monotonic() - self._began,
         )
@@ -125,6 +135,10 @@ class WritesReports:
 
             seed, report = self._run.seed, visible_line(str(self._directory / "report.json"))
             terminalreporter.write_line(f"gostage-sim: seed {seed}, report: {report}")
+
+
+def _named(item: ScenarioItem) -> _Named:
+    return item.scenario.name, item.scenario.file, item.transport, item.skipped
 
 
 def _items(session: pytest.Session) -> list[ScenarioItem]:

@@ -7,6 +7,7 @@
 * `run_command`   `gostage-sim run`: from paths to an exit code; `choice` picks them, `folder` minds the reports
 * `bad_input`     what the user gave cannot be used: exit code 2
 * `listing`, `explain`    what there is, and what a name means
+* `new_scenario`    `gostage-sim new`: a scenario file to begin with, and the schema for editors beside it
 
 Nothing is imported here: the command line loads what a subcommand needs and no more.
 """

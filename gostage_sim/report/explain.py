@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable
 
 from gostage_sim.faults import FaultNotLoaded, fault_kinds
-from gostage_sim.faults.contract import Fault, LimitsTransports, Placement, Point
+from gostage_sim.faults.contract import Fault, LastsOverMessages, LimitsTransports, Placement, Point
 from gostage_sim.faults.describe import Parameter, parameters_of
 from gostage_sim.guarantees import guarantee, guarantee_names
 from gostage_sim.guarantees.contract import Guarantee
@@ -79,6 +79,10 @@ def _fault(name: str, kind: type[Fault]) -> Iterable[str]:
     for point in _POINTS:
         if point in kind.points:
             yield f"  {_AT[point]:28}  {_POINTS[point]}"
+    if "message" in kind.points:
+        yield f"  {'at: {message: 10, every: 10, times: 3}':28}  again, each time so many more messages are sent"
+    if issubclass(kind, LastsOverMessages):
+        yield f"  {'at: {message: 10, until: 30}':28}  not after message 30"
     problems = dict(_transports(kind))
     if problems:
         yield ""

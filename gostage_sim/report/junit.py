@@ -15,20 +15,26 @@ from xml.etree import ElementTree
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report.escape import visible, visible_line
-from gostage_sim.report.run_report import NotRun, Run
+from gostage_sim.report.run_report import NotRun, Run, Skipped
+
+_Case = ScenarioResult | NotRun | Skipped
 
 _ELEMENT = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}
 
 
 def render(run: Run) -> str:
     """The document with its declaration."""
-    suites: dict[str, list[ScenarioResult | NotRun]] = defaultdict(list)
-    cases: list[ScenarioResult | NotRun] = [*run.results, *run.not_run, *run.left_out]
+    suites: dict[str, list[_Case]] = defaultdict(list)
+    cases: list[_Case] = [*run.results, *run.not_run, *run.left_out, *run.skipped]
     for case in cases:
         suites[case.file].append(case)
     root = ElementTree.Element(
         "testsuites",
-        {"name": "gostage-sim", **_counts(run.results, run.not_run, run.left_out), "time": f"{run.duration_s:.3f}"},
+        {
+            "name": "gostage-sim",
+            **_counts(run.results, run.not_run, [*run.left_out, *run.skipped]),
+            "time": f"{run.duration_s:.3f}",
+        },
     )
     for file in sorted(suites):
         _add_suite(root, run, file, suites[file])
@@ -36,17 +42,17 @@ def render(run: Run) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _add_suite(root: ElementTree.Element, run: Run, file: str, cases: list[ScenarioResult | NotRun]) -> None:
+def _add_suite(root: ElementTree.Element, run: Run, file: str, cases: list[_Case]) -> None:
     results = [case for case in cases if isinstance(case, ScenarioResult)]
-    left_out = [case for case in run.left_out if case in cases]
-    missing = [case for case in cases if isinstance(case, NotRun) and case not in left_out]
+    skipped = [case for case in (*run.left_out, *run.skipped) if case in cases]
+    missing = [case for case in cases if isinstance(case, NotRun) and case not in skipped]
     suite = ElementTree.SubElement(
         root,
         "testsuite",
         {
             "name": visible_line(file) or "scenarios",
-            **_counts(results, missing, left_out),
-            "skipped": str(len(left_out)),
+            **_counts(results, missing, skipped),
+            "skipped": str(len(skipped)),
             "time": f"{sum(result.duration_s for result in results):.3f}",
             "timestamp": run.started_at.removesuffix("+00:00"),  # the dialect has no time zones
             "hostname": visible_line(run.platform.hostname),
@@ -62,9 +68,10 @@ def _add_suite(root: ElementTree.Element, run: Run, file: str, cases: list[Scena
         element = _add_case(suite, case, 0.0)
         why = "the run was interrupted" if run.interrupted else "its observer was lost"
         ElementTree.SubElement(element, "error", {"type": "unknown", "message": f"no result: {why}"})
-    for case in left_out:
-        element = _add_case(suite, case, 0.0)
-        ElementTree.SubElement(element, "skipped", {"message": f"does not run on {case.transport}"})
+    for each in skipped:
+        element = _add_case(suite, each, 0.0)
+        why = each.reason if isinstance(each, Skipped) else f"does not run on {each.transport}"
+        ElementTree.SubElement(element, "skipped", {"message": visible_line(why)})
 
 
 def _add_result(suite: ElementTree.Element, result: ScenarioResult) -> None:
@@ -80,7 +87,7 @@ def _add_result(suite: ElementTree.Element, result: ScenarioResult) -> None:
         ElementTree.SubElement(case, "system-err").text = visible("\n".join(said))
 
 
-def _add_case(suite: ElementTree.Element, case: ScenarioResult | NotRun, duration_s: float) -> ElementTree.Element:
+def _add_case(suite: ElementTree.Element, case: _Case, duration_s: float) -> ElementTree.Element:
     attributes = {
         "classname": visible_line(case.file),
         "name": visible_line(f"{case.scenario} [{case.transport}]"),
@@ -100,15 +107,16 @@ def _why(result: ScenarioResult) -> Iterable[str]:
 def _seen(result: ScenarioResult) -> Iterable[str]:
     yield f"seed: {result.seed}"
     for fault in result.faults:
-        yield f"fault {fault.kind} of {fault.child}: {fault.witness or 'no witness'}"
+        seen = fault.witness or ("no witness" if fault.planned else "left out, by its probability")
+        yield f"fault {fault.kind} of {fault.child}: {seen}"
     for judgement in result.guarantees:
         yield f"{judgement.name}: {judgement.verdict}: {judgement.reason}"
 
 
-def _counts(results: Iterable[ScenarioResult], missing: Iterable[NotRun], left_out: Sequence[NotRun]) -> dict[str, str]:
+def _counts(results: Iterable[ScenarioResult], missing: Iterable[NotRun], skipped: Sequence[_Case]) -> dict[str, str]:
     verdicts = [result.verdict for result in results] + [Verdict.UNKNOWN for _ in missing]
     return {
-        "tests": str(len(verdicts) + len(left_out)),
+        "tests": str(len(verdicts) + len(skipped)),
         "failures": str(verdicts.count(Verdict.FAIL)),
         "errors": str(verdicts.count(Verdict.UNKNOWN)),
     }

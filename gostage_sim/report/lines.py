@@ -8,13 +8,14 @@ from pathlib import Path
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.result import ChildResult, ScenarioResult
 from gostage_sim.report.escape import visible_line
-from gostage_sim.report.run_report import Run
+from gostage_sim.report.run_report import SKIPPED, Run, Skipped
 from gostage_sim.units import format_duration
 
 #: Pieces of one line: a style that rich knows (empty for none) and text without control characters.
 Line = list[tuple[str, str]]
 
 STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.UNKNOWN: "yellow"}
+SKIPPED_STYLE = "cyan"
 COLUMNS = ("scenario", "transport", "verdict", "duration", "reason")
 
 #: Columns of a terminal below which a table would be one of single letters.
@@ -37,15 +38,17 @@ def opening(run: Run, total: int) -> Iterable[Line]:
         yield [("dim", f"left out: {where} does not run on {case.transport}")]
 
 
-def row(result: ScenarioResult) -> tuple[str, str, str, str, str]:
+def row(result: ScenarioResult | Skipped) -> tuple[str, str, str, str, str]:
     """One cell for each of `COLUMNS`, each a single line."""
-    return (
-        visible_line(result.scenario),
-        visible_line(result.transport),
-        str(result.verdict),
-        format_duration(result.duration_s),
-        visible_line(result.reason),
-    )
+    verdict, duration = SKIPPED, ""
+    if isinstance(result, ScenarioResult):
+        verdict, duration = str(result.verdict), format_duration(result.duration_s)
+    return visible_line(result.scenario), visible_line(result.transport), verdict, duration, visible_line(result.reason)
+
+
+def style_of(result: ScenarioResult | Skipped) -> str:
+    """Of the verdict."""
+    return STYLES[result.verdict] if isinstance(result, ScenarioResult) else SKIPPED_STYLE
 
 
 def finished(result: ScenarioResult, done: int, total: int) -> Line:
@@ -54,18 +57,18 @@ def finished(result: ScenarioResult, done: int, total: int) -> Line:
     return [("dim", f"[{done:>{len(str(total))}}/{total}] "), (style, f"{verdict:7}"), *rest]
 
 
-def plain_table(results: Iterable[ScenarioResult]) -> Iterable[str]:
+def plain_table(run: Run) -> Iterable[str]:
     """The table in columns of text, nothing cut off."""
-    rows = [COLUMNS, *(row(result) for result in results)]
+    rows = [COLUMNS, *(row(result) for result in run.rows)]
     widths = [max(len(cells[column]) for cells in rows) for column in range(len(COLUMNS))]
     for cells in rows:
         yield "  ".join(f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
-def listed(result: ScenarioResult) -> Line:
+def listed(result: ScenarioResult | Skipped) -> Line:
     """One result where the table has no room: a paragraph that may be wrapped anywhere."""
     scenario, transport, verdict, duration, reason = row(result)
-    line = [(STYLES[result.verdict], verdict), ("", f" {scenario} ({transport}, {duration})")]
+    line = [(style_of(result), verdict), ("", f" {scenario} ({', '.join(filter(None, (transport, duration)))})")]
     return [*line, ("", f": {reason}")] if reason else line
 
 
@@ -89,12 +92,16 @@ def closing(run: Run, directory: Path) -> Iterable[Line]:
     """The count of verdicts, what is missing, and where the reports are."""
     line: Line = [("", f"{counted(len(run.results), run)}: ")]
     for verdict, count in run.summary.items():
-        style = STYLES[Verdict(verdict)] if count else ""
-        line += [(style, f"{count} {verdict}"), ("", ", ")]
+        if verdict != SKIPPED:
+            line += [(STYLES[Verdict(verdict)] if count else "", f"{count} {verdict}"), ("", ", ")]
+        elif count:
+            line += [(SKIPPED_STYLE, f"{count} {SKIPPED}"), ("", ", ")]
     yield [*line[:-1], ("", f" in {format_duration(run.duration_s)}, seed {run.seed}")]
     if run.not_run:
         why = "the run was interrupted" if run.interrupted else "their observer was lost"
         yield [(STYLES[Verdict.UNKNOWN], f"{counted(len(run.not_run), run)} without a result: {why}")]
+    if run.skipped and not run.results and not run.not_run:
+        yield [(STYLES[Verdict.UNKNOWN], "nothing ran: every scenario that is selected was skipped")]
     if run.left_out:
         yield [("", f"{counted(len(run.left_out), run)} left out, not made for transport {run.transport}")]
     yield [("", f"reports: {visible_line(str(directory / 'report.json'))}")]

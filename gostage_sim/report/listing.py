@@ -11,15 +11,20 @@ from gostage_sim.report.escape import visible_line
 
 
 def scenarios(paths: Sequence[Path]) -> Iterable[str]:
-    """File, name and tags of every scenario, and its transports where it does not run on all; BadInput as for a run."""
+    """File, name and tags of every scenario, its transports where it does not run on all, and why it is skipped
+    where it is; BadInput as for a run."""
     from gostage_sim.report.choice import load_all
+    from gostage_sim.scenario.conditions import Here, why_skipped
     from gostage_sim.scenario.model import TRANSPORTS
 
+    here = Here()
     found = sorted(load_all(paths), key=lambda scenario: (scenario.file, scenario.name))
     for scenario in found:
         tagged = f"  [{', '.join(map(visible_line, scenario.tags))}]" if scenario.tags else ""
         only = "" if set(scenario.transports) == set(TRANSPORTS) else f"  {', '.join(scenario.transports)} only"
-        yield f"{visible_line(scenario.file)}  {visible_line(scenario.name)}{tagged}{only}"
+        reasons = {why_skipped(scenario, transport, here) for transport in scenario.transports}
+        skipped = "" if None in reasons else f"  skipped: {visible_line(str(min(filter(None, reasons))))}"
+        yield f"{visible_line(scenario.file)}  {visible_line(scenario.name)}{tagged}{only}{skipped}"
 
 
 def faults() -> Iterable[str]:

@@ -61,7 +61,7 @@ class LiveTerminal:
 
     def show(self, run: Run, directory: Path) -> None:
         if self._console.width < lines.NARROW:
-            for result in run.results:
+            for result in run.rows:
                 self._print(lines.listed(result))
             self._console.print()
         else:
@@ -78,9 +78,9 @@ class LiveTerminal:
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for column in lines.COLUMNS:
             table.add_column(column, justify="right" if column == "duration" else "left", overflow="fold")
-        for result in run.results:
+        for result in run.rows:
             scenario, transport, verdict, duration, reason = lines.row(result)
-            shown = Text(verdict, style=lines.STYLES[result.verdict])
+            shown = Text(verdict, style=lines.style_of(result))
             table.add_row(Text(scenario), transport, shown, duration, Text(reason))
         return table
 

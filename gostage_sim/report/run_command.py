@@ -19,8 +19,9 @@ from gostage_sim.harness.agreement import Agreement
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report import choice, folder
 from gostage_sim.report.bad_input import BadInput
-from gostage_sim.report.run_report import NotRun, Run, begin, in_order, write_all
+from gostage_sim.report.run_report import NotRun, Run, Skipped, begin, in_order, write_all
 from gostage_sim.report.terminal import Terminal, terminal_for
+from gostage_sim.scenario.conditions import split
 from gostage_sim.scenario.transports import Case, Choice, cases_of
 
 EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 3}
@@ -41,12 +42,14 @@ def run(
     count = worker_count(workers)
     scenarios = choice.choose(choice.load_all(paths), keyword, tags)
     cases, left_out = cases_of(scenarios, transport)
-    if not cases:
+    cases, skipped = split(cases)
+    if not cases and not skipped:
         have = ", ".join(sorted({name for scenario in scenarios for name in scenario.transports}))
         raise BadInput([f"--transport {transport}: no scenario that is selected runs on it; they run on {have}"])
     seed = secrets.randbits(32) if seed is None else seed
-    empty = begin(seed=seed, workers=min(count, len(cases)), transport=transport)
-    empty = dataclasses.replace(empty, left_out=tuple(map(_named, left_out)))
+    empty = begin(seed=seed, workers=max(1, min(count, len(cases))), transport=transport)
+    unable = tuple(Skipped(case.scenario.name, case.scenario.file, case.transport, why) for case, why in skipped)
+    empty = dataclasses.replace(empty, left_out=tuple(map(_named, left_out)), skipped=unable)
     folder.prepare(report, without_results(empty, cases, (), interrupted=True))
     # Not before here: bad input is answered without waiting for what only a run needs.
     from gostage_sim.harness.pool import ObserverPool

@@ -19,6 +19,9 @@ from gostage_sim.harness.result import ScenarioResult
 #: What a run writes next to the histories.
 FILE_NAMES = ("junit.xml", "summary.md", "report.json")
 
+#: What the reports call a scenario that cannot run here; no verdict.
+SKIPPED = "skipped"
+
 
 @dataclass(frozen=True, slots=True)
 class Platform:
@@ -42,6 +45,16 @@ class NotRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """A scenario that cannot run here, as it says itself; never a pass."""
+
+    scenario: str
+    file: str
+    transport: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One call of `gostage-sim run`."""
 
@@ -62,12 +75,19 @@ class Run:
     not_run: tuple[NotRun, ...] = field(default=())
     left_out: tuple[NotRun, ...] = field(default=())
     """Scenarios that do not have the transport that was chosen."""
+    skipped: tuple[Skipped, ...] = field(default=())
     interrupted: bool = False
 
     @property
+    def rows(self) -> tuple[ScenarioResult | Skipped, ...]:
+        """What a table has: the results, and what was skipped."""
+        return (*self.results, *self.skipped)
+
+    @property
     def summary(self) -> dict[str, int]:
-        """How many results of each verdict."""
-        return {str(verdict): sum(result.verdict is verdict for result in self.results) for verdict in Verdict}
+        """How many results of each verdict, and how many scenarios were skipped."""
+        counts = {str(verdict): sum(result.verdict is verdict for result in self.results) for verdict in Verdict}
+        return {**counts, SKIPPED: len(self.skipped)}
 
     @property
     def verdict(self) -> Verdict:

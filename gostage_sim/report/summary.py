@@ -8,7 +8,7 @@ from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report.escape import markdown, markdown_block
 from gostage_sim.report.lines import counted
-from gostage_sim.report.run_report import Run
+from gostage_sim.report.run_report import SKIPPED, Run
 from gostage_sim.units import format_duration
 
 _STDERR_LINES = 20
@@ -20,10 +20,12 @@ def render(run: Run) -> str:
 
 
 def _lines(run: Run) -> Iterable[str]:
-    counts = ", ".join(f"{number} {verdict}" for verdict, number in run.summary.items())
+    counts = ", ".join(f"{number} {what}" for what, number in run.summary.items() if number or what != SKIPPED)
     yield f"# gostage-sim: {'interrupted, ' if run.interrupted else ''}{run.verdict}"
     yield ""
     yield f"{counted(len(run.results), run)}: {counts}, in {format_duration(run.duration_s)}."
+    if run.skipped and not run.results and not run.not_run:
+        yield "Nothing ran: every scenario that is selected was skipped."
     if run.not_run:
         yield f"{len(run.not_run)} more {'has' if len(run.not_run) == 1 else 'have'} no result."
     if run.left_out:
@@ -42,6 +44,8 @@ def _lines(run: Run) -> Iterable[str]:
         yield f"| {_shown(result.verdict)} | {name} | {transport} | {format_duration(result.duration_s)} | {reason} |"
     for case in run.not_run:
         yield f"| **not run** | {markdown(case.scenario)} | {markdown(case.transport)} | | no result |"
+    for each in run.skipped:
+        yield f"| {SKIPPED} | {markdown(each.scenario)} | {markdown(each.transport)} | | {markdown(each.reason)} |"
     for result in run.results:
         if result.verdict is not Verdict.PASS:
             yield from _failure(result)

@@ -87,8 +87,8 @@ class PlainTerminal:
 
     def _table(self, run: Run) -> Iterable[str]:
         if self._narrow:
-            return (lines.text(lines.listed(result)) for result in run.results)
-        return lines.plain_table(run.results)
+            return (lines.text(lines.listed(result)) for result in run.rows)
+        return lines.plain_table(run)
 
     def _say(self, line: str) -> None:
         print(line, file=self._stream, flush=True)

@@ -6,12 +6,16 @@ The map of this room:
 * `loader`     files, folders and Python data to scenarios; every mistake of every file at once
 * `reader` `placement` `expected`   a document to the model: the whole, its faults, a single value
 * `positions`  YAML or Python data as JSON values that know their line and column
+* `fragments`  `include:` and `_defaults.yaml`, laid under what a file says itself
+* `matrix`     `parametrize:`, a document for each combination of its values
+* `schema`     the JSON Schema of a file, made from the model, for editors
 * `problems`   a mistake with its position, and the wording all mistakes share
 * `traffic`    which messages a child will send, where that is known
 * `patterns`   texts in an expectation that are regular expressions
 * `targets` `lookup`   the user's own actions, looked up in a process that is thrown away
 * `payloads` `fakes`   payload templates: in the child, and the faker values the observer renders for them
 * `transports` which scenarios run on which transport
+* `conditions` `skip:` and `only_on:`, whether a scenario can run here
 * `selection`  `-k EXPR` and `--tag`
 
 Nothing is imported here: child processes import `payloads` and must not load pydantic with it.

@@ -26,7 +26,9 @@ _BOUNDS = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Quantity:
+class Quantity:
+    """A number with a unit."""
+
     words: str
     hint: Any
     parse: Callable[[object], float]
@@ -34,8 +36,8 @@ class _Quantity:
 
 
 _QUANTITIES = (
-    _Quantity("a duration such as 20s or 1ms", units.Seconds, units.parse_duration, units.format_duration),
-    _Quantity("a size such as 64KiB or 10MB", units.Bytes, units.parse_size, units.format_size),
+    Quantity("a duration such as 20s or 1ms", units.Seconds, units.parse_duration, units.format_duration),
+    Quantity("a size such as 64KiB or 10MB", units.Bytes, units.parse_size, units.format_size),
 )
 
 
@@ -53,7 +55,8 @@ def fields_of(cls: type) -> dict[str, bool]:
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
+def hints_of(cls: type) -> dict[str, Any]:
+    """The type of each key of a model or a fault, with its limits."""
     hints = get_type_hints(cls, include_extras=True)
     if not issubclass(cls, BaseModel):
         # The bounds of a fault's parameter are in the metadata of its field, because children import no pydantic.
@@ -66,20 +69,20 @@ def _hints(cls: type) -> dict[str, Any]:
 
 @cache
 def _adapter(cls: type, key: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_hints(cls)[key])
+    return TypeAdapter(hints_of(cls)[key])
 
 
 def model_within(cls: type, key: str) -> type[BaseModel] | None:
     """The model that a mapping at this key is an instance of, if the hint has one."""
-    hint = _hints(cls)[key]
+    hint = hints_of(cls)[key]
     arms = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     return next((arm for arm in arms if isinstance(arm, type) and issubclass(arm, BaseModel)), None)
 
 
 def read(cls: type, key: str, value: Any, noun: str) -> tuple[Any, list[Mistake]]:
     """The value as the field wants it, and every mistake in it. `noun` is what messages call it."""
-    hint = _hints(cls)[key]
-    quantity, limits = _quantity(hint)
+    hint = hints_of(cls)[key]
+    quantity, limits = quantity_of(hint)
     if quantity is not None and value is not None:
         return _read_quantity(quantity, limits, value, noun)
     try:
@@ -99,13 +102,13 @@ def read(cls: type, key: str, value: Any, noun: str) -> tuple[Any, list[Mistake]
 
 def describe(hint: Any) -> str:
     """`a whole number of at least 1`, `one of 'a', 'b'`, `a duration such as 20s or 1ms`."""
-    quantity, limits = _quantity(hint)
+    quantity, limits = quantity_of(hint)
     if quantity is not None:
         shown = {name: quantity.format(limit) for name, limit in limits.items() if name in _BOUNDS}
         return _quantity_text(quantity, shown)
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return _constrained(args[0], _constraints(args[1:]))
+        return _constrained(args[0], limits_of(args[1:]))
     if hint in _SIMPLE:
         return _SIMPLE[hint]
     if origin is Literal:
@@ -119,24 +122,24 @@ def describe(hint: Any) -> str:
     return "a mapping" if dict in (origin, hint) else str(getattr(hint, "__name__", hint))
 
 
-def _quantity(hint: Any) -> tuple[_Quantity | None, dict[str, Any]]:
+def quantity_of(hint: Any) -> tuple[Quantity | None, dict[str, Any]]:
     """The quantity a hint stands for, and its limits."""
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         arms = [arm for arm in args if arm is not NoneType]
-        return _quantity(arms[0]) if len(arms) == 1 else (None, {})
+        return quantity_of(arms[0]) if len(arms) == 1 else (None, {})
     if origin is not Annotated:
         return None, {}
-    limits = _constraints(args[1:])
+    limits = limits_of(args[1:])
     for quantity in _QUANTITIES:
         # Python flattens nested annotations: what follows the first marker are limits.
         if args[:2] == get_args(quantity.hint):
             return quantity, limits
-    inner, within = _quantity(args[0])
+    inner, within = quantity_of(args[0])
     return inner, within | limits
 
 
-def _read_quantity(quantity: _Quantity, limits: dict[str, Any], value: Any, noun: str) -> tuple[Any, list[Mistake]]:
+def _read_quantity(quantity: Quantity, limits: dict[str, Any], value: Any, noun: str) -> tuple[Any, list[Mistake]]:
     # A bare number would pass for seconds or bytes that are already parsed; in a file it is a missing unit.
     try:
         found = quantity.parse(value)
@@ -152,15 +155,16 @@ def _read_quantity(quantity: _Quantity, limits: dict[str, Any], value: Any, noun
     return None, [((), f"{noun} is {quote(value)}; expected {_quantity_text(quantity, shown)}")]
 
 
-def _quantity_text(quantity: _Quantity, shown: dict[str, str]) -> str:
+def _quantity_text(quantity: Quantity, shown: dict[str, str]) -> str:
     return _bounded(quantity.words.partition(" such as ")[0], shown) if shown else quantity.words
 
 
-def _constraints(metadata: tuple[Any, ...]) -> dict[str, Any]:
+def limits_of(metadata: tuple[Any, ...]) -> dict[str, Any]:
+    """Bounds, pattern and description, by their names in pydantic."""
     found: dict[str, Any] = {}
     for item in metadata:
         if isinstance(item, FieldInfo):
-            found |= _constraints(tuple(item.metadata))
+            found |= limits_of(tuple(item.metadata))
             found |= {"description": item.description} if item.description else {}
         for name in (*_BOUNDS, "pattern"):
             if getattr(item, name, None) is not None:
@@ -193,6 +197,9 @@ def _walk(loc: tuple[int | str, ...], value: Any, hint: Any) -> tuple[Path, Any,
             break
         value = value[part]
         inner = _without_limits(hint)
+        arms = [arm for arm in get_args(inner) if arm is not NoneType]
+        if get_origin(inner) in (Union, UnionType) and len(arms) == 1:
+            inner = _without_limits(arms[0])
         args = get_args(inner)
         hint = args[-1] if get_origin(inner) is dict else args[0] if args else Any
         path = (*path, part)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from gostage_sim.faults.contract import Fault, LimitsPlacement, LimitsTransports, Placement
+from gostage_sim.faults.contract import Fault, LastsOverMessages, LimitsPlacement, LimitsTransports, Placement
 from gostage_sim.scenario.expected import fields_of
 from gostage_sim.scenario.model import PlacedFault
 from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import quote, unknown, unknown_key
 
 _FORMS = "spawn, definition, result, {step: n}, {message: n} or {message: n, byte: b}"
+_KEYS = ("step", "message", "byte", "every", "times", "until")
+_MOST_TIMES = 1000
 _POINTS = {
     "spawn": "spawn",
     "definition": "definition",
@@ -55,6 +57,7 @@ class PlacementReader:
             self._report(path, f"a fault is {quote(data)}; expected a mapping of its kind and 'at'")
             return None
         kind = self._kind(data, path)
+        probability = self._probability(data.get("probability", 1.0), (*path, "probability"))
         fault = self._parameters(kind, data[kind], (*path, kind)) if kind is not None else None
         if "at" not in data:
             self._report(path, f"{f'fault {kind!r}' if kind else 'a fault'} has no 'at'; expected {_FORMS}")
@@ -62,17 +65,30 @@ class PlacementReader:
         at = self._at(data["at"], (*path, "at"), child, steps)
         if kind is None or at is None or not self._applies(kind, fault, at, (*path, "at")) or fault is None:
             return None
-        line, _ = self._document.position((*path, kind), key=True)
-        return PlacedFault(fault=fault, at=at, line=line)
+        data_at = data["at"] if isinstance(data["at"], dict) else {}
+        return PlacedFault(
+            fault=fault,
+            at=at,
+            line=self._document.position((*path, kind), key=True).line,
+            every=data_at.get("every", 0),
+            times=data_at.get("times", 1),
+            probability=probability,
+        )
+
+    def _probability(self, found: Any, path: Path) -> float:
+        if isinstance(found, int | float) and not isinstance(found, bool) and 0 < found <= 1:
+            return float(found)
+        self._report(path, f"probability is {quote(found)}; expected a number above 0, and at most 1")
+        return 1.0
 
     def _kind(self, data: dict[str, Any], path: Path) -> str | None:
-        others = [key for key in data if key != "at"]
+        others = [key for key in data if key not in ("at", "probability")]
         kinds = [key for key in others if key in self._kinds]
         if not others:
             self._report(path, f"a fault has no kind; expected one of {', '.join(self._kinds)}")
         elif not kinds:
             self._report((*path, others[0]), unknown("fault", others[0], list(self._kinds)), key=True)
-        known = [kinds[0] if kinds else "the kind of the fault", "at"]
+        known = [kinds[0] if kinds else "the kind of the fault", "at", "probability"]
         for key in others[1:] if not kinds else [key for key in others if key != kinds[0]]:
             if key in kinds:
                 self._report((*path, key), f"one item is one fault; found {kinds[0]} and {key}: make it two", key=True)
@@ -111,22 +127,31 @@ class PlacementReader:
             return None
         before = self._document.mistakes
         for key, value in data.items():
-            if key not in ("step", "message", "byte"):
-                self._report((*path, key), unknown_key(key, ("step", "message", "byte")), key=True)
+            if key not in _KEYS:
+                self._report((*path, key), unknown_key(key, _KEYS), key=True)
             elif isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 message = f"{key} is {quote(value)}; expected a whole number of at least 1"
                 self._report((*path, key), message)
             elif key == "step" and value > steps:
                 count = f"{steps} step{'' if steps == 1 else 's'}"
                 self._report((*path, key), f"step {value} does not exist; child '{child}' has {count}")
+            elif key == "times" and value > _MOST_TIMES:
+                self._report((*path, key), f"times is {value}; expected at most {_MOST_TIMES}")
         if "step" in data and len(data) > 1:
             self._report(path, f"'step' stands alone; expected {_FORMS}")
         elif "byte" in data and "message" not in data:
             self._report(path, "'byte' counts within a message; expected {message: n, byte: b}")
+        elif ("every" in data) is not ("times" in data) or ("every" in data and "message" not in data):
+            self._report(path, "'every' and 'times' repeat a message; expected {message: n, every: k, times: m}")
+        elif "until" in data and ("message" not in data or "byte" in data or "every" in data):
+            self._report(path, "'until' ends what begins with a message; expected {message: n, until: m}")
+        elif "until" in data and self._document.mistakes == before and data["until"] < data["message"]:
+            self._report((*path, "until"), f"until is {data['until']}, which is before message: {data['message']}")
         if self._document.mistakes > before:
             return None
         point = "step" if "step" in data else "byte" if "byte" in data else "message"
-        return Placement(point, **data)  # type: ignore[arg-type]
+        numbers = {key: value for key, value in data.items() if key not in ("every", "times")}
+        return Placement(point, **numbers)  # type: ignore[arg-type]
 
     def _applies(self, kind: str, fault: Fault | None, at: Placement, path: Path) -> bool:
         allowed = self._kinds[kind].points
@@ -136,6 +161,11 @@ class PlacementReader:
             return False
         limited: object = fault
         problem = limited.placement_problem(at) if isinstance(limited, LimitsPlacement) else None
+        if problem is None and at.until is not None:
+            problem = limited.window_problem() if isinstance(limited, LastsOverMessages) else "it does not last"
+            if problem is not None:
+                self._report((*path, "until"), f"fault '{kind}' has no end to be given by until: {problem}")
+                return False
         if problem is not None:
             self._report(path, f"fault '{kind}' cannot be placed here: {problem}")
         return problem is None

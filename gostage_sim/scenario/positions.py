@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -29,14 +29,22 @@ _LONGEST_KEY = 40
 _DIGITS = re.compile(r"[-+]?[0-9_]+")
 
 
+class Position(NamedTuple):
+    """Line and column from 1, and the file: a document may have parts that were written in another."""
+
+    line: int
+    column: int
+    file: str
+
+
 @dataclass
 class Document:
-    """JSON values and the position, line and column from 1, of each."""
+    """JSON values and the position of each."""
 
     file: str = ""
     data: Any = None
-    values: dict[Path, tuple[int, int]] = field(default_factory=dict)
-    keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    values: dict[Path, Position] = field(default_factory=dict)
+    keys: dict[Path, Position] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     spoilt: set[tuple[Path, bool]] = field(default_factory=set)
     """Values, and keys (True), that could not be read: what stands in for them has mistakes of nobody's making."""
@@ -44,26 +52,40 @@ class Document:
     """How many were reported, those included that nothing is said of."""
     count: int = 0
 
-    def position(self, path: Path, *, key: bool = False) -> tuple[int, int]:
+    def position(self, path: Path, *, key: bool = False) -> Position:
         """Of the value at the path (of its key, if asked); of the nearest thing around it where it has none."""
         if key and path in self.keys:
             return self.keys[path]
         while path and path not in self.values:
             path = path[:-1]
-        return self.values.get(path, (0, 0))
+        return self.values.get(path, Position(0, 0, self.file))
 
     def report(self, path: Path, message: str, *, key: bool = False) -> None:
         """Note a mistake at a path; nothing more is said of what could not even be read."""
         self.mistakes += 1
         if (path, key) in self.spoilt:
             return
-        line, column = self.position(path, key=key)
-        self.problems.append(Problem(message, self.file, line, column, path_text(path)))
+        line, column, file = self.position(path, key=key)
+        self.problems.append(Problem(message, file, line, column, path_text(path)))
 
     def spoil(self, path: Path, message: str, *, key: bool = False) -> None:
         """Note that a value, or a key, could not be read; something else stands in for it."""
         self.report(path, message, key=key)
         self.spoilt.add((path, key))
+
+    def room(self, path: Path, depth: int = 0, *, inside_itself: bool = False) -> bool:
+        """Whether one more value may stand at the path, so many levels deep; else nothing can stand in for it."""
+        self.count += 1
+        if inside_itself:
+            self.spoil(path, "this value contains itself")
+        elif depth > _DEEPEST:
+            self.spoil(path, f"nested deeper than {_DEEPEST} levels")
+        elif self.count == _LARGEST + 1:
+            self.spoil(path, f"more than {_LARGEST} values, aliases counted each time")
+        elif self.count <= _LARGEST:
+            return True
+        self.spoilt.add((path, False))
+        return False
 
 
 def path_text(path: Path) -> str:
@@ -92,7 +114,7 @@ def read_yaml(text: str, file: str) -> Document:
     except Exception as error:
         # The parser lets its own ValueErrors through for a few broken escapes and directives.
         raise ScenarioError([Problem(f"not valid YAML: {type(error).__name__}: {error}", file, 1, 1)]) from None
-    document = Document(file, values={(): (1, 1)})
+    document = Document(file, values={(): Position(1, 1, file)})
     if node is not None:
         document.data = _Nodes(yaml, document).value(node, (), ())
     return document
@@ -135,8 +157,8 @@ class _Nodes:
             # The parser puts a value that was left out where the next thing begins; a reader looks at its key.
             positions[path] = self._document.position(path, key=True)
         else:
-            positions[path] = _mark(node)
-        if not _room(self._document, path, any(node is outer for outer in around), len(around)):
+            positions[path] = self._at(node)
+        if not self._document.room(path, len(around), inside_itself=any(node is outer for outer in around)):
             return None
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
@@ -151,7 +173,7 @@ class _Nodes:
         for key, item, own in self._pairs(node, path, (node,)):
             here = (*path, key.value)
             if own and here in self._document.keys:
-                line, column = self._document.keys[here]
+                line, column, _ = self._document.keys[here]
                 self._document.problems.append(
                     Problem(
                         f"duplicate key {quote(key.value)}; it is already at {line}:{column}",
@@ -162,7 +184,7 @@ class _Nodes:
                 )
                 continue
             if own:
-                self._document.keys[here] = _mark(key)
+                self._document.keys[here] = self._at(key)
             elif key.value in found:
                 continue
             if _short_tag(key) != "str":
@@ -170,6 +192,9 @@ class _Nodes:
                 self._document.spoil(here, f"the key {shown} is not text; put it in quotes", key=True)
             found[key.value] = self.value(item, here, (*around, node))
         return found
+
+    def _at(self, node: Node) -> Position:
+        return Position(*_mark(node), self._document.file)
 
     def _pairs(
         self, node: MappingNode, path: Path, merging: tuple[Node, ...]
@@ -215,7 +240,7 @@ class _Nodes:
 
 
 def _python_value(document: Document, data: object, path: Path, around: tuple[object, ...]) -> Any:
-    if not _room(document, path, any(data is outer for outer in around), len(around)):
+    if not document.room(path, len(around), inside_itself=any(data is outer for outer in around)):
         return None
     if isinstance(data, list | tuple):
         return [_python_value(document, item, (*path, i), (*around, data)) for i, item in enumerate(data)]
@@ -225,20 +250,6 @@ def _python_value(document: Document, data: object, path: Path, around: tuple[ob
         if not isinstance(key, str):
             document.report(path, f"the key {key!r} is not text")
     return {str(key): _python_value(document, item, (*path, str(key)), (*around, data)) for key, item in data.items()}
-
-
-def _room(document: Document, path: Path, inside_itself: bool, depth: int) -> bool:
-    document.count += 1
-    if inside_itself:
-        document.spoil(path, "this value contains itself")
-    elif depth > _DEEPEST:
-        document.spoil(path, f"nested deeper than {_DEEPEST} levels")
-    elif document.count == _LARGEST + 1:
-        document.spoil(path, f"more than {_LARGEST} values, aliases counted each time")
-    elif document.count <= _LARGEST:
-        return True
-    document.spoilt.add((path, False))
-    return False
 
 
 def _checked(document: Document, value: object, path: Path) -> Any:

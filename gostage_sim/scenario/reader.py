@@ -15,6 +15,7 @@ from gostage_sim.gostage.delivery import MAX_HANDLER_ERRORS
 from gostage_sim.scenario.expected import fields_of, model_within, read
 from gostage_sim.scenario.fakes import provider_problem
 from gostage_sim.scenario.model import (
+    FILLED_IN,
     MOST_SPAWNS_IN_SPAWNS,
     TRANSPORTS,
     Allocate,
@@ -23,8 +24,10 @@ from gostage_sim.scenario.model import (
     Count,
     Delete,
     Expectation,
+    File,
     Handler,
     Log,
+    OnlyOn,
     OpenFiles,
     PlacedFault,
     Put,
@@ -103,11 +106,16 @@ class Reader:
         if not isinstance(data, dict):
             self._report((), f"found {quote(data)}; expected a mapping with name and children")
             return None
-        by_hand = ("children", "handlers", "expect", "expect_on", "expect_verdict", "guarantees")
-        found = self._fields(Scenario, data, (), "scenario", by_hand=by_hand)
+        by_hand = (
+            "children", "handlers", "expect", "expect_on", "expect_verdict", "guarantees", "include", "parametrize"
+        )  # fmt: skip
+        found = self._fields(File, data, (), "scenario", by_hand=by_hand)
         children = self._children(data.get("children"))
         names = list(self._mapping(data.get("children"), ("children",), quiet=True))
         self._imports(data.get("imports"))
+        if isinstance(data.get("only_on"), dict) and set(data["only_on"]) == {"reason"}:
+            names_of = ", ".join(name for name in OnlyOn.model_fields if name != "reason")
+            self._report(("only_on",), f"only_on has only a reason; expected one of {names_of} as well")
         if found.get("transports") == ():
             self._report(("transports",), "transports is an empty list; expected at least one")
         self._transports_exist(found.get("transports") or TRANSPORTS)
@@ -180,14 +188,18 @@ class Reader:
             if fault is None:
                 continue
             others = [other for other in faults if other is not None and other is not fault]
+            if fault.times > 1:  # what it sent before its last time
+                others.append(fault.model_copy(update={"times": fault.times - 1}))
             sent = of_child(read_steps, others)
-            number = fault.at.message
-            if sent is not None and number is not None and number > sent.total():
-                message = (
-                    f"message {number} does not exist; child '{child}' sends {sent.total()}, "
-                    "the final store and the result at its end included"
-                )
-                self._report((*path, "faults", index, "at", "message"), message)
+            last = [*fault.strikes()][-1].message
+            for key, number in (("message", last), ("until", fault.at.until)):
+                if sent is not None and number is not None and number > sent.total():
+                    message = (
+                        f"message {number} does not exist; child '{child}' sends {sent.total()}, "
+                        "the final store and the result at its end included"
+                    )
+                    where = "times" if key == "message" and fault.times > 1 else key
+                    self._report((*path, "faults", index, "at", where), message)
 
     def _may_send(self, raw: Any) -> bool:
         """Whether a fault that could not be read may be one that sends messages."""
@@ -473,7 +485,7 @@ class Reader:
     ) -> dict[str, Any]:
         """Every key of a mapping checked on its own, so that one mistake hides no other. `bare`: the one key was not
         written, its value stands at the mapping's own place."""
-        known = [key for key in fields_of(cls) if key not in ("file", "line")]
+        known = [key for key in fields_of(cls) if key not in FILLED_IN]
         of = "" if parameters_of is None else f" of {parameters_of}"
         what = "key" if parameters_of is None else "parameter"
         meant = {close_match(key, known) for key in data if key not in known}

@@ -26,6 +26,14 @@ def select(scenarios: Iterable[Scenario], keyword: str | None = None, tags: Sequ
     ]
 
 
+def exactly(text: str) -> str:
+    """An expression for what has this text in it, whatever characters those are."""
+    quotes = [quote for quote in "\"'" if quote not in text]
+    if quotes:
+        return f"{quotes[0]}{text}{quotes[0]}"
+    return " and ".join(f'"{part}"' for part in text.split('"') if part)
+
+
 def parse_expression(text: str) -> Matches:
     """A function that says whether a text matches `crash and not (grpc or slow)`. Words match case-insensitively
     anywhere in it; one with spaces goes in quotes. ValueError says what is wrong and at which column."""

@@ -54,5 +54,5 @@ def of_child(steps: Iterable[Step], faults: Sequence[PlacedFault]) -> Traffic | 
     for placed in faults:
         fault: object = placed.fault
         if isinstance(fault, SendsMessages):
-            sent.update(fault.sends())
+            sent.update({type: count * placed.times for type, count in fault.sends().items()})
     return sent

@@ -11,9 +11,10 @@ import pytest
 from gostage_sim.faults.contract import Placement
 from gostage_sim.harness.plan import make_plan, write_plan
 from gostage_sim.harness.verdict import reproduce
-from gostage_sim.scenario.model import Child, Expectation, Handler, Scenario, Send
+from gostage_sim.scenario.model import Child, Expectation, Handler, Scenario, Send, Transport
 
 MakeScenario = Callable[..., Scenario]
+SEEDS: tuple[tuple[int, Transport], ...] = ((7, "json"), (7, "grpc"), (8, "json"))
 
 
 def test_a_plan_is_json_and_comes_back_as_it_was(scenario: MakeScenario, tmp_path: Path) -> None:
@@ -106,3 +107,26 @@ def test_no_two_children_send_the_same(scenario: MakeScenario) -> None:
     one, other, _ = make_plan(scenario(children={"sibling": sender}), seed=1, transport="json")["children"]
     assert one["pools"]["faker.name"] != other["pools"]["faker.name"]
     assert sorted(one["pools"]["faker.name"]) == sorted(other["pools"]["faker.name"])
+
+
+def test_the_seed_chooses_faults_by_their_probability(scenario: MakeScenario) -> None:
+    """The same ones for the same seed on every transport; who has not all of its faults is held to no expectation."""
+    victim = scenario(("noop", Placement("message", message=9), {})).children["victim"]
+    fault = victim.faults[0].model_copy(update={"probability": 0.3, "every": 2, "times": 4})
+    made = Scenario(
+        name="x",
+        children={"victim": victim.model_copy(update={"faults": (fault,), "copies": 100})},
+        expect={"victim": Expectation(handled=91)},
+    )
+    plans = [make_plan(made, seed=seed, transport=transport)["children"][:100] for seed, transport in SEEDS]
+    chosen = [[fault["id"] for child in plan for fault in child["faults"]] for plan in plans]
+    assert chosen[0] == chosen[1] != chosen[2]
+    assert 80 < len(chosen[0]) < 160
+    for child in plans[0]:
+        both = sorted(child["faults"] + child["not_chosen"], key=lambda fault: str(fault["id"]))
+        assert [(each["id"], each["at"]["message"]) for each in both] == [
+            (f"{child['name']}#1.{time}", 7 + 2 * time) for time in (1, 2, 3, 4)
+        ]
+        assert child["role"] == ("victim" if child["faults"] else "sibling")
+        assert bool(child["expect"]) is not bool(child["not_chosen"])
+    assert {len(child["faults"]) for child in plans[0]} >= {0, 1, 2}  # each time by itself

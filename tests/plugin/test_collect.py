@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from gostage_sim.scenario.model import FILLED_IN, File
 from tests.plugin.conftest import Suite, scenario
 
 
@@ -19,6 +20,9 @@ def mixed(suite: Suite) -> Suite:
             "scenarios/flow.yaml": '{"name": "Flow", "children": {"a": {"steps": []}}}',
             "scenarios/_fragment.yaml": scenario("Fragment"),
             "scenarios/_parts/part.yaml": scenario("Part"),
+            "scenarios/_all.yaml": scenario("None").replace("name: None", ""),
+            "scenarios/short.yaml": "name: Short\ninclude: [_all.yaml]\n",
+            "_drafts/later.chaos.yaml": scenario("Later"),
             "scenarios/docker-compose.yaml": "name: x\nservices: {a: {image: b}}\n",
             "scenarios/binary.yaml": "\udc80".encode("utf-8", "surrogatepass").decode("latin-1"),
             "app/any.chaos.yaml": scenario("Chaos"),
@@ -34,7 +38,7 @@ def mixed(suite: Suite) -> Suite:
     ("arguments", "expected"),
     [
         ([], ["app/any.chaos.yaml::Chaos[json]", "scenarios/flow.yaml::Flow[json]", "scenarios/right.yaml::Right[json]",
-              "scenarios/deep/also.yml::Also[json]"]),
+              "scenarios/short.yaml::Short[json]", "scenarios/deep/also.yml::Also[json]"]),
         (["app/../app/scenarios", "scenarios/_fragment.yaml", "scenarios/right.yaml::Right[json]"],
          ["app/scenarios/inner.yaml::Inner[json]", "scenarios/_fragment.yaml::Fragment[json]",
           "scenarios/right.yaml::Right[json]"]),
@@ -82,7 +86,7 @@ def test_mistakes_are_collection_errors(suite: Suite) -> None:
     finished = suite.run()
     assert finished.code == 2
     start = next(i for i, line in enumerate(finished.lines) if "ERROR collecting" in line)
-    known = "name, description, tags, transports, timeout, children, handlers, expect, expect_on, guarantees, imports"
+    known = ", ".join(key for key in File.model_fields if key not in FILLED_IN)
     assert finished.lines[start + 1 : start + 3] == [
         f"scenarios/wrong.yaml:2:1: unknown key 'childern'; did you mean 'children'? known keys: {known}",
         "scenarios/wrong.yaml:3:10: timeout: a duration needs a unit, for example 20s, 1ms; found 3",
@@ -119,3 +123,18 @@ def test_verdicts(suite: Suite) -> None:
     document = json.loads((report / "report.json").read_text())
     assert [each["verdict"] for each in document["results"]] == ["pass", "fail", "fail"]
     assert (document["run"]["seed"], document["run"]["interrupted"], document["run"]["not_run"]) == (5, False, [])
+
+
+def test_a_matrix_is_a_test_for_each_combination(suite: Suite) -> None:
+    """Each has its name, is selected by it, fails by itself, and stands in the report under its id."""
+    text = scenario("Matrix").replace("message: 40", "message: '${at}'") + "parametrize: {at: [40, 61, 50]}\n"
+    suite.write({"m.chaos.yaml": text})
+    finished = suite.run("--collect-only", "-q")
+    assert finished.lines[:3] == [f"m.chaos.yaml::Matrix [at={at}][json]" for at in (40, 61, 50)]
+    finished = suite.run("-v", "-k", "40 or 50", "--gostage-report", "out")
+    assert "2 passed, 1 deselected" in finished.out
+    document = json.loads((suite.folder / "out" / "report.json").read_text())
+    assert [(each["id"], each["parameters"]) for each in document["results"]] == [
+        ("Matrix [at=40]", {"at": 40}),
+        ("Matrix [at=50]", {"at": 50}),
+    ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.plugin.conftest import Suite, scenario
 
 
@@ -45,3 +47,19 @@ def test_a_folder_that_cannot_be_written(suite: Suite) -> None:
     message = f"--gostage-report {where}: cannot write there: File exists: {where}; choose a folder you can write"
     assert f"ERROR: {message}" in finished.lines
     assert finished.code == 4
+
+
+@pytest.mark.parametrize("workers", [[], ["-p", "xdist", "-n", "2"]], ids=["alone", "xdist"])
+def test_a_skipped_scenario_is_skipped(suite: Suite, workers: list[str]) -> None:
+    """With its reason, in pytest's summary and in the report, where it is neither a result nor missing."""
+    suite.write({"a.chaos.yaml": scenario("a"), "b.chaos.yaml": scenario("b") + "skip: see issue 7\n"})
+    finished = suite.run("-rs", *workers, "--gostage-report", "out")
+    assert "1 passed, 1 skipped" in finished.out
+    assert any(line.startswith("SKIPPED") and line.endswith("see issue 7") for line in finished.lines), finished.out
+    document = _document(suite)
+    assert document["summary"] == {"pass": 1, "unknown": 0, "fail": 0, "skipped": 1}
+    assert [each["scenario"] for each in document["results"]] == ["a"]
+    assert document["run"]["not_run"] == []
+    assert document["run"]["skipped"] == [
+        {"scenario": "b", "file": "b.chaos.yaml", "transport": "json", "reason": "see issue 7"}
+    ]

@@ -8,7 +8,7 @@ import pytest
 
 from gostage_sim.guarantees.contract import Judgement, Verdict
 from gostage_sim.harness.result import ChildResult, FaultResult, ParentResult, ScenarioResult
-from gostage_sim.report.run_report import NotRun, Platform, Run
+from gostage_sim.report.run_report import NotRun, Platform, Run, Skipped
 
 HOSTILE = [
     "\x1b[2J\x1b]0;owned\x07",
@@ -57,6 +57,7 @@ def make_result() -> Callable[..., ScenarioResult]:
             parent=ParentResult(True, 4096, 0.011),
             reproduce=texts["reproduce"],
             tags=(said,),
+            id=texts["scenario"],
             extra={"said": said},
         )
 
@@ -65,7 +66,12 @@ def make_result() -> Callable[..., ScenarioResult]:
 
 @pytest.fixture(scope="session")
 def make_run() -> Callable[..., Run]:
-    def make(*results: ScenarioResult, not_run: tuple[NotRun, ...] = (), interrupted: bool = False) -> Run:
+    def make(
+        *results: ScenarioResult,
+        not_run: tuple[NotRun, ...] = (),
+        skipped: tuple[Skipped, ...] = (),
+        interrupted: bool = False,
+    ) -> Run:
         return Run(
             version="0.1.0",
             git_head="0" * 40,
@@ -79,6 +85,7 @@ def make_run() -> Callable[..., Run]:
             duration_s=2.5,
             results=results,
             not_run=not_run,
+            skipped=skipped,
             interrupted=interrupted,
         )
 

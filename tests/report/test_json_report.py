@@ -24,7 +24,7 @@ def test_the_shape_is_the_documented_one(make_result: MakeResult, make_run: Make
     run = make_run(make_result(), make_result(Verdict.FAIL, "out of order"))
     document = json.loads(json_report.render(run))
     assert document["schema"] == "gostage-sim/report/1"
-    assert document["summary"] == {"pass": 1, "unknown": 0, "fail": 1}
+    assert document["summary"] == {"pass": 1, "unknown": 0, "fail": 1, "skipped": 0}
     assert document["run"] == {
         "version": "0.1.0",
         "git_head": "0" * 40,
@@ -45,6 +45,7 @@ def test_the_shape_is_the_documented_one(make_result: MakeResult, make_run: Make
         "duration_s": 2.5,
         "not_run": [],
         "left_out": [],
+        "skipped": [],
         "interrupted": False,
     }
     assert document["results"][1] == {
@@ -64,7 +65,16 @@ def test_the_shape_is_the_documented_one(make_result: MakeResult, make_run: Make
                 "evidence": {"out of order": ["out of order"]},
             },
         ],
-        "faults": [{"kind": "crash", "child": "out of order", "armed": True, "fired": True, "witness": "out of order"}],
+        "faults": [
+            {
+                "kind": "crash",
+                "child": "out of order",
+                "armed": True,
+                "fired": True,
+                "witness": "out of order",
+                "planned": True,
+            }
+        ],
         "children": [
             {
                 "name": "out of order",
@@ -90,6 +100,8 @@ def test_the_shape_is_the_documented_one(make_result: MakeResult, make_run: Make
         "reproduce": "gostage-sim run a",
         "tags": ["out of order"],
         "extra": {"said": "out of order"},
+        "id": "A bad pointer",
+        "parameters": {},
     }
 
 

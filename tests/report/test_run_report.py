@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 import gostage_sim
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.result import ScenarioResult
-from gostage_sim.report import run_report
-from gostage_sim.report.run_report import NotRun, Run
+from gostage_sim.report import json_report, junit, run_report, summary
+from gostage_sim.report.run_report import NotRun, Run, Skipped
+from gostage_sim.report.terminal import PlainTerminal
 
 MakeResult = Callable[..., ScenarioResult]
 MakeRun = Callable[..., Run]
@@ -92,3 +96,44 @@ def test_without_git_nothing_is_claimed(tmp_path: Path, monkeypatch: pytest.Monk
     assert run_report.git_state(tmp_path) == (None, None)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert run_report.git_state(tmp_path) == (None, None)
+
+
+SKIPPED = (Skipped("Later", "b.yaml", "grpc", "see | issue 7"),)
+
+
+def test_what_is_skipped_is_no_pass(make_result: MakeResult, make_run: MakeRun) -> None:
+    """It changes no verdict, and a run of nothing else is unknown."""
+    assert make_run(make_result(), skipped=SKIPPED).verdict is Verdict.PASS
+    assert make_run(skipped=SKIPPED).verdict is Verdict.UNKNOWN
+    assert make_run(make_result(), skipped=SKIPPED).summary == {"pass": 1, "unknown": 0, "fail": 0, "skipped": 1}
+
+
+def test_every_report_says_why_it_was_skipped(make_result: MakeResult, make_run: MakeRun) -> None:
+    """JSON, JUnit, Markdown and the terminal, wide or narrow."""
+    run = make_run(make_result(), skipped=SKIPPED)
+    entry = {"scenario": "Later", "file": "b.yaml", "transport": "grpc", "reason": "see | issue 7"}
+    assert json.loads(json_report.render(run))["run"]["skipped"] == [entry]
+    root = ElementTree.fromstring(junit.render(run))
+    assert (root.get("tests"), root.get("errors")) == ("2", "0")
+    (skipped,) = root.iter("skipped")
+    assert skipped.get("message") == "see | issue 7"
+    assert root[0].attrib.items() >= {"tests": "1", "skipped": "1", "errors": "0", "failures": "0"}.items()
+    page = summary.render(run)
+    assert "1 scenario: 1 pass, 0 unknown, 0 fail, 1 skipped, in 2.5s." in page
+    assert "| skipped | Later | grpc | | see \\| issue 7 |" in page
+    assert "Nothing ran" not in page
+    assert "Nothing ran: every scenario that is selected was skipped." in summary.render(make_run(skipped=SKIPPED))
+    for narrow, shown in (
+        (False, "Later          grpc       skipped            see | issue 7\n"),
+        (True, "skipped Later (grpc): see | issue 7\n"),
+    ):
+        stream = io.StringIO()
+        PlainTerminal(stream, 1, narrow=narrow).show(run, Path("out"))
+        assert shown in stream.getvalue()
+        assert "1 scenario: 1 pass, 0 unknown, 0 fail, 1 skipped in 2.5s, seed 42\n" in stream.getvalue()
+    stream = io.StringIO()
+    PlainTerminal(stream, 0, quiet=True).show(make_run(skipped=SKIPPED), Path("out"))
+    assert stream.getvalue().splitlines()[:2] == [
+        "0 scenarios: 0 pass, 0 unknown, 0 fail, 1 skipped in 2.5s, seed 42",
+        "nothing ran: every scenario that is selected was skipped",
+    ]

@@ -47,7 +47,10 @@ class Pause:
         ("crash:", f"6:9: fault 'crash' has no 'at'; expected {FORMS}"),
         ("{cresh: {}, at: result}", "6:10: unknown fault 'cresh'; did you mean 'crash'?"),
         ("{crash: , exit: 3, at: result}", "6:19: one item is one fault; found crash and exit: make it two"),
-        ("{noop: , att: 3, at: result}", "6:18: unknown key 'att'; did you mean 'at'? known keys: noop, at"),
+        (
+            "{noop: , att: 3, at: result}",
+            "6:18: unknown key 'att'; did you mean 'at'? known keys: noop, at, probability",
+        ),
         ("{noop: 3, at: result}", "6:16: fault 'noop' is given 3; expected nothing: it takes no parameters"),
         ("{exit: [3], at: result}", "6:16: fault 'exit' is given a list; expected a mapping of code, how"),
         (
@@ -76,13 +79,55 @@ class Pause:
         ("{noop: , at: {}}", f"6:22: at is empty; expected {FORMS}"),
         (
             "{noop: , at: {mesage: 1}}",
-            "6:23: unknown key 'mesage'; did you mean 'message'? known keys: step, message, byte",
+            "6:23: unknown key 'mesage'; did you mean 'message'? known keys: step, message, byte, every, times, until",
         ),
         ("{noop: , at: {message: 0}}", "6:32: message is 0; expected a whole number of at least 1"),
         ("{noop: , at: {message: 1, byte: 0}}", "6:41: byte is 0; expected a whole number of at least 1"),
         ("{noop: , at: {message: 1.5}}", "6:32: message is 1.5; expected a whole number of at least 1"),
         ("{noop: , at: {step: 2}}", "6:29: step 2 does not exist; child 'a' has 1 step"),
         ("{noop: , at: {step: 1, byte: 1}}", f"6:22: 'step' stands alone; expected {FORMS}"),
+        (
+            "{noop: , at: {message: 1, every: 2}}",
+            "6:22: 'every' and 'times' repeat a message; expected {message: n, every: k, times: m}",
+        ),
+        (
+            "{noop: , at: {every: 2, times: 3}}",
+            "6:22: 'every' and 'times' repeat a message; expected {message: n, every: k, times: m}",
+        ),
+        ("{noop: , at: {message: 1, every: 1, times: 1001}}", "6:52: times is 1001; expected at most 1000"),
+        (
+            "{noop: , at: {message: 2, every: 3, times: 3}}",
+            "6:52: message 8 does not exist; child 'a' sends 7, the final store and the result at its end included",
+        ),
+        (
+            "{slow: , at: {message: 2, until: 8}}",
+            "6:42: message 8 does not exist; child 'a' sends 7, the final store and the result at its end included",
+        ),
+        ("{slow: , at: {message: 3, until: 2}}", "6:42: until is 2, which is before message: 3"),
+        (
+            "{slow: , at: {step: 1, until: 2}}",
+            f"6:22: 'step' stands alone; expected {FORMS}",
+        ),
+        (
+            "{slow: , at: {message: 1, byte: 1, until: 2}}",
+            "6:22: 'until' ends what begins with a message; expected {message: n, until: m}",
+        ),
+        (
+            "{crash: , at: {message: 3, until: 4}}",
+            "6:43: fault 'crash' has no end to be given by until: it does not last",
+        ),
+        (
+            "{slow: never_ready, at: {message: 3, until: 4}}",
+            "6:53: fault 'slow' has no end to be given by until: form: never_ready is about no message",
+        ),
+        (
+            "{noop: , at: result, probability: 0}",
+            "6:43: probability is 0; expected a number above 0, and at most 1",
+        ),
+        (
+            "{noop: , at: result, probability: 30%}",
+            "6:43: probability is '30%'; expected a number above 0, and at most 1",
+        ),
         ("{noop: , at: {byte: 1}}", "6:22: 'byte' counts within a message; expected {message: n, byte: b}"),
         (
             "{panic: , at: result}",
@@ -116,6 +161,17 @@ def test_each_point_has_its_form(at: object, placement: Placement) -> None:
     """The five points of a child's life can be written."""
     child = parse_child({"steps": [{"send": 5}], "faults": [{"noop": None, "at": at}]})
     assert child.faults[0].at == placement
+
+
+def test_a_fault_that_repeats() -> None:
+    """Its points are as many messages apart; what it sends itself is counted as often as it did before."""
+    at = {"message": 2, "byte": 3, "every": 2, "times": 3}
+    fault = parse_child({"steps": [{"send": 5}], "faults": [{"noop": None, "at": at}]}).faults[0]
+    assert [*fault.strikes()] == [Placement("byte", message=number, byte=3) for number in (2, 4, 6)]
+    last = {"message": 3, "every": 17, "times": 2}
+    parse_child({"steps": [{"send": 5}], "faults": [{"flood": {"count": 13}, "at": last}]})
+    with pytest.raises(ScenarioError, match=r"at\.times: message 20 does not exist; child 'child' sends 19, "):
+        parse_child({"steps": [{"send": 5}], "faults": [{"flood": {"count": 12}, "at": last}]})
 
 
 @pytest.mark.parametrize(

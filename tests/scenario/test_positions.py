@@ -16,9 +16,9 @@ def test_every_key_and_value_has_its_position() -> None:
     """Lines and columns count from 1, in block and in flow style."""
     document = read_yaml("a:\n  - b: {c: 1}\n", "x")
     assert document.data == {"a": [{"b": {"c": 1}}]}
-    assert document.position(("a", 0, "b", "c")) == (2, 12)
-    assert document.position(("a", 0, "b", "c"), key=True) == (2, 9)
-    assert document.position(("a", 0, "nothing", 3)) == (2, 5)
+    assert document.position(("a", 0, "b", "c")) == (2, 12, "x")
+    assert document.position(("a", 0, "b", "c"), key=True) == (2, 9, "x")
+    assert document.position(("a", 0, "nothing", 3)) == (2, 5, "x")
 
 
 def test_anchors_and_merged_mappings_are_followed() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from gostage_sim.scenario.model import FILLED_IN, File
+
 HEAD = "name: x\nchildren:\n  a:\n    steps:\n      - send: 5\n"
 STEP = "name: x\nchildren:\n  a:\n    steps:\n      - "
 STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, threads, spawn"
@@ -16,8 +18,8 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
     [
         (
             "nmae: x\nchildren: {a: {steps: []}}\n",
-            "1:1: unknown key 'nmae'; did you mean 'name'? known keys: name, description, tags, transports, timeout, "
-            "children, handlers, expect, expect_on, expect_verdict, guarantees, imports",
+            "1:1: unknown key 'nmae'; did you mean 'name'? known keys: "
+            + ", ".join(key for key in File.model_fields if key not in FILLED_IN),
         ),
         ("children: {a: {steps: []}}\n", "1:1: scenario has no 'name'; it is required"),
         ("name: x\n", "1:1: scenario has no 'children'; it is required"),
