@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
@@ -31,6 +30,7 @@ from gostage_sim.scenario.model import (
     Spawn,
     Step,
     Transport,
+    step_name,
 )
 from gostage_sim.scenario.patterns import pattern_in
 from gostage_sim.scenario.traffic import flattened, of_steps
@@ -223,12 +223,7 @@ def _step(step: Step) -> Plan:
         case Spawn():
             return {"do": "spawn", "steps": [_step(one) for one in step.steps], "timeout_s": step.timeout}
         case _:
-            return {"do": _action(type(step)), **step.model_dump()}
-
-
-def _action(cls: type[Step]) -> str:
-    """What a file calls the step of this class: `open_files` for `OpenFiles`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+            return {"do": step_name(type(step)), **step.model_dump()}
 
 
 def _faults(name: str, child: Child, seed: int, index: int) -> tuple[list[Plan], list[Plan]]:

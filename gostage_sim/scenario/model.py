@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args
@@ -71,6 +72,7 @@ class Delete(_Part):
     """Delete a key from the child's store; the step fails when there is none."""
 
     key: str
+    """Which one."""
 
 
 #: Of one step. A longer one would be taken for a child that hangs.
@@ -81,30 +83,35 @@ class Sleep(_Part):
     """Do nothing for so long, in the child."""
 
     duration: StepTime
+    """How long."""
 
 
 class Spin(_Part):
     """Use so much CPU time, in the thread of the action."""
 
     duration: StepTime
+    """How much."""
 
 
 class Allocate(_Part):
     """Take memory, write to all of it, and keep it to the end of the child."""
 
     size: Annotated[Bytes, Field(ge=1, le=2**32)]
+    """How much."""
 
 
 class OpenFiles(_Part):
     """Open so many descriptors, and keep them to the end of the child."""
 
     count: Annotated[int, Field(ge=1, le=100_000)]
+    """How many."""
 
 
 class Threads(_Part):
     """Start so many threads, which are parked to the end of the child."""
 
     count: Annotated[int, Field(ge=1, le=10_000)]
+    """How many."""
 
 
 class Spawn(_Part):
@@ -115,13 +122,32 @@ class Spawn(_Part):
     """
 
     steps: tuple[Step, ...]
+    """What it does, one after the other."""
     timeout: Timeout = 10.0
+    """Of this child of the child."""
 
 
 #: How deep `spawn` may stand in `spawn`: each is a process that waits for another.
 MOST_SPAWNS_IN_SPAWNS = 3
 
 Step = Send | Call | Log | Put | Delete | Sleep | Spin | Allocate | OpenFiles | Threads | Spawn
+
+#: The key that may be all of a step: `send: 5` is `send: {count: 5}`.
+SHORT_FORMS: dict[type[Step], str] = {
+    Send: "count",
+    Log: "message",
+    Delete: "key",
+    Sleep: "duration",
+    Spin: "duration",
+    Allocate: "size",
+    OpenFiles: "count",
+    Threads: "count",
+}
+
+
+def step_name(cls: type[Step]) -> str:
+    """What a file calls the step of this class: `open_files` for `OpenFiles`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
 
 class PlacedFault(_Part):
@@ -152,6 +178,7 @@ class Limits(_Part):
     cpu: Annotated[Seconds | None, Field(ge=1, le=3600)] = None
     """CPU time, rounded up to whole seconds."""
     open_files: Annotated[int, Field(ge=16)] | None = None
+    """Descriptors, its pipes and its journal included."""
     processes: Annotated[int, Field(ge=0)] | None = None
     """Of its user on this machine; root is not held to it."""
     file_size: Annotated[Bytes | None, Field(ge=2**20)] = None
@@ -162,14 +189,17 @@ class Options(_Part):
     """How a child runs, as the engine's `SpawnOptions`."""
 
     nice: Annotated[int, Field(ge=-20, le=19)] | None = None
+    """Its niceness; below 0 takes root."""
     umask: Annotated[int, Field(ge=0, le=0o777)] | None = None
     """Octal is written `0o027`."""
     no_new_privs: bool = False
+    """Whether it may gain no privileges by what it executes."""
     environment: dict[str, str] = {}
     """Variables beside those it inherits."""
     user: str | int | None = None
     """Whom a `command` runs as, which takes root. A child of ours writes a journal that nobody else may open."""
     group: str | int | None = None
+    """Its group, by default that of `user`; only of a `command`."""
 
 
 class Child(_Part):
@@ -196,7 +226,9 @@ class Child(_Part):
     """Those of a later wave are spawned, on the same runner, when all of the earlier ones have returned. Children wait
     for each other in the first wave with faults; in others they run freely."""
     limits: Limits = Limits()
+    """What it may use."""
     options: Options = Options()
+    """How it runs."""
     launcher: Literal["this_program", "module", "fork_server"] | None = None
     """Which of the engine's launchers starts it: the parent's program again, `python -m gostage_sim.gostage.child`, or
     one warm server for all children of the scenario that want it. By default `python -m gostage_sim.harness.child`."""

@@ -17,6 +17,7 @@ from gostage_sim.scenario.fakes import provider_problem
 from gostage_sim.scenario.model import (
     FILLED_IN,
     MOST_SPAWNS_IN_SPAWNS,
+    SHORT_FORMS,
     TRANSPORTS,
     Allocate,
     Call,
@@ -38,6 +39,7 @@ from gostage_sim.scenario.model import (
     Spin,
     Step,
     Threads,
+    step_name,
 )
 from gostage_sim.scenario.patterns import pattern_problem
 from gostage_sim.scenario.payloads import Placeholder, parse_template, strings
@@ -51,16 +53,9 @@ M = TypeVar("M", bound=BaseModel)
 
 #: What an item of a list is called.
 _NOUNS = {"transports": "transport"}
-#: Steps that are a mapping, or only what belongs to the one key that most have nothing but.
-_SIMPLE_STEPS: dict[str, tuple[type[Step], str | None]] = {
-    "log": (Log, "message"),
-    "put": (Put, None),
-    "delete": (Delete, "key"),
-    "sleep": (Sleep, "duration"),
-    "spin": (Spin, "duration"),
-    "allocate": (Allocate, "size"),
-    "open_files": (OpenFiles, "count"),
-    "threads": (Threads, "count"),
+#: Steps that are nothing but a mapping, or its short form.
+_SIMPLE_STEPS: dict[str, type[Step]] = {
+    step_name(cls): cls for cls in (Log, Put, Delete, Sleep, Spin, Allocate, OpenFiles, Threads)
 }
 _STEPS = ("send", "call", *_SIMPLE_STEPS, "spawn")
 _CHILD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -270,7 +265,8 @@ class Reader:
             return self._call(value, data.get("with", {}), path)
         if kind == "spawn":
             return self._spawn(value, here, depth)
-        cls, key = _SIMPLE_STEPS[kind]
+        cls = _SIMPLE_STEPS[kind]
+        key = SHORT_FORMS.get(cls)
         bare = key is not None and _is_bare(value)
         return self._model(cls, {key: value} if bare else value, here, kind, bare)
 

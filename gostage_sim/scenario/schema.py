@@ -20,7 +20,7 @@ from pydantic import BaseModel, TypeAdapter
 from gostage_sim.faults.contract import Fault, Point
 from gostage_sim.faults.describe import parameters_of
 from gostage_sim.scenario.expected import describe, fields_of, hints_of, limits_of, quantity_of
-from gostage_sim.scenario.model import FILLED_IN, Call, Child, File, Step
+from gostage_sim.scenario.model import FILLED_IN, SHORT_FORMS, Call, Child, File, Spawn, Step, step_name
 
 Schema = dict[str, Any]
 
@@ -28,8 +28,6 @@ Schema = dict[str, Any]
 _LIMITS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum", "pattern": "pattern"}
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _NAME = r"([A-Za-z0-9_-]|\$\{[^{}]+\})+"
-#: The steps that may be given by their first field alone.
-_BARE = {"send": "count", "log": "message"}
 _POINTS: dict[Point, str] = {
     "spawn": "in the parent, around the spawn of the child",
     "definition": "before the definition is read",
@@ -88,12 +86,13 @@ class _Maker:
         }
         whole = self._object(File, by_hand)
         whole.pop("required", None)
-        needed = self._definitions["child"].pop("required")
+        self._definitions["child"].pop("required")
         if not fragment:
             whole["required"] = ["name"]
             # What a fragment says need not be said again.
             whole["if"] = {"not": {"required": ["include"]}}
-            each = {"if": {"type": "object"}, "then": {"required": needed}}
+            works = {"anyOf": [{"required": [key]} for key in ("steps", "command")]}
+            each = {"if": {"type": "object"}, "then": works}
             whole["then"] = {"required": ["children"], "properties": {"children": {"additionalProperties": each}}}
         return {
             "$schema": "http://json-schema.org/draft-07/schema#",
@@ -182,26 +181,31 @@ class _Maker:
         }
 
     def _by_hand(self, cls: type[BaseModel]) -> dict[str, Schema]:
+        if cls is Spawn:
+            return {"steps": self._steps(cls)}
         if cls is not Child:
             return {}
         self._definitions["step"] = self._step()
         self._definitions["fault"] = self._fault()
         return {
-            "steps": {
-                "description": _docs(Child)["steps"],
-                "anyOf": [{"type": "array", "items": {"$ref": "#/definitions/step"}}, _REFERENCE],
-            },
+            "steps": self._steps(cls),
             "faults": {
                 "description": _docs(Child)["faults"],
                 "anyOf": [{"type": "array", "items": {"$ref": "#/definitions/fault"}}, _REFERENCE],
             },
         }
 
+    def _steps(self, cls: type[BaseModel]) -> Schema:
+        return {
+            "description": _docs(cls)["steps"],
+            "anyOf": [{"type": "array", "items": {"$ref": "#/definitions/step"}}, _REFERENCE],
+        }
+
     def _step(self) -> Schema:
         properties: dict[str, Schema] = {}
         kinds = []
         for cls in get_args(Step):
-            kind = cls.__name__.lower()
+            kind = step_name(cls)
             kinds.append(kind)
             if cls is Call:
                 properties[kind] = self._value(hints_of(Call)["target"]) | {"description": _text(inspect.getdoc(cls))}
@@ -210,7 +214,8 @@ class _Maker:
                     "anyOf": [{"type": "object"}, _REFERENCE],
                 }
                 continue
-            arms = [self._model(cls), *([self._bare(hints_of(cls)[_BARE[kind]])] if kind in _BARE else []), _REFERENCE]
+            short = [self._bare(hints_of(cls)[SHORT_FORMS[cls]])] if cls in SHORT_FORMS else []
+            arms = [self._model(cls), *short, _REFERENCE]
             properties[kind] = {"description": _text(inspect.getdoc(cls)), "anyOf": arms}
         return {
             "type": "object",
