@@ -105,6 +105,8 @@ def _child(
     sent = None if child.command else of_steps(child.steps)
     single = list(flattened(child.steps))
     sends = [step for step in single if isinstance(step, Send)]
+    # Whoever nothing is done to stands at the gates, also one that comes to harm by what is done to others.
+    waits = role in ("sibling", "victim") and not faults
     # A step is sent in a third before the faults, a third during and a third after them. A user's own action may send
     # any number; its child stops before and after it.
     total = sum(step.count for step in sends) + sum(isinstance(step, Log) for step in single)
@@ -126,7 +128,7 @@ def _child(
         "steps": [_step(step) for step in child.steps],
         "faults": faults,
         "not_chosen": not_chosen,
-        "gates": {"before": total // 3, "during": 2 * total // 3} if role == "sibling" else None,
+        "gates": {"before": total // 3, "during": 2 * total // 3} if waits else None,
         "pools": _turned(render_pools([step.payload for step in sends], seed), index),
         "imports": list(scenario.imports),
         # Where the loader looked for the user's actions; the child must find the same ones.

@@ -76,7 +76,7 @@ class Watch:
                 for child in plan["children"]
                 if child["faults"] and child["meets"]
             },
-            siblings=[child["name"] for child in plan["children"] if child["role"] == "sibling" and child["meets"]],
+            siblings=[child["name"] for child in plan["children"] if child["gates"]],
         )
         self._timeout_s: float = plan["scenario"]["timeout_s"]
         grace_s = max(child["grace_s"] for child in plan["children"])
