@@ -186,6 +186,9 @@ def list_(
             parser=_path, metavar="PATH", help="Scenario files or folders; default: scenarios", show_default=False
         ),
     ] = None,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Scenarios by folder, with links and descriptions, as an index has them.")
+    ] = False,
 ) -> None:
     """List scenarios, faults or guarantees, one a line."""
     from gostage_sim.report import listing
@@ -193,7 +196,10 @@ def list_(
 
     if what == "scenarios":
         _need_a_folder()
-        found = listing.scenarios(paths or [Path("scenarios")])
+        listed = listing.index if as_markdown else listing.scenarios
+        found = listed(paths or [Path("scenarios")])
+    elif as_markdown:
+        raise BadInput([f"list {what}: '--markdown' is for 'list scenarios'"])
     elif paths:
         raise BadInput([f"list {what}: found {str(paths[0])!r}; only 'list scenarios' takes paths"])
     else:

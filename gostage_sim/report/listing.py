@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from gostage_sim.report.bad_input import BadInput
-from gostage_sim.report.escape import visible_line
+from gostage_sim.report.escape import markdown, visible_line
 
 
 def scenarios(paths: Sequence[Path]) -> Iterable[str]:
@@ -25,6 +26,25 @@ def scenarios(paths: Sequence[Path]) -> Iterable[str]:
         reasons = {why_skipped(scenario, transport, here) for transport in scenario.transports}
         skipped = "" if None in reasons else f"  skipped: {visible_line(str(min(filter(None, reasons))))}"
         yield f"{visible_line(scenario.file)}  {visible_line(scenario.name)}{tagged}{only}{skipped}"
+
+
+def index(paths: Sequence[Path]) -> Iterable[str]:
+    """The scenarios as markdown: a heading for each family, which is the folder, and a line for each file with a link
+    to it, seen from the folder above; BadInput as for a run."""
+    from gostage_sim.report.choice import load_all
+    from gostage_sim.scenario.model import TRANSPORTS
+
+    files = {scenario.file: scenario for scenario in load_all(paths)}
+    families: dict[Path, list[str]] = {}
+    for file in sorted(files):
+        scenario, path = files[file], Path(file)
+        name = scenario.name.removesuffix(f" [{scenario.combination}]")
+        only = "" if set(scenario.transports) == set(TRANSPORTS) else f" ({', '.join(scenario.transports)} only)"
+        link = f"[{markdown(name)}]({quote(f'{path.parent.name}/{path.name}')})"
+        families.setdefault(path.parent, []).append(f"* {link}{only}: {markdown(scenario.description)}")
+    yield f"Scenarios: {len(files)}, in families: {len(families)}."
+    for folder, lines in families.items():
+        yield from ("", f"### {markdown(folder.name)} ({len(lines)})", "", *lines)
 
 
 def faults() -> Iterable[str]:
