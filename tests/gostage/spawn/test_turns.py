@@ -22,7 +22,10 @@ class Waiting:
         self._gate.acquire()
         self._thread = threading.Thread(target=self._move)
         self._thread.start()
-        self._gate.release()  # which does not let go of the GIL
+
+    def let_go(self) -> None:
+        """From here on it waits for nothing but the GIL, of which this does not let go."""
+        self._gate.release()
 
     def _move(self) -> None:
         with self._gate:
@@ -46,6 +49,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waiting]:
 
 def test_a_busy_thread_gives_way(waiting: Waiting) -> None:
     """Another thread goes on although the busy one never blocks."""
+    waiting.let_go()
     until = time.monotonic() + 10
     with Turns() as busy, Turns():
         while not waiting.has_moved and time.monotonic() < until:
@@ -55,6 +59,7 @@ def test_a_busy_thread_gives_way(waiting: Waiting) -> None:
 
 def test_who_is_alone_goes_on(waiting: Waiting) -> None:
     """Nobody else waits for a child, and nothing is given away, not even to other threads of the program."""
+    waiting.let_go()
     until = time.monotonic() + 0.1
     with Turns() as alone:
         while time.monotonic() < until:
