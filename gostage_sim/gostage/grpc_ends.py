@@ -10,6 +10,9 @@ from threading import Lock
 LAST_WORDS = "gostage: the parent no longer takes this child's messages: "
 """What a child that cannot send leaves on its stderr, before the reason: the parent has nothing else to go by."""
 
+NO_CONNECTION = "gostage: this child cannot send to its parent: "
+"""The same, where it could not even begin to."""
+
 _owner: int | None = None
 _setting = Lock()
 

@@ -27,6 +27,8 @@ def open_connection(document: dict[str, Any]) -> GrpcChannel | None:
         return None
     from gostage_sim.gostage.grpc_ends import core_settings
 
+    if not _CORE:
+        _require_room()
     with core_settings(quiet=True):
         channel = load_grpc()(
             _target(str(told.get("grpcaddress") or "127.0.0.1"), told.get("grpcport") or 0),
@@ -38,6 +40,47 @@ def open_connection(document: dict[str, Any]) -> GrpcChannel | None:
         )
     os.register_at_fork(after_in_child=channel.abandon)
     return channel
+
+
+def _require_room() -> None:
+    """OSError or RuntimeError where limits leave gRPC's core no room to begin: it would abort this process."""
+    import resource
+
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < _MANY_FILES:
+        fds: list[int] = []
+        try:
+            fds.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(_CORE_DESCRIPTORS))
+        finally:
+            for fd in fds:
+                os.close(fd)
+    if resource.getrlimit(resource.RLIMIT_NPROC)[0] != resource.RLIM_INFINITY:
+        _try_threads(_CORE_THREADS)
+
+
+def _try_threads(count: int) -> None:
+    """Start so many at once; returns when they are gone, and have left the core their room."""
+    import time
+    from _thread import allocate_lock, start_new_thread
+
+    gate, before = allocate_lock(), _threads()
+
+    def pass_through() -> None:
+        with gate:
+            pass
+
+    try:
+        with gate:
+            for _ in range(count):
+                start_new_thread(pass_through, ())
+    finally:
+        until = time.monotonic() + 1
+        while _threads() > before and time.monotonic() < until:
+            os.sched_yield()
+
+
+def _threads() -> int:
+    """Of this process, as the kernel counts them; a thread that Python has joined may still be among them."""
+    return len(os.listdir("/proc/self/task"))
 
 
 def load_grpc() -> type[GrpcChannel]:
@@ -53,6 +96,10 @@ def load_grpc() -> type[GrpcChannel]:
 
 
 _CORE: list[object] = []
+_CORE_DESCRIPTORS = 10
+_CORE_THREADS = 12
+"""What the core and the first channel take of them, and a little more."""
+_MANY_FILES = 256
 _NOBODY = "unix:/dev/null/nobody"
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from gostage_sim.gostage.broker import Channel, OutboundMiddleware
+    from gostage_sim.gostage.child.grpc_channel import GrpcChannel
     from gostage_sim.gostage.context import RunContext
     from gostage_sim.gostage.middleware import Middleware
     from gostage_sim.gostage.store import Store
@@ -92,7 +93,7 @@ def _run(channel: Channel, wrap: Callable[[JsonChannel], Channel], runner: Runne
     try:
         document = decode_document(_read_definition())
         workflow_id = str(document.get("id") or "")
-        connection = open_connection(document)
+        connection = _connected(document)
         if connection is not None:
             channel = wrap(connection)
             runner.broker.send_through(channel)
@@ -152,6 +153,17 @@ def _run(channel: Channel, wrap: Callable[[JsonChannel], Channel], runner: Runne
             _say(result["error"]["traceback"])
         return code_unheard
     return code
+
+
+def _connected(document: dict[str, Any]) -> GrpcChannel | None:
+    """As `open_connection`; where it fails there is nowhere to send the reason to, and this is the end."""
+    try:
+        return open_connection(document)
+    except Exception as error:
+        from gostage_sim.gostage.grpc_ends import NO_CONNECTION
+
+        _say(f"{NO_CONNECTION}{type(error).__name__}: {safe_str(error)}\n")
+        raise ChannelClosedError(NO_CONNECTION) from error
 
 
 def _unheard(closed: ChannelClosedError) -> int:

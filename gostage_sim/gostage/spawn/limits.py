@@ -6,7 +6,7 @@ import errno
 import re
 from typing import TYPE_CHECKING
 
-from gostage_sim.gostage.grpc_ends import LAST_WORDS
+from gostage_sim.gostage.grpc_ends import LAST_WORDS, NO_CONNECTION
 from gostage_sim.gostage.spawn.result import ResourceUsage
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def hit_by_last_words(
     if header:
         lines = [line for line in lines if not line.startswith(" ")][:1]  # behind its frames, which are indented
     for line in lines:
-        kind, _, message = line.removeprefix(LAST_WORDS).partition(": ")
+        kind, _, message = line.removeprefix(LAST_WORDS).removeprefix(NO_CONNECTION).partition(": ")
         found = _OF_THE_LOADER.search(line)
         code = None if found is None else errno.ENOMEM if found["memory"] else int(found["errno"])
         hit = hit_by_error(limits, kind.rpartition(".")[2], message.strip(), code, usage)

@@ -163,6 +163,42 @@ def test_the_limit_of_processes(tmp_path_factory: pytest.TempPathFactory, code: 
     assert result.error.message == f"limit processes=1 was hit: {how}; it used {result.usage.describe()}"
 
 
+def told_or_enough(result: gostage.SpawnResult, limit: str, value: int, how: str) -> bool:
+    """Whether the limit was enough; else it must be named, with what showed it."""
+    if result.outcome == "completed":
+        return True
+    assert (result.outcome, result.signal) == ("limit_exceeded", None), result
+    assert result.error is not None
+    assert result.error.message.startswith(f"limit {limit}={value} was hit: {how}; "), result
+    return False
+
+
+def test_however_few_files_a_child_by_grpc_may_have(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where gRPC has no room to begin the limit is named; its core would abort the child."""
+    monkeypatch.setenv("GOSTAGE_IPC_TRANSPORT", "grpc")
+    runner = program(HEAD + "ctx.send('n')\n")
+    how = "OSError: [Errno 24] Too many open files: '/dev/null'"
+    enough = [told_or_enough(spawn(runner, open_files=files), "open_files", files, how) for files in range(5, 20, 2)]
+    assert enough == sorted(enough)
+    assert (enough[0], enough[-1]) == (False, True)
+
+
+@AS_ROOT
+def test_however_few_threads_a_child_by_grpc_may_have() -> None:
+    """The same of threads, which the kernel counts among the processes of a user."""
+    gostage.register_action("few threads", lambda: gostage.FunctionAction("few threads", lambda ctx: ctx.send("n")))
+    nobody_else = 1_100_000 + os.getpid()
+    enough = []
+    with gostage.launchers.ForkServer() as launcher, gostage.Runner(launcher=launcher, transport="grpc") as runner:
+        for processes in (1, 2, 4, 6, 8, 12, 20):
+            limits = gostage.ResourceLimits(processes=processes)
+            options = gostage.SpawnOptions(user=nobody_else, group=nobody_else, limits=limits, timeout_s=60)
+            result = runner.spawn(gostage.SubWorkflowDef.of("few threads"), options=options)
+            enough.append(told_or_enough(result, "processes", processes, f"RuntimeError: {NO_THREAD}"))
+    assert enough == sorted(enough)
+    assert (enough[0], enough[-1]) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("code", "outcome"),
     [
