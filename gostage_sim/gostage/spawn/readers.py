@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from gostage_sim.gostage.wire.framing import LONG_LINE_BYTES, LineSplitter, Oversize
-from gostage_sim.gostage.wire.messages import DECODE_ERRORS, Message, decode_line
+from gostage_sim.gostage.wire.messages import DECODE_ERRORS, Message, decode_line, require_text
 
 EXCERPT_BYTES = 256
 
@@ -51,7 +51,7 @@ class LineReader:
         oversize, lines, offset = self._splitter.feed(chunk)
         if oversize is not None:
             self._put_away_oversize(oversize)
-        return self._decode(lines, offset, len(chunk))
+        return self._decode(lines, offset, len(chunk), chunk.isascii())
 
     def finish(self) -> list[Message]:
         """What stands after the last newline is a message if it is whole."""
@@ -59,13 +59,13 @@ class LineReader:
         if isinstance(rest, Oversize):
             self._put_away_oversize(rest)
         elif rest is not None:
-            return self._decode([rest.data], rest.offset, 0)
+            return self._decode([rest.data], rest.offset, 0, False)
         return []
 
-    def _decode(self, lines: Sequence[bytes | bytearray], offset: int, most: int) -> list[Message]:
+    def _decode(self, lines: Sequence[bytes | bytearray], offset: int, most: int, is_ascii: bool) -> list[Message]:
         """The messages in these lines; `offset` is where the first line begins. The hot path of every parent.
 
-        `most` bytes have all but the first, which may have begun in an earlier chunk.
+        `most` bytes have all but the first, which may have begun in an earlier chunk; that is true of `is_ascii`, too.
 
         The lines of a chunk are decoded together, by one call into C, before the first is handled: they are few enough
         to be in memory at once. Only where one of them is no message does each get a look of its own.
@@ -76,6 +76,9 @@ class LineReader:
         try:
             if most > self._max:
                 raise ValueError
+            if not (is_ascii and lines[0].isascii()):
+                for line in lines:
+                    require_text(line)
             messages = list(map(decode_line, lines))
         except DECODE_ERRORS:
             messages = self._decode_each(lines, offset)
@@ -92,6 +95,7 @@ class LineReader:
             try:
                 if length > self._max:
                     raise ValueError(too_long(self._max))
+                require_text(line)
                 messages.append(decode_line(line))
             except DECODE_ERRORS as error:
                 if line.strip():

@@ -7,6 +7,7 @@ of lines the first one says it.
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from functools import lru_cache
 from typing import Any
 
@@ -96,7 +97,24 @@ class Message(msgspec.Struct, gc=False):  # JSON holds no cycles, and untracked 
         self._where, self._origin, self._sequence = other._where, other._origin, other._sequence
 
 
+_PIECE_BYTES = 1024 * 1024  # so much of a long line is text in memory beside it
+
 decode_line = msgspec.json.Decoder(Message).decode
+
+
+def require_text(line: bytes | bytearray) -> None:
+    """UnicodeDecodeError for a line that is not UTF-8. The decoder does not look at what it skips: keys it does not
+    know, and the context, which is decoded when it is asked for."""
+    if line.isascii():
+        return
+    if len(line) <= _PIECE_BYTES:
+        str(line, "utf-8")
+    else:
+        decode, view = getincrementaldecoder("utf-8")().decode, memoryview(line)
+        for start in range(0, len(line), _PIECE_BYTES):
+            decode(view[start : start + _PIECE_BYTES])
+        decode(b"", final=True)
+
 
 #: What `decode_line` raises for bytes that are no message. A 100,000-deep document raises RecursionError, bytes that
 #: are not UTF-8 UnicodeDecodeError; neither is a msgspec error.

@@ -284,6 +284,23 @@ def test_messages_are_counted_by_type() -> None:
     assert core.received == 11
 
 
+@pytest.mark.parametrize("cut", [1, 20, 10_000])
+def test_a_line_that_is_not_text_is_no_message(cut: int) -> None:
+    """Wherever it is not: in what nobody reads as well, and however it is cut. Other lines are read as ever."""
+    core = session()
+    bad = [
+        b'{"type":"t","context":"\xff"}\n',
+        b'{"type":"t","extra\xc3":1}\n',
+        b'{"type":"t","extra":"\xed\xa0\x80"}\n',
+    ]
+    long = b'{"type":"t","extra":"' + b"\xf0\x9f\x90\xa2" * 30_000 + b'"}\n'
+    good = '{"type":"t","payload":"ü","extra":"🐢"}\n'.encode()
+    stream = b"".join(line + good + one for line, one in zip(bad, (line("t"), long, good), strict=True))
+    received = sum(len(list(core.feed(stream[at : at + cut]))) for at in range(0, len(stream), cut))
+    assert (received, core.malformed.count) == (6, 3)
+    assert [sample.offset for sample in core.malformed.samples] == [stream.index(line) for line in bad]
+
+
 def test_a_child_cannot_set_the_context() -> None:
     """Origin and sequence are the parent's, whatever keys the child writes; a strange context is no error."""
     core = session()
