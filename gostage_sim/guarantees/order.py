@@ -10,6 +10,9 @@ from gostage_sim.guarantees.streams import Streams, compare, first_swap, name, t
 from gostage_sim.guarantees.wording import count
 from gostage_sim.history.model import ChildHistory, History
 
+FEW = 20
+"""Of fewer messages it is chance whether one is in flight when the next is sent, and a verdict must not be."""
+
 
 class Order:
     """What handlers saw of a child is a prefix of what it sent, whatever the types of the messages.
@@ -23,9 +26,11 @@ class Order:
     counts_only_if = "some child sent at least 2 types, and had more than one message in flight"
 
     def applies(self, history: History) -> bool:
-        """Where some child's steps send two types, or may; and wherever the order was broken after all."""
-        planned = (child.expected_types for child in history.journalled)
-        return any(types is None or types >= 2 for types in planned) or any(map(first_swap, history.journalled))
+        """Where some child's steps send two types, and not so few messages that each may be handled before the next is
+        sent, or where they may; and wherever the order was broken after all."""
+        planned = ((child.expected_types, child.expected_messages) for child in history.journalled)
+        may_show = any((types is None or types >= 2) and (sent is None or sent >= FEW) for types, sent in planned)
+        return may_show or any(map(first_swap, history.journalled))
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()

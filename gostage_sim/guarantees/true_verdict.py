@@ -21,7 +21,8 @@ class TrueVerdict:
 
     `signaled` needs a death by that signal, and not one by the engine's own at the timeout; `completed` exit code 0 and
     a result of success; `failed` exit code 1 and a result of failure, with an error; `panicked` a result of panic and
-    another code than 0; `exited` an exit that contradicts the result, has none, or is what the result tells of;
+    another code than 0; `exited` an exit that contradicts the result, has none, or is what the result tells of, or one
+    whose result a relay kept from the parent;
     `timed_out` an end by SIGTERM, SIGKILL or an exit, not before the timeout, and by SIGKILL not before the end of the
     grace period; `limit_exceeded` a limit that was set and is named, and the kernel's signal for it, or an error of its
     kind in the child's result if it came to one. Nobody cancels, so no other outcome can be true of a child that ran.
@@ -106,12 +107,20 @@ def _contradiction(child: ChildHistory, report: SpawnReport, exit: KernelExit) -
         return f"{said}, but {sent}"
     if report.outcome == "failed" and report.error_type is None and report.error_message is None:
         return f"{said} without an error"
-    if report.outcome == "exited" and child.result is not None and exit.exit_code == _CONFIRMED_BY.get(child.result):
+    confirmed = child.result is not None and exit.exit_code == _CONFIRMED_BY.get(child.result)
+    if report.outcome == "exited" and confirmed and not _was_kept_back(child):
         return f"{said}, but {sent} and {kernel}"
     if report.outcome == "limit_exceeded":
         beyond = _beyond_limit(child, report, exit)
         return None if beyond is None else f"{said}, but {beyond}"
     return _untimely(child, report, exit, said)
+
+
+def _was_kept_back(child: ChildHistory) -> bool:
+    """Whether a relay stood between the child and its parent, and the parent never saw the result."""
+    relayed = any(note.get("by") == "relay" for fault in child.faults for note in fault.notes)
+    seen = {child.handled.types[kind] for kind in child.handled.rows["type"]}
+    return relayed and "workflow_result" not in seen
 
 
 #: How the kernel ends a child at a limit, and the errno or the type of the error where Python reports it instead.

@@ -379,17 +379,27 @@ class Reader:
         items = self._mapping(data, path, quiet=False)
         models = {name: self._model(Expectation, item, (*path, name), "expect") for name, item in items.items()}
         found = {name: model for name, model in models.items() if model is not None}
-        for name in items:
+        for name, item in items.items():
             if name not in children:
                 self._report((*path, name), unknown("child", name, list(children)), key=True)
+            self._texts((*path, name), item if isinstance(item, dict) else {})
         for name, expectation in found.items():
-            if expectation.signal is not None and expectation.signal not in _SIGNALS:
-                where: Path = (*path, name, "signal")
-                match = close_match(expectation.signal, _SIGNALS)
-                meant = f"did you mean '{match}'?" if match else "expected a signal name such as SIGSEGV"
-                self._report(where, f"unknown signal '{expectation.signal}'; {meant}")
             self._contradictions((*path, name), expectation)
         return found
+
+    def _texts(self, path: Path, item: Mapping[str, Any]) -> None:
+        """Names of signals, and patterns, whatever else is wrong beside them."""
+        signal_name = item.get("signal")
+        if isinstance(signal_name, str) and signal_name.startswith("SIG") and signal_name not in _SIGNALS:
+            match = close_match(signal_name, _SIGNALS)
+            meant = f"did you mean '{match}'?" if match else "expected a signal name such as SIGSEGV"
+            if signal_name.isalnum() and signal_name.isupper():  # else the form of the name is reported
+                self._report((*path, "signal"), f"unknown signal '{signal_name}'; {meant}")
+        for key in ("error", "stderr"):
+            text = item.get(key)
+            problem = pattern_problem(text) if isinstance(text, str) else None
+            if problem is not None:
+                self._report((*path, key), f"{key} is {quote(text)}, no regular expression: {problem}")
 
     def _contradictions(self, path: Path, expectation: Expectation) -> None:
         """Expectations that no child can meet."""
@@ -403,11 +413,6 @@ class Reader:
         if least > MAX_HANDLER_ERRORS:
             message = f"handler_errors is {least}; of a child the engine records the first {MAX_HANDLER_ERRORS}"
             self._report((*path, "handler_errors"), message)
-        for key in ("error", "stderr"):
-            text = getattr(expectation, key)
-            problem = None if text is None else pattern_problem(text)
-            if problem is not None:
-                self._report((*path, key), f"{key} is {quote(text)}, no regular expression: {problem}")
         if expectation.final_store == {}:
             self._report((*path, "final_store"), "final_store is empty; expected at least one key with its value")
         if expectation.raises is not None:

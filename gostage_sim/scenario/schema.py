@@ -191,14 +191,14 @@ class _Maker:
             "steps": self._steps(cls),
             "faults": {
                 "description": _docs(Child)["faults"],
-                "anyOf": [{"type": "array", "items": {"$ref": "#/definitions/fault"}}, _REFERENCE],
+                "anyOf": [_list_of("fault"), _REFERENCE],
             },
         }
 
     def _steps(self, cls: type[BaseModel]) -> Schema:
         return {
             "description": _docs(cls)["steps"],
-            "anyOf": [{"type": "array", "items": {"$ref": "#/definitions/step"}}, _REFERENCE],
+            "anyOf": [_list_of("step"), _REFERENCE],
         }
 
     def _step(self) -> Schema:
@@ -295,6 +295,10 @@ class _Maker:
                 "anyOf": [*words, *forms, _REFERENCE],
             }
         return {"$ref": f"#/definitions/{name}"}
+
+
+def _list_of(definition: str) -> Schema:
+    return {"type": "array", "items": {"anyOf": [{"$ref": f"#/definitions/{definition}"}, _REFERENCE]}}
 
 
 def _docs(cls: type[BaseModel]) -> dict[str, str]:

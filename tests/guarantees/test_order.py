@@ -64,6 +64,9 @@ def test_where_no_child_is_to_send_two_types() -> None:
     assert Order().applies(history(handled_as(plain, [*sent[1:], sent[0]]), other))
     assert Order().applies(history(plain, replace(other, expected_types=2)))
     assert Order().applies(history(plain, replace(other, expected_types=None)))
+    few = replace(other, expected_types=2, expected_messages=19)
+    assert not Order().applies(history(plain, few)), "it would be chance whether any is in flight"
+    assert Order().applies(history(plain, replace(few, expected_messages=20)))
 
 
 def test_one_type_is_no_witness() -> None:

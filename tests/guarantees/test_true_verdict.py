@@ -11,7 +11,7 @@ from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.guarantees.true_verdict import TrueVerdict
 from gostage_sim.history.model import ChildHistory, HandlerExit, KernelExit, Result, SpawnReport
 
-from .histories import OPENED, SECOND, history, sibling, victim
+from .histories import OPENED, SECOND, handled_as, history, sibling, victim
 
 
 def ended(report: SpawnReport, exit_code: int | None, signal: str | None, **changes: Any) -> ChildHistory:
@@ -49,6 +49,17 @@ def test_true(said: SpawnReport, exit_code: int, result: str | None) -> None:
     """Every outcome has endings and results that it may stand for."""
     found = TrueVerdict().judge(history(ended(said, exit_code, None, result=result), sibling(1)))
     assert found.verdict is Verdict.PASS, found.reason
+
+
+def test_a_result_that_a_relay_kept_back() -> None:
+    """The parent cannot know of it, and says exited; of one that it saw, or that nobody held up, that is not true."""
+    plain = ended(report("exited", 0), 0, None, result="success")
+    (fault,) = plain.faults
+    relayed = replace(plain, faults=(replace(fault, notes=(*fault.notes, {"t_ns": OPENED, "by": "relay"})),))
+    seen = [("data", "1"), ("workflow_result", "2")]
+    assert TrueVerdict().judge(history(relayed, sibling(1))).verdict is Verdict.PASS
+    assert TrueVerdict().judge(history(plain, sibling(1))).verdict is Verdict.FAIL
+    assert TrueVerdict().judge(history(handled_as(relayed, seen), sibling(1))).verdict is Verdict.FAIL
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,8 @@ def test_wrong_files_are_refused(text: str) -> None:
         HEAD + "}}\ntimeout: 20 s\nskip: later",
         HEAD
         + ", faults: [{crash: '${s}', at: {message: '${n}'}}], copies: '${n}'}}\nparametrize: {s: [SIGBUS], n: [1]}",
+        HEAD + ", faults: ['${f}']}}\nparametrize: {f: [{noop: null, at: result}]}",
+        "name: x\nchildren: {a: {steps: ['${s}']}}\nparametrize: {s: [{send: 1}]}",
         HEAD + ", faults: '${f}'}, '${n}-th': {steps: []}}\nparametrize: {f: [[]], n: [a]}",
         HEAD + "}}\nexpect: {a: {handled: {at_least: 1}, signal: '${s}'}}",
         "name: x\ninclude: [y.yaml]\nchildren: {a: {timeout: 1s}}",

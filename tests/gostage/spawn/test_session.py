@@ -293,7 +293,7 @@ def test_a_line_that_is_not_text_is_no_message(cut: int) -> None:
         b'{"type":"t","extra\xc3":1}\n',
         b'{"type":"t","extra":"\xed\xa0\x80"}\n',
     ]
-    long = b'{"type":"t","extra":"' + b"\xf0\x9f\x90\xa2" * 30_000 + b'"}\n'
+    long = b'{"type":"t","extra":"' + "🐢".encode() * (30_000 if cut == 1 else 300_000) + b'"}\n'
     good = '{"type":"t","payload":"ü","extra":"🐢"}\n'.encode()
     stream = b"".join(line + good + one for line, one in zip(bad, (line("t"), long, good), strict=True))
     received = sum(len(list(core.feed(stream[at : at + cut]))) for at in range(0, len(stream), cut))

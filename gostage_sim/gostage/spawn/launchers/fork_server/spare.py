@@ -57,6 +57,8 @@ class Spare:
                 after_error.callback(close_kept, child.status_fd)
                 after_error.callback(close_kept, child.pidfd)
                 try:
+                    if is_readable(child.pidfd, 0):
+                        raise ServerGoneError(f"the child {child.pid}, forked ahead, is gone")
                     with no_sigpipe(), socket.socket(fileno=os.dup(self._line_fd)) as line:
                         line.settimeout(max(0.001, deadline - time.monotonic()))
                         socket.send_fds(line, [b"b"], list(fds))
