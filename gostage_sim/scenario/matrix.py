@@ -126,9 +126,15 @@ def _values(document: Document, name: str, values: Any) -> list[_Value]:
     return [_Value(value, (*path, index), _label(value, index)) for index, value in enumerate(values)]
 
 
+_WORDS = ("true", "false", "null")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+
 def _label(value: Any, index: int) -> str:
     """The value as a file has it; the number of one that is no short word."""
     text = "" if isinstance(value, dict | list) else _text(value)
+    if isinstance(value, str) and (value in _WORDS or _NUMBER.fullmatch(value)):
+        text = f'"{value}"'  # as a file has to write it, and not the value that looks like it
     return text if text.isprintable() and " " not in text and 0 < len(text) <= _LONGEST else f"#{index + 1}"
 
 

@@ -81,6 +81,13 @@ def test_what_has_no_short_name_is_told_by_its_number() -> None:
     ]
 
 
+def test_a_text_that_looks_like_another_value_is_told_from_it() -> None:
+    """In the name it stands as a file has to write it."""
+    text = "name: x\nparametrize: {v: [1, '1', true, 'true', null, 'null', 1.5, '1.5', one]}\nchildren:\n"
+    names = [scenario.combination for scenario in matrix(text + "  a: {steps: [{put: {key: k, value: '${v}'}}]}\n")]
+    assert names == [f"v={v}" for v in ("1", '"1"', "true", '"true"', "null", '"null"', "1.5", '"1.5"', "one")]
+
+
 def test_a_combination_is_selected_by_its_name() -> None:
     """`-k` sees the combination; the expression that repeats a result finds it and no other, whatever is in it."""
     scenarios = matrix()

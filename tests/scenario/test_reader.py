@@ -384,7 +384,7 @@ def test_one_mistake_hides_no_other(problems: Callable[[str], list[str]]) -> Non
             faults:
               - crash: {signal: 11}
                 at: {step: 3}
-        expect: {b: {exit_code: '1'}}
+        expect: {b: {exit_code: '1', stderr: '/(/', signal: SIGFOO}}
         """
     ) == [
         "x.yaml:2:10: timeout: a duration needs a unit, for example 20s, 1ms; found 3",
@@ -396,6 +396,8 @@ def test_one_mistake_hides_no_other(problems: Callable[[str], list[str]]) -> Non
         "x.yaml:10:20: step 3 does not exist; child 'a' has 2 steps",
         "x.yaml:11:10: unknown child 'b'; expected 'a'",
         "x.yaml:11:25: exit_code is '1'; expected a whole number from 0 to 255",
+        "x.yaml:11:38: stderr is '/(/', no regular expression: missing ), unterminated subpattern at position 0",
+        "x.yaml:11:53: unknown signal 'SIGFOO'; did you mean 'SIGIO'?",
     ]
 
 
