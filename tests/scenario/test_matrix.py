@@ -112,7 +112,7 @@ def test_a_combination_is_selected_by_its_name() -> None:
             "parametrize: {'n m': [1]}\n",
             ["2:15: parameter name 'n m'; expected a letter, then letters, digits, '_' and '-'"],
         ),
-        ("parametrize: {n: [1, 2, '1']}\n", ["2:25: parameter 'n', item 3, is 1 again; it is already at 2:19"]),
+        ("parametrize: {n: [1, 2, 1]}\n", ["2:25: parameter 'n', item 3, is 1 again; it is already at 2:19"]),
         (
             f"parametrize: {{n: {list(range(30))}, m: {list(range(30))}}}\n",
             ["2:14: parametrize has 900 combinations; expected at most 500"],
