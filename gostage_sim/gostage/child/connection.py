@@ -53,7 +53,9 @@ def _require_room() -> None:
         finally:
             for fd in fds:
                 os.close(fd)
-    if resource.getrlimit(resource.RLIMIT_NPROC)[0] != resource.RLIM_INFINITY:
+    few = 0 <= resource.getrlimit(resource.RLIMIT_NPROC)[0] < _MANY_PROCESSES
+    # Each thread takes 64 MiB of address space for good, for its malloc: not where that is limited, too.
+    if few and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
         _try_threads(_CORE_THREADS)
 
 
@@ -100,6 +102,7 @@ _CORE_DESCRIPTORS = 10
 _CORE_THREADS = 12
 """What the core and the first channel take of them, and a little more."""
 _MANY_FILES = 256
+_MANY_PROCESSES = 1024
 _NOBODY = "unix:/dev/null/nobody"
 
 
