@@ -246,10 +246,10 @@ def test_daemons(runner: gostage.Runner) -> None:
 def test_nothing_left(runner: gostage.Runner) -> None:
     """Twenty children later there are no more descriptors, threads and zombies than after one."""
     runner.spawn(of("send"), options=options(), check=True)
-    before = (os.listdir("/proc/self/fd"), threading.active_count(), children())
+    before = (len(os.listdir("/proc/self/fd")), threading.active_count(), children())
     for _ in range(20):
         runner.spawn(of("send"), options=options(), check=True)
-    assert (os.listdir("/proc/self/fd"), threading.active_count(), children()) == before
+    assert (len(os.listdir("/proc/self/fd")), threading.active_count(), children()) == before
 
 
 def children() -> str:

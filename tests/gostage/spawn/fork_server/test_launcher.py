@@ -439,6 +439,7 @@ def test_a_module_that_cannot_be_preloaded(
 STOPS = "import os, signal\nif os.path.exists({mark!r}): os.kill(os.getpid(), signal.SIGSTOP)"
 
 
+@pytest.mark.usefixtures("over_json")  # by gRPC the child was forked before it could be stopped
 @pytest.mark.parametrize(
     ("options", "size", "text"),
     [
