@@ -266,9 +266,11 @@ def _child_of(pid: int) -> int:
 
 def _events(journal: Path, until: str) -> list[dict[str, object]]:
     """What the journal of a living relay says, once it says this."""
-    while True:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
         if journal.exists():
             notes = [event.facts["facts"] for event in read_journal(journal).events]
             if any(until in note for note in notes):
                 return notes
         time.sleep(0.005)  # nobody tells when a journal grows
+    pytest.fail(f"the relay never noted {until!r}")
