@@ -24,7 +24,7 @@ Map of the room:
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
 * `respawner`  the action of the children that `respawn` starts
-* `passage`    what a relay wrote down, for its witness
+* `passage`    what faults of the stream have in common
 * `tcp`        the kernel's word on a connection
 
 A package adds its own by an entry point in the group `gostage_sim.faults` whose name is the kind. Children import this

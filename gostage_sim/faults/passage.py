@@ -1,4 +1,4 @@
-"""How the witness of a fault of the stream reads what its relay wrote down: pieces that came, pieces handed on."""
+"""What faults of the stream have in common: where a relay sees lines, and what it wrote down of its pieces."""
 
 from __future__ import annotations
 
@@ -31,3 +31,8 @@ def notes_with(fault: FaultRecord, key: str) -> list[dict[str, Any]]:
 def size(those: list[Piece]) -> int:
     """How many bytes they have together."""
     return sum(piece.length for piece in those)
+
+
+def lines_problem(transport: str) -> str | None:
+    """Why a fault of whole messages cannot be done on this transport, or None."""
+    return "by gRPC a relay sees frames of HTTP/2 and no messages" if transport == "grpc" else None

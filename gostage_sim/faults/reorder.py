@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from gostage_sim.faults.bounds import check_bounds
 from gostage_sim.faults.contract import Placement, Point
-from gostage_sim.faults.passage import notes_with, pieces, size
+from gostage_sim.faults.passage import lines_problem, notes_with, pieces, size
 
 if TYPE_CHECKING:
     from gostage_sim.faults.contract import Stream, Victim
@@ -35,7 +35,7 @@ class Reorder:
         check_bounds(self)
 
     def transport_problem(self, transport: str, at: Placement) -> str | None:
-        return "by gRPC a relay sees frames of HTTP/2 and no messages" if transport == "grpc" else None
+        return lines_problem(transport)
 
     def inject(self, victim: Victim) -> None:
         victim.interpose(self.relay)

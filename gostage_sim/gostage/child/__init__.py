@@ -3,6 +3,7 @@
 * `main`      the life of a child: guard the channel, read the definition, rebuild, run, report, leave
 * `channel`   messages out, over a descriptor nobody else can touch
 * `grpc_channel`, `connection`   messages out, to the parent's gRPC server, where the definition says so
+* `grpc_core` gRPC's C core: room for it, and its beginning
 * `failure`   exceptions as data, bounded, whatever their `__str__` does
 * `logs`      what is logged with the standard `logging`, as messages
 * `on_import` hooks into modules that a child does not import itself

@@ -25,10 +25,11 @@ def open_connection(document: dict[str, Any]) -> GrpcChannel | None:
     told = {str(key).lower(): value for key, value in transport.items()}  # in any case, as Go reads them
     if told.get("type") != "grpc":
         return None
+    from gostage_sim.gostage.child.grpc_core import has_begun, require_room
     from gostage_sim.gostage.grpc_ends import core_settings
 
-    if not _CORE:
-        _require_room()
+    if not has_begun():
+        require_room()
     with core_settings(quiet=True):
         channel = load_grpc()(
             _target(str(told.get("grpcaddress") or "127.0.0.1"), told.get("grpcport") or 0),
@@ -42,49 +43,6 @@ def open_connection(document: dict[str, Any]) -> GrpcChannel | None:
     return channel
 
 
-def _require_room() -> None:
-    """OSError or RuntimeError where limits leave gRPC's core no room to begin: it would abort this process."""
-    import resource
-
-    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < _MANY_FILES:
-        fds: list[int] = []
-        try:
-            fds.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(_CORE_DESCRIPTORS))
-        finally:
-            for fd in fds:
-                os.close(fd)
-    few = 0 <= resource.getrlimit(resource.RLIMIT_NPROC)[0] < _MANY_PROCESSES
-    # Each thread takes 64 MiB of address space for good, for its malloc: not where that is limited, too.
-    if few and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
-        _try_threads(_CORE_THREADS)
-
-
-def _try_threads(count: int) -> None:
-    """Start so many at once; returns when they are gone, and have left the core their room."""
-    import time
-    from _thread import allocate_lock, start_new_thread
-
-    gate, before = allocate_lock(), _threads()
-
-    def pass_through() -> None:
-        with gate:
-            pass
-
-    try:
-        with gate:
-            for _ in range(count):
-                start_new_thread(pass_through, ())
-    finally:
-        until = time.monotonic() + 1
-        while _threads() > before and time.monotonic() < until:
-            os.sched_yield()
-
-
-def _threads() -> int:
-    """Of this process, as the kernel counts them; a thread that Python has joined may still be among them."""
-    return len(os.listdir("/proc/self/task"))
-
-
 def load_grpc() -> type[GrpcChannel]:
     """Import all that a child by gRPC needs; a fork server does it before there are children. Starts no thread."""
     from gostage_sim.gostage.child.grpc_channel import GrpcChannel
@@ -95,35 +53,6 @@ def load_grpc() -> type[GrpcChannel]:
     except ImportError:
         pass
     return GrpcChannel
-
-
-_CORE: list[object] = []
-_CORE_DESCRIPTORS = 10
-_CORE_THREADS = 12
-"""What the core and the first channel take of them, and a little more."""
-_MANY_FILES = 256
-_MANY_PROCESSES = 1024
-_NOBODY = "unix:/dev/null/nobody"
-
-
-def begin_core() -> None:
-    """Begin gRPC's C core and try it once, so that the first connection finds all of it in memory.
-
-    Connects to nobody. Does nothing where grpc is missing.
-    """
-    from contextlib import suppress
-
-    from gostage_sim.gostage.grpc_ends import core_settings, own_grpc
-
-    try:
-        import grpc
-    except ImportError:
-        return
-    own_grpc()
-    with core_settings(quiet=True):
-        _CORE.append(grpc.insecure_channel(_NOBODY))  # the core lasts as long as there is a channel
-        with suppress(grpc.RpcError), grpc.insecure_channel(_NOBODY) as trial:
-            list(trial.stream_stream("/nothing")(iter(()), timeout=1))
 
 
 def _target(address: str, port: int) -> str:

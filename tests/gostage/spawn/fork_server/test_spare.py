@@ -16,7 +16,7 @@ import pytest
 
 from gostage_sim import gostage
 from gostage_sim.gostage import launchers, registry
-from gostage_sim.gostage.child import connection
+from gostage_sim.gostage.child import grpc_core
 from tests.gostage.spawn.fork_server.test_launcher import children, register, wait_for_end
 
 
@@ -42,7 +42,7 @@ class Asking:
         def answer(ctx: gostage.ActionContext) -> None:
             ctx.send("begun")
             ctx.flush()  # now it is connected
-            ctx.store.put("answer", [function(), bool(connection._CORE)])
+            ctx.store.put("answer", [function(), grpc_core.has_begun()])
 
         register(id, answer)
         spawn_options = gostage.SpawnOptions(timeout_s=60, **options)

@@ -10,10 +10,9 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Protocol
 
 from gostage_sim.gostage.spawn.launchers.contract import LaunchError
-from gostage_sim.gostage.spawn.launchers.fork_server.server import END_S, Asked, Forked, ServerGoneError
+from gostage_sim.gostage.spawn.launchers.fork_server.server import END_S, Forked, Server, ServerGoneError
 from gostage_sim.gostage.spawn.launchers.fork_server.status import read_number
 from gostage_sim.gostage.spawn.launchers.fork_server.waiting import WaitingChild
 from gostage_sim.gostage.spawn.process import close_kept, keep_from_forks, no_sigpipe
@@ -22,17 +21,10 @@ from gostage_sim.gostage.spawn.readiness import is_readable
 _WAIT = pickle.dumps({}) + pickle.dumps(WaitingChild())
 
 
-class Forking(Protocol):
-    """What a spare asks of its server."""
-
-    def ask(self, fds: Sequence[int], deadline: float) -> Asked: ...
-    def forked(self, asked: Asked, deadline: float) -> Forked: ...
-
-
 class Spare:
     """One child ahead. Asking for it waits for nothing; it is forked and begins while its elder sibling runs."""
 
-    def __init__(self, server: Forking, deadline: float) -> None:
+    def __init__(self, server: Server, deadline: float) -> None:
         self._server = server
         with ExitStack() as undo:
             ours, theirs = socket.socketpair()
@@ -53,18 +45,16 @@ class Spare:
             undo.callback(close_kept, self._line_fd)
             child = self._server.forked(self._asked, deadline)
             close_kept(child.data_fd)
-            with ExitStack() as after_error:
-                after_error.callback(close_kept, child.status_fd)
-                after_error.callback(close_kept, child.pidfd)
-                try:
-                    if is_readable(child.pidfd, 0):
-                        raise ServerGoneError(f"the child {child.pid}, forked ahead, is gone")
-                    with no_sigpipe(), socket.socket(fileno=os.dup(self._line_fd)) as line:
-                        line.settimeout(max(0.001, deadline - time.monotonic()))
-                        socket.send_fds(line, [b"b"], list(fds))
-                except (ConnectionError, TimeoutError) as error:
-                    raise ServerGoneError(f"the child {child.pid}, forked ahead, is gone: {error}") from error
-                after_error.pop_all()
+            undo.callback(close_kept, child.status_fd)
+            undo.callback(close_kept, child.pidfd)
+            try:
+                if is_readable(child.pidfd, 0):
+                    raise ServerGoneError(f"the child {child.pid}, forked ahead, is gone")
+                with no_sigpipe(), socket.socket(fileno=os.dup(self._line_fd)) as line:
+                    line.settimeout(max(0.001, deadline - time.monotonic()))
+                    socket.send_fds(line, [b"b"], list(fds))
+            except (ConnectionError, TimeoutError) as error:
+                raise ServerGoneError(f"the child {child.pid}, forked ahead, is gone: {error}") from error
             undo.pop_all()
             return child._replace(data_fd=self._line_fd)
 

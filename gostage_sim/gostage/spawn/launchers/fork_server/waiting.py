@@ -6,7 +6,7 @@ import os
 import pickle
 import socket
 
-from gostage_sim.gostage.child.connection import begin_core
+from gostage_sim.gostage.child.grpc_core import begin_core
 
 TYPE_CHECKING = False  # see gostage/__init__.py
 if TYPE_CHECKING:
