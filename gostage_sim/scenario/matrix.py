@@ -17,6 +17,9 @@ KEY = "parametrize"
 _MOST = 500
 #: A value that is longer is told by its number.
 _LONGEST = 40
+#: What a file has in quotes where it means the text.
+_WORDS = ("true", "false", "null")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 #: `${name}`, or with a second `$` what stands for a literal one.
 _REFERENCE = re.compile(r"\$(\$?)\{([^{}]*)\}")
@@ -124,10 +127,6 @@ def _values(document: Document, name: str, values: Any) -> list[_Value]:
             document.report((*path, index), message)
         seen.setdefault(text, index)
     return [_Value(value, (*path, index), _label(value, index)) for index, value in enumerate(values)]
-
-
-_WORDS = ("true", "false", "null")
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 def _label(value: Any, index: int) -> str:

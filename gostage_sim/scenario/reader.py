@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from gostage_sim.faults.contract import Fault
-from gostage_sim.gostage.delivery import MAX_HANDLER_ERRORS
+from gostage_sim.scenario.expectations import ExpectationReader
 from gostage_sim.scenario.expected import fields_of, model_within, read
 from gostage_sim.scenario.fakes import provider_problem
 from gostage_sim.scenario.model import (
@@ -22,7 +21,6 @@ from gostage_sim.scenario.model import (
     Allocate,
     Call,
     Child,
-    Count,
     Delete,
     Expectation,
     File,
@@ -41,7 +39,6 @@ from gostage_sim.scenario.model import (
     Threads,
     step_name,
 )
-from gostage_sim.scenario.patterns import pattern_problem
 from gostage_sim.scenario.payloads import Placeholder, parse_template, strings
 from gostage_sim.scenario.placement import PlacementReader, transport_problems
 from gostage_sim.scenario.positions import Document, Path
@@ -60,13 +57,10 @@ _SIMPLE_STEPS: dict[str, type[Step]] = {
 _STEPS = ("send", "call", *_SIMPLE_STEPS, "spawn")
 _CHILD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-_SIGNALS = [name.name for name in signal.Signals]
 #: The fresh child at the end, and the type of its messages.
 _RECOVERY = "recovery"
 #: The type of the messages of a child that a handler spawns.
 _FRESH = "fresh"
-#: What is told by a result, and by nothing else.
-_OF_A_RESULT = ("outcome", "exit_code", "signal", "malformed", "handler_errors", "error", "stderr", "final_store")
 
 
 class Reader:
@@ -88,6 +82,11 @@ class Reader:
         self.targets: dict[Path, Target] = {}
         """The user's own code that was met, by its place: looking it up is expensive, so it is done for all at once."""
         self._placements = PlacementReader(document, fault_kinds, self._fields)
+        self._expectations = ExpectationReader(
+            document,
+            model=lambda data, path: self._model(Expectation, data, path, "expect"),
+            mapping=lambda data, path: self._mapping(data, path, quiet=False),
+        )
         self._placed: dict[Path, PlacedFault] = {}
         """Every fault that could be read, by its place, whatever else is wrong with its child."""
 
@@ -117,8 +116,8 @@ class Reader:
         found |= {
             "children": children,
             "handlers": self.handlers(data, children, complete=len(children) == len(names)),
-            "expect": self._expectations(data.get("expect", {}), ("expect",), names),
-            "expect_on": self._expectations_on(data, names, found.get("transports", TRANSPORTS)),
+            "expect": self._expectations.of_children(data.get("expect", {}), ("expect",), names),
+            "expect_on": self._expectations.by_transport(data, names, found.get("transports", TRANSPORTS)),
             "guarantees": (guarantees := self._guarantee_list(data)),
             "expect_verdict": self._expected_verdicts(data, guarantees),
             "file": self._document.file,
@@ -359,75 +358,6 @@ class Reader:
                         message = f"{key} is {number}; no child sends more than {most} of type {quote(name)}"
                         self._report(("handlers", name, key), message)
         return found
-
-    def _expectations_on(
-        self, data: dict[str, Any], children: Sequence[str], transports: Sequence[str] | None
-    ) -> dict[str, dict[str, Expectation]]:
-        path: Path = ("expect_on",)
-        found: dict[str, dict[str, Expectation]] = {}
-        for name, item in self._mapping(data.get("expect_on"), path, quiet="expect_on" not in data).items():
-            if name not in TRANSPORTS:
-                self._report((*path, name), unknown("transport", name, list(TRANSPORTS)), key=True)
-            elif transports and name not in transports:
-                message = f"this scenario does not run on {name}; its transports are {', '.join(transports)}"
-                self._report((*path, name), message, key=True)
-            else:
-                found[name] = self._expectations(item, (*path, name), children)
-        return found
-
-    def _expectations(self, data: Any, path: Path, children: Sequence[str]) -> dict[str, Expectation]:
-        items = self._mapping(data, path, quiet=False)
-        models = {name: self._model(Expectation, item, (*path, name), "expect") for name, item in items.items()}
-        found = {name: model for name, model in models.items() if model is not None}
-        for name, item in items.items():
-            if name not in children:
-                self._report((*path, name), unknown("child", name, list(children)), key=True)
-            self._texts((*path, name), item if isinstance(item, dict) else {})
-        for name, expectation in found.items():
-            self._contradictions((*path, name), expectation)
-        return found
-
-    def _texts(self, path: Path, item: Mapping[str, Any]) -> None:
-        """Names of signals, and patterns, whatever else is wrong beside them."""
-        signal_name = item.get("signal")
-        if isinstance(signal_name, str) and signal_name.startswith("SIG") and signal_name not in _SIGNALS:
-            match = close_match(signal_name, _SIGNALS)
-            meant = f"did you mean '{match}'?" if match else "expected a signal name such as SIGSEGV"
-            if signal_name.isalnum() and signal_name.isupper():  # else the form of the name is reported
-                self._report((*path, "signal"), f"unknown signal '{signal_name}'; {meant}")
-        for key in ("error", "stderr"):
-            text = item.get(key)
-            problem = pattern_problem(text) if isinstance(text, str) else None
-            if problem is not None:
-                self._report((*path, key), f"{key} is {quote(text)}, no regular expression: {problem}")
-
-    def _contradictions(self, path: Path, expectation: Expectation) -> None:
-        """Expectations that no child can meet."""
-        for key in ("handled", "malformed", "handler_errors"):
-            number = getattr(expectation, key)
-            if isinstance(number, Count) and number.at_most is not None and number.at_least > number.at_most:
-                message = f"at_least is {number.at_least}, which is above at_most: {number.at_most}; no number is both"
-                self._report((*path, key, "at_least"), message)
-        errors = expectation.handler_errors
-        least = errors.at_least if isinstance(errors, Count) else errors or 0
-        if least > MAX_HANDLER_ERRORS:
-            message = f"handler_errors is {least}; of a child the engine records the first {MAX_HANDLER_ERRORS}"
-            self._report((*path, "handler_errors"), message)
-        if expectation.final_store == {}:
-            self._report((*path, "final_store"), "final_store is empty; expected at least one key with its value")
-        if expectation.raises is not None:
-            for key in _OF_A_RESULT:
-                if getattr(expectation, key) is not None:
-                    self._report((*path, key), f"where spawn() raises there is no result; leave out {key} or raises")
-        code, killed_by = expectation.exit_code, expectation.signal
-        if killed_by is not None and expectation.outcome == "completed":
-            self._report((*path, "signal"), "a child that completed was not killed; leave out signal or outcome")
-        if code is not None and killed_by is not None:
-            message = "a child that was killed by a signal has no exit code; leave out exit_code or signal"
-            self._report((*path, "exit_code"), message)
-        elif code and expectation.outcome == "completed":
-            message = f"exit_code is {code}; a child that completed has exit code 0"
-            self._report((*path, "exit_code"), message)
 
     def _guarantee_list(self, data: dict[str, Any]) -> Any:
         found = data.get("guarantees", "all")
