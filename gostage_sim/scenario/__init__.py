@@ -4,7 +4,7 @@ The map of this room:
 
 * `model`      the frozen model of a scenario
 * `loader`     files, folders and Python data to scenarios; every mistake of every file at once
-* `reader` `placement` `expectations` `expected`   a document to the model: the whole, its faults, what is expected, a value
+* `reader` `placement` `expectations` `expected`   a document to the model: the whole, its faults, `expect:`, one value
 * `positions`  YAML or Python data as JSON values that know their line and column
 * `fragments`  `include:` and `_defaults.yaml`, laid under what a file says itself
 * `matrix`     `parametrize:`, a document for each combination of its values

@@ -241,4 +241,4 @@ def test_whatever_can_be_called_is_a_handler(handler: Any) -> None:
     """A class, a builtin, a partial of one and a mock are plain enough."""
     broker = gostage.Broker()
     broker.register_handler("x", handler)
-    broker.send("x", "payload")
+    assert broker.routes().by_type["x"] == (handler,)
