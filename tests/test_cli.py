@@ -270,7 +270,7 @@ def test_a_new_file_runs(tmp_path: Path) -> None:
     before = (tmp_path / "my-first.yaml").read_text()
     assert gostage_sim_cli("new", "my-first.yaml", cwd=tmp_path)[0] == 2
     assert (tmp_path / "my-first.yaml").read_text() == before
-    code, out, _ = gostage_sim_cli("run", "my-first.yaml", cwd=tmp_path)
+    code, out, _ = gostage_sim_cli("run", "my-first.yaml", "--transport", "all", cwd=tmp_path)
     assert code == 0, out
     assert "2 cases: 2 pass" in out
     (tmp_path / "scenario.schema.json").write_text("mine")

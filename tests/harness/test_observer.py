@@ -88,7 +88,9 @@ def test_a_fault_strikes_and_the_parent_passes(
     tmp_path: Path,
 ) -> None:
     """Over each transport every kind of fault is armed, fires, leaves its witness, and every guarantee holds."""
-    result, history = _run(scenario((kind, at, params), victim_timeout=2.5), tmp_path, transport)
+    # Who is to end by itself has the scenario's whole time for it, however slow the machine is.
+    victim_timeout = 2.5 if outcome == "timed_out" else None
+    result, history = _run(scenario((kind, at, params), victim_timeout=victim_timeout), tmp_path, transport)
     assert (result.verdict, result.reason) == (Verdict.PASS, "")
     (fault,) = result.faults
     assert (fault.armed, fault.fired) == (True, True)

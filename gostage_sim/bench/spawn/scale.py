@@ -69,7 +69,7 @@ def at_once(count: int, size: int) -> float:
 
 def one_after_another(count: int, size: int) -> float:
     """From a tenth of `count` children to the last of them; small ones, of a command that says one line."""
-    own = gostage.Runner(launcher=gostage.launchers.Program(["/bin/echo", '{"type":"item"}']))
+    own = gostage.Runner(launcher=gostage.launchers.Program(["/bin/echo", '{"type":"item"}']), transport="json")
     flow = definition("bench.hello")
     baseline = fds = 0
     for number in range(count):

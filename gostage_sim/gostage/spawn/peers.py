@@ -12,7 +12,9 @@ from urllib.parse import unquote
 End = tuple[IPv4Address | IPv6Address, int]
 """Of a TCP connection: address and port."""
 _PEER = re.compile(r"ipv[46]:\[?(?P<address>[0-9a-fA-F.:]+)\]?:(?P<port>\d+)")
-_OPEN = ("01", "08")  # ESTABLISHED and CLOSE_WAIT, include/net/tcp_states.h
+# ESTABLISHED, CLOSE_WAIT and SYN_RECV, include/net/tcp_states.h: the last is what the other end may call connected
+# while its acknowledgement is still on the way here.
+_OPEN = ("01", "08", "03")
 
 
 def end_of(peer: str) -> End | None:

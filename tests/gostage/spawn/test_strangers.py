@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import grpc
 import pytest
 
 from gostage_sim import gostage
+from gostage_sim.gostage.spawn.peers import connected_to
 from gostage_sim.gostage.spawn.strangers import Strangers
 
 from ..conftest import Program
@@ -350,3 +352,16 @@ def test_no_other_process_has_the_watch(tmp_path: Path, launcher: str) -> None:
     command = [sys.executable, "-W", "ignore::DeprecationWarning", str(script)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.stdout, done.stderr) == ("child 0\nchild 0\nfork 0 True\nparent 1 1\nclosed 0\n", "")
+
+
+def test_a_connection_whose_handshake_is_not_over() -> None:
+    """The other end may have seen it open before this one has: it is among those that are connected."""
+    with socket.socket() as listener:
+        # The kernel holds the handshake of such a listener until there is something to read.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        address, port = listener.getsockname()
+        with socket.create_connection((address, port)) as stranger:
+            here, there = (ip_address(address), port), (ip_address(address), stranger.getsockname()[1])
+            assert connected_to(here) == {there}
