@@ -3,6 +3,7 @@
 Map of the room:
 
 * `pool`       observer processes, each running one scenario at a time
+* `schedule`   in which order observers side by side get their cases
 * `runs_folder` where their scenarios run: held while it is used, swept up when it is not
 * `observer`   one scenario from its plan to its judged result
 * `watch`      the observer's event loop: control socket, pidfds, timers, samples
