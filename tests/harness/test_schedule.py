@@ -13,7 +13,7 @@ def made(name: str, timeout: float = 20.0, **changes: object) -> Scenario:
     )
 
 
-WAITS = {"expect": {"a": {"outcome": "timed_out"}}}
+ENDED = {"a": {"outcome": "timed_out"}}
 
 
 def names(cases: list[Case]) -> str:
@@ -22,7 +22,7 @@ def names(cases: list[Case]) -> str:
 
 def test_those_that_wait_are_spread_among_those_that_work() -> None:
     """Observers do not wait for deadlines all at once, though the files stand together."""
-    scenarios = [made("w", **WAITS), made("x", **WAITS), *map(made, "abcd")]
+    scenarios = [made("w", expect=ENDED), made("x", expect=ENDED), *map(made, "abcd")]
     assert names(side_by_side(cases_of(scenarios, "all")[0])) == "aj wj ag bj wg bg cj xj cg dj xg dg"
 
 
@@ -34,13 +34,13 @@ def test_the_longest_come_first() -> None:
 
 def test_what_is_expected_on_one_transport_counts_there() -> None:
     """A child may be ended by its deadline on one transport and not on the other."""
-    only_by_grpc = made("w", expect={"a": {"outcome": "completed"}}, expect_on={"grpc": WAITS["expect"]})
+    only_by_grpc = made("w", expect={"a": {"outcome": "completed"}}, expect_on={"grpc": ENDED})
     scenarios = [only_by_grpc, made("a"), made("b")]
     assert names(side_by_side(cases_of(scenarios, "all")[0])) == "wj aj ag wg bj bg"
 
 
 def test_no_case_is_lost() -> None:
     """Also where none of them works, or there is none."""
-    waiting = cases_of([made("w", **WAITS), made("x", **WAITS)], "all")[0]
+    waiting = cases_of([made("w", expect=ENDED), made("x", expect=ENDED)], "all")[0]
     assert side_by_side(waiting) == waiting
     assert side_by_side([]) == []
