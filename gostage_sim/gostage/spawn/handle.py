@@ -17,6 +17,7 @@ from typing import Any, Self
 import msgspec
 
 from gostage_sim.gostage.broker import Broker
+from gostage_sim.gostage.child.failure import errno_of
 from gostage_sim.gostage.definition import SubWorkflowDef
 from gostage_sim.gostage.delivery import Delivery
 from gostage_sim.gostage.spawn.depth import allowed_depth, own_depth
@@ -202,7 +203,7 @@ class ChildHandle:
         return SpawnResult(
             workflow_id=self._passage.context.definition.id,
             outcome=Outcome.START_FAILED,
-            error=ChildError(type(error).__name__, _why_no_start(error)),
+            error=ChildError(type(error).__name__, _why_no_start(error), errno=errno_of(error)),
             total_s=time.monotonic() - self._started,
         )
 
