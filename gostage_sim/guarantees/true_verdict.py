@@ -27,9 +27,9 @@ class TrueVerdict:
     grace period; `limit_exceeded` a limit that was set and is named, and the kernel's signal for it, or an error of its
     kind in the child's result if it came to one. Nobody cancels, so no other outcome can be true of a child that ran.
     `start_failed` is true of a child that the kernel refused to start, as a fault of the parent found out by trying the
-    same, and nothing else is. Where a handler leaves `spawn()` by an exception there is no report; then the child must
-    be gone before that comes out. What a program that is not ours sent as its result nobody knows: of its outcome the
-    wait status is judged.
+    same, or the observer by looking for its program before the run and after; and nothing else is. Where a handler
+    leaves `spawn()` by an exception there is no report; then the child must be gone before that comes out. What a
+    program that is not ours sent as its result nobody knows: of its outcome the wait status is judged.
     """
 
     name = "true-verdict"

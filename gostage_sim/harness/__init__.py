@@ -15,6 +15,7 @@ Map of the room:
 * `subject`    the parent under test: `python -m gostage_sim.harness.subject`
 * `handlers`   what its handlers do besides looking
 * `child`      a child: `python -m gostage_sim.harness.child`
+* `commands`   programs that nothing can start, as the observer sees it
 * `launchers`  what starts the children of a scenario; `launched` is what the engine's own launchers import for that
 * `steps`      the steps of a scenario as registered actions
 * `load`       those of them that put a load on the child: time, CPU, memory, descriptors, threads

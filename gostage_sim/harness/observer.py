@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from gostage_sim.harness import proc
+from gostage_sim.harness.commands import unstartable
 from gostage_sim.harness.control import Listener
 from gostage_sim.harness.limits import files_problem
 from gostage_sim.harness.plan import Plan, make_plan, write_plan
@@ -78,8 +79,11 @@ def observe(plan: Plan, folder: Path) -> None:
         stack.callback(_end_leftovers, journal, ignored)
         listener = Listener(str(folder))
         stack.callback(listener.close)  # a child that came too late to be heard learns it now and leaves
+        refused = unstartable(plan)
         subject = stack.enter_context(_subject(folder, journal))
         Watch(plan, folder, journal, listener, subject, ignored).run()
+        for name, errno in refused.items() & unstartable(plan).items():  # before and after, and so when it was tried
+            journal.event("unstartable", child=name, errno=errno)
 
 
 @contextlib.contextmanager

@@ -124,6 +124,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
     error = _first(sources.subject, "spawn_error", child=name)
     left = _first(sources.subject, "left", child=name)
     result = _result(own)
+    unstartable = _first(sources.observer, "unstartable", child=name)
     return ChildHistory(
         name=name,
         group=planned["group"],
@@ -151,6 +152,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         expected_types=planned.get("expected_types"),
         spawn_error=None if error is None else error.facts["text"],
         handler_exit=None if left is None else HandlerExit(left.facts["error"], left.facts["gone"]),
+        unstartable=None if unstartable is None else unstartable.facts["errno"],
         held=tuple((event.facts["since_ns"], event.t_ns) for event in _named(sources.subject, "held", child=name)),
     )
 

@@ -184,11 +184,16 @@ class ChildHistory:
     held: tuple[tuple[int, int], ...] = ()
     """From when to when a handler held up the messages of this child on purpose."""
 
+    unstartable: str | None = None
+    """The errno with which the kernel refuses to execute its program, as the observer saw before the run and after."""
+
     @property
     def refused(self) -> str | None:
-        """The errno with which the kernel kept this child from starting, as a fault of the parent met it itself."""
+        """The errno with which the kernel kept this child from starting, as the observer saw it, or as a fault of the
+        parent met it itself."""
         notes = (note for fault in self.faults for note in fault.notes)
-        return next((note["refused"] for note in notes if "refused" in note and note["by"] == "parent"), None)
+        met = (note["refused"] for note in notes if "refused" in note and note["by"] == "parent")
+        return self.unstartable or next(met, None)
 
 
 @dataclass(frozen=True, slots=True)
