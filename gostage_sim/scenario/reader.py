@@ -50,6 +50,12 @@ M = TypeVar("M", bound=BaseModel)
 
 #: What an item of a list is called.
 _NOUNS = {"transports": "transport"}
+#: Of keys that are required, where their name does not tell what stands behind them.
+_EXAMPLES = {
+    "children": "children: {worker: {steps: [send: 10]}}",
+    "steps": "steps: [send: 10]",
+    "reason": "reason: only root may do this",
+}
 #: Steps that are nothing but a mapping, or its short form.
 _SIMPLE_STEPS: dict[str, type[Step]] = {
     step_name(cls): cls for cls in (Log, Put, Delete, Sleep, Spin, Allocate, OpenFiles, Threads)
@@ -437,7 +443,8 @@ class Reader:
                     self._report((*here, *inside), message)
         for key, required in fields_of(cls).items():
             if required and key not in data and key not in meant:
-                self._report(path, f"{parameters_of or noun} has no '{key}'; it is required")
+                example = f", for example {_EXAMPLES[key]}" if key in _EXAMPLES and parameters_of is None else ""
+                self._report(path, f"{parameters_of or noun} has no '{key}'; it is required{example}")
         return found
 
     def _mapping(self, data: Any, path: Path, *, quiet: bool) -> dict[str, Any]:
