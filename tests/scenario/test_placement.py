@@ -46,7 +46,8 @@ class Pause:
         ("at: result", f"6:9: a fault has no kind; expected one of {KINDS}"),
         (
             "crash:",
-            "6:9: fault 'crash' has no 'at'; expected definition, {step: n}, {message: n}, {message: n, byte: b}, result",
+            "6:9: fault 'crash' has no 'at'; expected definition, {step: n}, {message: n}, {message: n, byte: b}, "
+            "result",
         ),
         ("{cresh: {}, at: result}", "6:10: unknown fault 'cresh'; did you mean 'crash'?"),
         ("{crash: , exit: 3, at: result}", "6:19: one item is one fault; found crash and exit: make it two"),
