@@ -9,6 +9,7 @@ Map of the room:
 * `noop`       does nothing; read it first, it is the tutorial
 * `crash` `exit` `panic`        the child ends itself
 * `kill` `freeze`               the observer does it to the child from outside
+* `kill_parent` `interrupt_parent`   the observer does it to the parent, while the child is at its point
 * `slow` `flood` `spill`        too slow, too much
 * `hang` `run_out` `fork_bomb` `respawn`   it gets no further, has no more of something, or has too many of itself
 * `mismatch`   the child lacks what its parent takes for granted
@@ -67,7 +68,9 @@ _BUILT_IN = {
     "ignore_sigchld": "gostage_sim.faults.ignore_sigchld:IgnoreSigchld",
     "interleave": "gostage_sim.faults.interleave:Interleave",
     "intruder": "gostage_sim.faults.intruder:Intruder",
+    "interrupt_parent": "gostage_sim.faults.interrupt_parent:InterruptParent",
     "kill": "gostage_sim.faults.kill:Kill",
+    "kill_parent": "gostage_sim.faults.kill_parent:KillParent",
     "latency": "gostage_sim.faults.latency:Latency",
     "limit_bytes": "gostage_sim.faults.limit_bytes:LimitBytes",
     "lose_server": "gostage_sim.faults.lose_server:LoseServer",

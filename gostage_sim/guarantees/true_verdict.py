@@ -37,11 +37,11 @@ class TrueVerdict:
     counts_only_if = "every child's end was seen in the kernel, and a clean child was reported completed"
 
     def applies(self, history: History) -> bool:
-        return any(child.spawned_ns is not None for child in history.children)
+        return any(child.spawned_ns is not None for child in history.outlived)
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()
-        children = [child for child in history.children if child.spawned_ns is not None]
+        children = [child for child in history.outlived if child.spawned_ns is not None]
         clean = []
         for child in children:
             if child.spawn_error is not None:

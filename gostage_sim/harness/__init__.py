@@ -6,12 +6,15 @@ Map of the room:
 * `runs_folder` where their scenarios run: held while it is used, swept up when it is not
 * `observer`   one scenario from its plan to its judged result
 * `watch`      the observer's event loop: control socket, pidfds, timers, samples
+* `target`     what faults do from outside, through the observer
+* `bereaved`   who descended from a parent that is killed, and when they went
 * `director`   decides who waits and who goes; no I/O
 * `control`    the control socket, both ends
 * `proc`       readings of `/proc`, pidfds, the kernel's word on how a process ended
 * `limits`     room for the descriptors of hundreds of children
 * `plan`       a scenario as JSON files that subject and children read
 * `subject`    the parent under test: `python -m gostage_sim.harness.subject`
+* `interruption` signals that interrupt it, but no record of its journal
 * `handlers`   what its handlers do besides looking
 * `child`      a child: `python -m gostage_sim.harness.child`
 * `launchers`  what starts the children of a scenario; `launched` is what the engine's own launchers import for that

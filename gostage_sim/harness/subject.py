@@ -24,11 +24,13 @@ from typing import Any
 from gostage_sim import gostage
 from gostage_sim.faults import fault_kind
 from gostage_sim.faults.contract import AT_SPAWN, StrikesInParent
+from gostage_sim.faults.interrupt_parent import InterruptParent
 from gostage_sim.gostage.wire.encode import encode_value
 from gostage_sim.harness.channel import message_crc
 from gostage_sim.harness.connection import listening_ports
 from gostage_sim.harness.control import EXIT_ORPHANED, PLAN_VARIABLE, Client
 from gostage_sim.harness.handlers import ScriptedError, ScriptedHandler
+from gostage_sim.harness.interruption import Undivided, handle_interruptions
 from gostage_sim.harness.launchers import CHILD_COMMAND, ScenarioLauncher
 from gostage_sim.harness.limits import allow_many_files
 from gostage_sim.harness.steps import definition_of
@@ -46,7 +48,10 @@ class Subject:
     def __init__(self, folder: Path, plan: dict[str, Any]) -> None:
         self._folder = folder
         self._plan = plan
-        self._lock = threading.Lock()
+        self._lock: AbstractContextManager[Any] = threading.Lock()
+        if self._is_interrupted():
+            self._lock = lock = Undivided()
+            handle_interruptions(lock)
         self._journal = Journal(str(folder / "subject.journal"))
         self._heart = Journal(str(folder / "heart.journal"))
         self._index = {child["name"]: index for index, child in enumerate(plan["children"])}
@@ -81,13 +86,19 @@ class Subject:
         self._control.ask("baseline")
         *children, recovery = self._plan["children"]
         for wave in sorted({child["wave"] for child in children}):
+            ours = [
+                child for child in children if child["wave"] == wave and child["role"] != "fresh"
+            ]  # not a handler's
+            here = [child for child in ours if _interrupts(child)][:1]
             threads = [
                 threading.Thread(target=self._spawn, args=(child,), name=child["name"])
-                for child in children
-                if child["wave"] == wave and child["role"] != "fresh"  # a handler spawns it
+                for child in ours
+                if child not in here
             ]
             for thread in threads:
                 thread.start()
+            for child in here:
+                self._spawn(child)
             for thread in threads:
                 thread.join()
         self._spawn(recovery)
@@ -126,7 +137,7 @@ class Subject:
             result = self._runner.spawn(definition, options=options)
         except BaseException as error:
             text = _shortened(f"{type(error).__name__}: {error}")
-            if isinstance(error, SystemExit) and any(name in handler.left for handler in self._handlers):
+            if self._was_to_be_left(name, error):
                 self._record("left", child=name, error=text, gone=_gone(self._launcher.pids.get(name)))
                 return
             self._record("spawn_error", child=name, text=text)
@@ -134,6 +145,16 @@ class Subject:
         else:
             self._record("returned", child=name)
             self._record("report", child=name, report=_report(result))
+
+    def _was_to_be_left(self, name: str, error: BaseException) -> bool:
+        """Whether the scenario wants something to come out of the spawn of this child."""
+        if isinstance(error, SystemExit) and any(name in handler.left for handler in self._handlers):
+            return True
+        interrupted = _interrupts(self._plan["children"][self._index[name]])
+        return interrupted and isinstance(error, KeyboardInterrupt | SystemExit)
+
+    def _is_interrupted(self) -> bool:
+        return any(map(_interrupts, self._plan["children"]))
 
     @contextmanager
     def _faults_of(self, child: dict[str, Any]) -> Iterator[None]:
@@ -268,6 +289,11 @@ class _Parent:
 
     def listening(self) -> list[int]:
         return listening_ports()
+
+
+def _interrupts(child: dict[str, Any]) -> bool:
+    """Whether a fault of the child interrupts this process, so that it has to be spawned in the main thread."""
+    return any(fault["kind"] == InterruptParent.kind for fault in child["faults"])
 
 
 def _report(result: gostage.SpawnResult) -> dict[str, Any]:

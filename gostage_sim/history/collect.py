@@ -16,6 +16,7 @@ import numpy as np
 from gostage_sim.history import journal
 from gostage_sim.history.model import (
     ChildHistory,
+    Descendant,
     FaultRecord,
     HandlerExit,
     History,
@@ -60,6 +61,7 @@ def collect(folder: Path) -> History:
         children=children,
         window=_window(sources.observer),
         leftovers=tuple(Leftover(**event.facts) for event in _named(sources.observer, "leftover")),
+        descendants=tuple(_descendants(sources.observer)),
         problems=tuple(sources.problems),
     )
 
@@ -278,6 +280,12 @@ def _parent(folder: Path, sources: _Sources) -> ParentHistory:
         final=next(_resources(observer, "final"), None),
         stderr_tail=stderr,
     )
+
+
+def _descendants(observer: JournalFile) -> Iterator[Descendant]:
+    for event in _named(observer, "descendant"):
+        gone = _time(_first(observer, "descendant_gone", pid=event.facts["pid"]))
+        yield Descendant(**event.facts, gone_ns=gone)
 
 
 def _resources(observer: JournalFile, name: str) -> Iterator[Resources]:

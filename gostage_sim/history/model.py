@@ -221,6 +221,21 @@ class Leftover:
 
 
 @dataclass(frozen=True, slots=True)
+class Descendant:
+    """A process that descended from the parent, and lived, when the parent was about to be killed."""
+
+    pid: int
+    state: str
+    """One letter, as in `/proc/PID/stat`."""
+    command: str
+    gone_ns: int | None = None
+    """When its pidfd told of its end; None where that did not come before the observer looked no longer."""
+
+    def __str__(self) -> str:
+        return f"pid {self.pid}, state {self.state}: {self.command}"
+
+
+@dataclass(frozen=True, slots=True)
 class ParentHistory:
     """The subject: the parent process under test."""
 
@@ -266,6 +281,8 @@ class History:
     children: tuple[ChildHistory, ...]
     window: Window | None = None
     leftovers: tuple[Leftover, ...] = ()
+    descendants: tuple[Descendant, ...] = ()
+    """Of a parent that a fault was about to kill."""
     problems: tuple[str, ...] = ()
     """Evidence that is missing or damaged: a torn journal, a time-out of the harness itself."""
 
@@ -277,3 +294,26 @@ class History:
     @property
     def faults(self) -> tuple[FaultRecord, ...]:
         return tuple(fault for child in self.children for fault in child.faults)
+
+    @property
+    def outlived(self) -> tuple[ChildHistory, ...]:
+        """The children whose end the parent could tell of: all but those that a killed parent left behind."""
+        if self.killing is None:
+            return self.children
+        return tuple(child for child in self.children if child.returned_ns is not None)
+
+    @property
+    def killing(self) -> FaultRecord | None:
+        """The fault that killed the parent; None where it lived, or died of something else.
+
+        The observer noted which signal it sent, and the kernel's word on the parent agrees. What takes a living parent
+        cannot be judged then.
+        """
+        end = self.parent.exit
+        if end is None or end.signal is None or self.parent.finished or self.parent.overdue_s is not None:
+            return None
+        for fault in self.faults:
+            for note in fault.notes:
+                if note.get("by") == "observer" and note.get("killed_parent") == end.signal:
+                    return fault
+        return None
