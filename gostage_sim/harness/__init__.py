@@ -29,6 +29,7 @@ Map of the room:
 * `agreement`  results of one scenario on several transports, compared
 * `result`     the shape of that result
 * `saboteurs`  the engine broken on purpose, one way for each guarantee
+* `orphan_saboteurs` those that leave children behind when they are killed
 * `selftest`   sees that every saboteur is caught
 
 Nothing is imported here: children run this module.
