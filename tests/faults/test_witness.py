@@ -84,6 +84,9 @@ BROKEN = {"broken": "reset", "state": "gone", "port": 40112}
 REQUEST = RawFrame(_ms(1), 0, 64, True, 0, "not_protobuf", request=True)
 MOVED = {"by": "parent", "listened_at": [40112], "listens_at": []}
 
+KILLED = {"by": "observer", "killed_parent": "SIGKILL"}
+TOOK = {"by": "observer", "interrupted": "SIGINT", "taken": [True]}
+
 SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], str]] = [
     ("noop", {}, ({"passed": "x"},), {}, "passed the point and did nothing"),
     ("noop", {}, ({"another": 1}, {"passed": "x"}), {}, "passed the point and did nothing"),
@@ -117,6 +120,21 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         (WENT_ON, IN_WRITE),
         {"exit": "SIGKILL", "sent": [(FIRED - 1, "picture")]},
         "killed by SIGKILL through the pidfd, blocked in a write of 192,000,110 bytes",
+    ),
+    (
+        "kill_parent",
+        {"child": "stopped"},
+        ({"reached": "stopped"}, KILLED),
+        {},
+        "SIGKILL ended the parent while the child was stopped, in state T",
+    ),
+    ("interrupt_parent", {}, (HELD, TOOK), {}, "the parent took SIGINT"),
+    (
+        "interrupt_parent",
+        {"to": "group", "again": True},
+        (HELD, {**TOOK, "taken": [True, True]}),
+        {},
+        "the parent and its group took SIGINT twice",
     ),
     ("freeze", {}, ({"by": "observer", "state": "T"},), {}, "stopped by SIGSTOP, seen in state T"),
     ("freeze", {}, (), {"stopped": (FIRED + 1,)}, "stopped by SIGSTOP, seen in state T"),
@@ -360,6 +378,14 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("still alive", "panic", {}, ({"raised": "InjectedPanic"},), {}),
     ("the observer did not send it", "kill", {"signal": "SIGTERM"}, (HELD,), {"exit": "SIGTERM"}),
     ("it never held", "kill", {"signal": "SIGTERM"}, (SIGNALLED,), {"exit": "SIGTERM"}),
+    ("the parent did not end", "kill_parent", {}, ({"reached": "holds"}, {**KILLED, "killed_parent": None}), {}),
+    ("by another signal", "kill_parent", {"signal": "SIGTERM"}, ({"reached": "holds"}, KILLED), {}),
+    ("the child was not there", "kill_parent", {}, (KILLED,), {}),
+    ("the child says so", "kill_parent", {}, ({"reached": "holds"}, {**KILLED, "by": "child"}), {}),
+    ("it was not taken", "interrupt_parent", {}, (HELD, {**TOOK, "taken": [False]}), {}),
+    ("once, not twice", "interrupt_parent", {"again": True}, (HELD, TOOK), {}),
+    ("it never held", "interrupt_parent", {}, (TOOK,), {}),
+    ("another signal", "interrupt_parent", {"signal": "SIGTERM"}, (HELD, TOOK), {}),
     (
         "the write had returned",
         "kill",
