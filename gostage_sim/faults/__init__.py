@@ -22,6 +22,7 @@ Map of the room:
 * `small_pipe` `nonblocking`    the pipe itself
 * `unstartable` `exhaust` `wrong_program`   the parent cannot start the child, or starts something else
 * `pause` `bad_middleware`   the parent stands still, its own code raises
+* `clock`      the parent's clock is set while children run
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
 * `respawner`  the action of the children that `respawn` starts
@@ -51,6 +52,7 @@ _BUILT_IN = {
     "bad_request": "gostage_sim.faults.bad_request:BadRequest",
     "bandwidth": "gostage_sim.faults.bandwidth:Bandwidth",
     "blackhole": "gostage_sim.faults.blackhole:Blackhole",
+    "clock": "gostage_sim.faults.clock:Clock",
     "close": "gostage_sim.faults.close:Close",
     "close_stdio": "gostage_sim.faults.close_stdio:CloseStdio",
     "coalescer": "gostage_sim.faults.coalescer:Coalescer",

@@ -209,6 +209,9 @@ class Parent(Protocol):
     def use_for_spawns(self, middleware: Any) -> AbstractContextManager[None]:
         """`Runner.use_for_spawns()`, for the spawns that begin meanwhile."""
 
+    def step_clock(self, seconds: float) -> int:
+        """Set the clock of the runner forward, or back, and record it; how often it was looked at so far."""
+
     def listening(self) -> list[int]:
         """The TCP ports at which this process listens, as the kernel says."""
 

@@ -185,9 +185,10 @@ def _untimely(child: ChildHistory, report: SpawnReport, exit: KernelExit, said: 
     lived = exit.t_ns - child.spawned_ns
     lifetime = f"it ended {seconds(lived)} after its spawn"
     if report.outcome == "timed_out":
-        if lived < child.timeout_s * 1e9:
+        measured = lived + child.clock_ahead_s * 1e9
+        if measured < child.timeout_s * 1e9:
             return f"{said}, but {lifetime}, before its timeout of {child.timeout_s:g} s"
-        if exit.signal == "SIGKILL" and lived < (child.timeout_s + child.grace_s) * 1e9:
+        if exit.signal == "SIGKILL" and measured < (child.timeout_s + child.grace_s) * 1e9:
             return f"{said}, but {lifetime}, by SIGKILL before its grace period of {child.grace_s:g} s was over"
     if report.outcome == "signaled" and exit.signal in _ENDED_BY_ENGINE and lived >= child.timeout_s * 1e9:
         inflicted = any(note.get("signalled") == exit.signal for fault in child.faults for note in fault.notes)

@@ -23,6 +23,7 @@ from typing import Any
 
 from gostage_sim import gostage
 from gostage_sim.faults import fault_kind
+from gostage_sim.faults.clock import Clock
 from gostage_sim.faults.contract import AT_SPAWN, StrikesInParent
 from gostage_sim.faults.interrupt_parent import InterruptParent
 from gostage_sim.gostage.wire.encode import encode_value
@@ -33,6 +34,7 @@ from gostage_sim.harness.handlers import ScriptedError, ScriptedHandler
 from gostage_sim.harness.interruption import Undivided, handle_interruptions
 from gostage_sim.harness.launchers import CHILD_COMMAND, ScenarioLauncher
 from gostage_sim.harness.limits import allow_many_files
+from gostage_sim.harness.stepped_clock import SteppedClock
 from gostage_sim.harness.steps import definition_of
 from gostage_sim.history.journal import STRANGER, Journal
 
@@ -61,7 +63,13 @@ class Subject:
         self._after_message: dict[str, tuple[int, Callable[[], object]]] = {}
         self._striking = threading.Lock()
         self._launcher = ScenarioLauncher(plan["children"], self._record)
-        self._runner = gostage.Runner(launcher=self._launcher, transport=plan["transport"])
+        self._clock = SteppedClock()
+        is_stepped = any(fault["kind"] == Clock.kind for child in plan["children"] for fault in child["faults"])
+        self._runner = gostage.Runner(
+            launcher=self._launcher,
+            transport=plan["transport"],
+            clock=self._clock if is_stepped else time.monotonic,
+        )
         self._runner.broker.register_default_handler(self._telling(self._handle))
         self._handlers: list[ScriptedHandler] = []
         for type, planned in plan["handlers"].items():
@@ -206,6 +214,12 @@ class Subject:
         """Once, when a handler has seen that message of the child."""
         self._after_message[child] = (number, action)
 
+    def step_clock(self, seconds: float) -> int:
+        """Of the runner; recorded, as its children have so much less time, or none more. How often it was looked at."""
+        if seconds:
+            self._record("clock_stepped", seconds=seconds)
+        return self._clock.step(seconds)
+
     def close_runner(self) -> None:
         """As a user's program may, at any time."""
         self._runner.close()
@@ -283,6 +297,9 @@ class _Parent:
 
     def close_runner(self) -> None:
         self._subject.close_runner()
+
+    def step_clock(self, seconds: float) -> int:
+        return self._subject.step_clock(seconds)
 
     def use_for_spawns(self, middleware: Any) -> AbstractContextManager[None]:
         return self._subject.use_for_spawns(middleware)

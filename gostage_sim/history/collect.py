@@ -126,6 +126,8 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
     error = _first(sources.subject, "spawn_error", child=name)
     left = _first(sources.subject, "left", child=name)
     result = _result(own)
+    spawned_ns = _time(_first(sources.subject, "spawned", child=name))
+    returned_ns = _time(_first(sources.subject, "returned", child=name) or left)
     return ChildHistory(
         name=name,
         group=planned["group"],
@@ -135,8 +137,8 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         meets=planned.get("meets", True),
         ends_daemons=planned.get("end_daemons", False),
         pid=pid,
-        spawned_ns=_time(_first(sources.subject, "spawned", child=name)),
-        returned_ns=_time(_first(sources.subject, "returned", child=name) or left),
+        spawned_ns=spawned_ns,
+        returned_ns=returned_ns,
         sent=own.messages(journal.SENDING),
         handed_over=_handed_over(own),
         handled=sources.subject.messages(journal.HANDLED, index),
@@ -154,7 +156,17 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         spawn_error=None if error is None else error.facts["text"],
         handler_exit=None if left is None else HandlerExit(left.facts["error"], left.facts["gone"]),
         held=tuple((event.facts["since_ns"], event.t_ns) for event in _named(sources.subject, "held", child=name)),
+        clock_ahead_s=_clock_ahead_s(sources.subject, spawned_ns, returned_ns),
     )
+
+
+def _clock_ahead_s(subject: JournalFile, spawned_ns: int | None, returned_ns: int | None) -> float:
+    """The steps forward in between; one back is no time."""
+    steps = (event for event in _named(subject, "clock_stepped") if event.facts["seconds"] > 0)
+    if spawned_ns is None:
+        return 0.0
+    within = (step for step in steps if spawned_ns <= step.t_ns and (returned_ns is None or step.t_ns <= returned_ns))
+    return float(sum(step.facts["seconds"] for step in within))
 
 
 def _handed_over(own: JournalFile) -> int:
