@@ -209,6 +209,10 @@ class Parent(Protocol):
     def use_for_spawns(self, middleware: Any) -> AbstractContextManager[None]:
         """`Runner.use_for_spawns()`, for the spawns that begin meanwhile."""
 
+    def use_for_messages(self, inbound: Callable[[Any], Any]) -> AbstractContextManager[None]:
+        """Inbound IPC middleware of the broker, for the messages of this child's own actions; what it raises at is
+        recorded as rejected."""
+
     def step_clock(self, seconds: float) -> int:
         """Set the clock of the runner forward, or back, and record it; how often it was looked at so far."""
 

@@ -20,7 +20,8 @@ class NoLoss:
     Over JSON that is one whose write had returned, by gRPC one that the parent had acknowledged. What was on its way at
     that moment may be handled or not. A child whose `spawn()` never returned is not
     judged: its messages may still be on their way. Where a fault killed the parent meanwhile, what was handled must be
-    the beginning of what was sent, without a gap; how much of it no engine can say.
+    the beginning of what was sent, without a gap; how much of it no engine can say. A message at which the parent's own
+    inbound middleware raised is not lost but rejected.
     """
 
     name = "no-loss"
@@ -43,7 +44,7 @@ class NoLoss:
                 )
                 continue
             streams = compare(child)
-            missing = streams.missing
+            missing = np.setdiff1d(streams.missing, child.rejected)
             if child.returned_ns is None or child.handler_exit is not None:
                 # Nothing is handled any more behind the message at which the parent died or left.
                 sent = streams.sent[streams.sent < child.handed_over]

@@ -15,6 +15,7 @@ Map of the room:
 * `plan`       a scenario as JSON files that subject and children read
 * `subject`    the parent under test: `python -m gostage_sim.harness.subject`
 * `interruption` signals that interrupt it, but no record of its journal
+* `inbound`    middleware for the messages of one child
 * `stepped_clock` its runner's clock, which a fault may set
 * `handlers`   what its handlers do besides looking
 * `child`      a child: `python -m gostage_sim.harness.child`

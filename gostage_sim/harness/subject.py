@@ -31,6 +31,7 @@ from gostage_sim.harness.channel import message_crc
 from gostage_sim.harness.connection import listening_ports
 from gostage_sim.harness.control import EXIT_ORPHANED, PLAN_VARIABLE, Client
 from gostage_sim.harness.handlers import ScriptedError, ScriptedHandler
+from gostage_sim.harness.inbound import ChosenInbound
 from gostage_sim.harness.interruption import Undivided, handle_interruptions
 from gostage_sim.harness.launchers import CHILD_COMMAND, ScenarioLauncher
 from gostage_sim.harness.limits import allow_many_files
@@ -234,6 +235,16 @@ class Subject:
         finally:
             self._runner.spawn_middleware = before
 
+    @contextmanager
+    def use_for_messages(self, child: str, inbound: Callable[[Any], Any]) -> Iterator[None]:
+        """As a user's program may. A broker gives no middleware back, so this one lets all pass when it is over."""
+        middleware = ChosenInbound(child, inbound, self._record)
+        self._runner.broker.use(middleware)
+        try:
+            yield
+        finally:
+            middleware.is_over = True
+
     def _telling(self, handler: Callable[[gostage.Message], None]) -> Callable[[gostage.Message], None]:
         """The handler, whose exceptions, which the engine survives, do not go unnoticed: the first one that the
         scenario does not want is evidence."""
@@ -297,6 +308,9 @@ class _Parent:
 
     def close_runner(self) -> None:
         self._subject.close_runner()
+
+    def use_for_messages(self, inbound: Callable[[Any], Any]) -> AbstractContextManager[None]:
+        return self._subject.use_for_messages(self._child, inbound)
 
     def step_clock(self, seconds: float) -> int:
         return self._subject.step_clock(seconds)

@@ -81,6 +81,7 @@ class _Sources:
     @classmethod
     def read(cls, folder: Path, plan: dict[str, Any]) -> _Sources:
         problems: list[str] = []
+        killed: set[str] = set()  # on purpose, perhaps in the middle of a record
 
         def read(name: str, whose: str, *, needed: bool = True) -> JournalFile:
             try:
@@ -92,11 +93,13 @@ class _Sources:
             except (OSError, ValueError, KeyError) as error:
                 problems.append(f"the journal of {whose} cannot be read: {error}")
                 return _EMPTY
-            if found.torn and whose in ("the parent", "the observer"):
+            if found.torn and whose in ("the parent", "the observer") and whose not in killed:
                 problems.append(f"the last record in the journal of {whose} is torn")
             return found
 
         observer = read(OBSERVER_NAME, "the observer")
+        if any(note.facts["facts"].get("killed_parent") for note in _named(observer, "note")):
+            killed.add("the parent")
         said_hello = {event.facts["child"] for event in _named(observer, "hello")}
         # A child that never said hello may have died before it could open a journal.
         children = [
@@ -156,6 +159,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         spawn_error=None if error is None else error.facts["text"],
         handler_exit=None if left is None else HandlerExit(left.facts["error"], left.facts["gone"]),
         held=tuple((event.facts["since_ns"], event.t_ns) for event in _named(sources.subject, "held", child=name)),
+        rejected=tuple(event.facts["position"] for event in _named(sources.subject, "rejected", child=name)),
         clock_ahead_s=_clock_ahead_s(sources.subject, spawned_ns, returned_ns),
     )
 

@@ -183,6 +183,8 @@ class ChildHistory:
     """What a handler raised on purpose to leave `runner.spawn()`, which then has no report."""
     held: tuple[tuple[int, int], ...] = ()
     """From when to when a handler held up the messages of this child on purpose."""
+    rejected: tuple[int, ...] = ()
+    """The messages, by their place in `sent`, at which the parent's own middleware raised; no handler sees them."""
     clock_ahead_s: float = 0.0
     """How far the parent's clock was stepped forward during its spawn: so much less real time its timeout left it."""
 

@@ -45,6 +45,7 @@ def witness(
     handed_over: int = 0,
     pid: int | None = None,
     result: Result | None = None,
+    rejected: tuple[int, ...] = (),
 ) -> str | None:
     fault = fault_kind(kind)(**params)
     noted = tuple({"t_ns": FIRED, "by": "child", **note} for note in notes)
@@ -57,7 +58,7 @@ def witness(
     report = SpawnReport("signaled", 1, "SIGSEGV", 1, malformed_count=1)
     child = ChildHistory("victim", "victim", "victim", 5.0, 1.0, raw=tuple(raw), exit=end, report=report)
     child = replace(child, sent=_messages(sent), handled=_messages(handled))
-    child = replace(child, stopped_ns=stopped, handed_over=handed_over, pid=pid, result=result)
+    child = replace(child, stopped_ns=stopped, handed_over=handed_over, pid=pid, result=result, rejected=rejected)
     return fault.witness(record, child)
 
 
@@ -85,6 +86,9 @@ REQUEST = RawFrame(_ms(1), 0, 64, True, 0, "not_protobuf", request=True)
 MOVED = {"by": "parent", "listened_at": [40112], "listens_at": []}
 
 KILLED = {"by": "observer", "killed_parent": "SIGKILL"}
+FORWARD = {"by": "parent", "stepped_s": 3600.0}
+BACK = {"by": "parent", "stepped_s": -3600.0}
+LOOKED = {"by": "parent", "looked_at_since": 3}
 TOOK = {"by": "observer", "interrupted": "SIGINT", "taken": [True]}
 
 SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], str]] = [
@@ -183,6 +187,15 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         "on_child_message raised 4 times",
     ),
     ("bad_middleware", {"hook": "after"}, ({"by": "parent", "raised": 1},), {}, "after_spawn raised"),
+    (
+        "bad_middleware",
+        {"hook": "inbound"},
+        ({"by": "parent", "raised": 2},),
+        {"rejected": (9, 19)},
+        "inbound middleware rejected 2 messages",
+    ),
+    ("clock", {}, (FORWARD, LOOKED), {}, "the clock was stepped 1h forward, and looked at since"),
+    ("clock", {"to": "back"}, (BACK, LOOKED), {}, "the clock was stepped 1h back, and looked at since"),
     (
         "replay",
         {},
@@ -474,6 +487,11 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
         {"raw": [_frame(note="interleaved"), _frame(note="interleaved", offset=1300, length=7)]},
     ),
     ("not with each", "bad_middleware", {}, ({"by": "parent", "raised": 2},), {"handled": AFTER}),
+    ("none was rejected", "bad_middleware", {"hook": "inbound"}, ({"by": "parent", "raised": 2},), {}),
+    ("the other way", "clock", {}, (BACK, LOOKED), {}),
+    ("nobody looked", "clock", {}, (FORWARD, {**LOOKED, "looked_at_since": 0}), {}),
+    ("it was not stepped", "clock", {}, (LOOKED,), {}),
+    ("another step", "clock", {"step": 60.0}, (FORWARD, LOOKED), {}),
     ("nothing came", "bad_middleware", {}, ({"by": "parent", "raised": 0},), {}),
     ("never called", "bad_middleware", {"hook": "after"}, ({"by": "parent", "raised": 0},), {}),
     ("one of two", "replay", {}, ({"replayed": 2},), {"raw": [_frame(note="replayed")]}),
