@@ -117,7 +117,7 @@ def _end_leftovers(journal: Journal, ignored: frozenset[int]) -> None:
         while (left := _still_there(ignored)) and time.monotonic() < deadline:
             time.sleep(_POLL_S)  # nobody tells when a grandchild goes
         for found in left:
-            journal.event("leftover", pid=found.pid, state=found.state, command=_command(found))
+            journal.event("leftover", pid=found.pid, state=found.state, command=proc.command(found))
     finally:  # also when this observer is stopped while it gives them their time
         while left := _still_there(ignored):
             for found in left:
@@ -135,14 +135,6 @@ def _still_there(ignored: frozenset[int]) -> list[proc.Stat]:
         elif found.parent == os.getpid():
             proc.reap(found.pid)
     return left
-
-
-def _command(found: proc.Stat) -> str:
-    try:
-        line = Path(f"/proc/{found.pid}/cmdline").read_bytes()[:500]
-    except OSError:
-        line = b""
-    return line.replace(b"\0", b" ").decode("utf-8", "replace").strip() or found.name
 
 
 def _keep(folder: Path, histories: Path, plan: Plan) -> Path:

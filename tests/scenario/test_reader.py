@@ -83,7 +83,10 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
             HEAD + "expect: {a: {final_store: {}}}\n",
             "6:27: final_store is empty; expected at least one key with its value",
         ),
-        (HEAD + "expect: {a: {raises: ValueError}}\n", "6:22: unknown raises 'ValueError'; expected 'SystemExit'"),
+        (
+            HEAD + "expect: {a: {raises: ValueError}}\n",
+            "6:22: unknown raises 'ValueError'; expected one of 'SystemExit', 'KeyboardInterrupt'",
+        ),
         (
             HEAD + "expect: {a: {raises: SystemExit, outcome: completed}}\n",
             "6:43: where spawn() raises there is no result; leave out outcome or raises",
