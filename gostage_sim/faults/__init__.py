@@ -9,6 +9,7 @@ Map of the room:
 * `noop`       does nothing; read it first, it is the tutorial
 * `crash` `exit` `panic`        the child ends itself
 * `kill` `freeze`               the observer does it to the child from outside
+* `kill_parent` `interrupt_parent`   the observer does it to the parent, while the child is at its point
 * `slow` `flood` `spill`        too slow, too much
 * `hang` `run_out` `fork_bomb` `respawn`   it gets no further, has no more of something, or has too many of itself
 * `mismatch`   the child lacks what its parent takes for granted
@@ -21,6 +22,7 @@ Map of the room:
 * `small_pipe` `nonblocking`    the pipe itself
 * `unstartable` `exhaust` `wrong_program`   the parent cannot start the child, or starts something else
 * `pause` `bad_middleware`   the parent stands still, its own code raises
+* `clock`      the parent's clock is set while children run
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
 * `respawner`  the action of the children that `respawn` starts
@@ -50,6 +52,7 @@ _BUILT_IN = {
     "bad_request": "gostage_sim.faults.bad_request:BadRequest",
     "bandwidth": "gostage_sim.faults.bandwidth:Bandwidth",
     "blackhole": "gostage_sim.faults.blackhole:Blackhole",
+    "clock": "gostage_sim.faults.clock:Clock",
     "close": "gostage_sim.faults.close:Close",
     "close_stdio": "gostage_sim.faults.close_stdio:CloseStdio",
     "coalescer": "gostage_sim.faults.coalescer:Coalescer",
@@ -67,7 +70,9 @@ _BUILT_IN = {
     "ignore_sigchld": "gostage_sim.faults.ignore_sigchld:IgnoreSigchld",
     "interleave": "gostage_sim.faults.interleave:Interleave",
     "intruder": "gostage_sim.faults.intruder:Intruder",
+    "interrupt_parent": "gostage_sim.faults.interrupt_parent:InterruptParent",
     "kill": "gostage_sim.faults.kill:Kill",
+    "kill_parent": "gostage_sim.faults.kill_parent:KillParent",
     "latency": "gostage_sim.faults.latency:Latency",
     "limit_bytes": "gostage_sim.faults.limit_bytes:LimitBytes",
     "lose_server": "gostage_sim.faults.lose_server:LoseServer",

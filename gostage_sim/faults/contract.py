@@ -164,8 +164,25 @@ class Target(Protocol):
         """Wait until the kernel shows a thread of it asleep in the write(2) of a pipe, and say of how many bytes; None
         when it did not within the time, or was gone."""
 
+    def wait_until_pending(self, name: str, timeout_s: float) -> bool:
+        """Wait until the kernel shows that somebody has sent this signal, which the child blocks; False when it did not
+        within the time."""
+
     def release(self) -> None:
         """Let the child go on from the point where it holds."""
+
+    def record_descendants(self) -> None:
+        """Write down who descends from the parent, which is about to be killed, and watch them go."""
+
+    def signal_parent(self, name: str, *, group: bool = False) -> None:
+        """Send a signal to the parent through its pidfd, or to its process group; ProcessLookupError when it is
+        gone."""
+
+    def wait_until_parent_took(self, name: str, timeout_s: float) -> bool:
+        """Whether the parent handles this signal, and none is pending within the time."""
+
+    def wait_for_parents_end(self, timeout_s: float) -> bool:
+        """Wait until the parent's pidfd tells of its end; False when it did not within the time."""
 
     def note(self, **facts: Any) -> None:
         """Record facts in the fault's record, `by: observer`."""
@@ -191,6 +208,13 @@ class Parent(Protocol):
 
     def use_for_spawns(self, middleware: Any) -> AbstractContextManager[None]:
         """`Runner.use_for_spawns()`, for the spawns that begin meanwhile."""
+
+    def use_for_messages(self, inbound: Callable[[Any], Any]) -> AbstractContextManager[None]:
+        """Inbound IPC middleware of the broker, for the messages of this child's own actions; what it raises at is
+        recorded as rejected."""
+
+    def step_clock(self, seconds: float) -> int:
+        """Set the clock of the runner forward, or back, and record it; how often it was looked at so far."""
 
     def listening(self) -> list[int]:
         """The TCP ports at which this process listens, as the kernel says."""

@@ -31,6 +31,8 @@ class Intruder:
     * `form: silent`: connects, never speaks, and stays as long as the child does
     * `form: wrong_token`, `no_token`: a good gRPC call with a message, and a token that nobody has, or none
     * `form: second_connection`: the same with the child's own token, while its first connection lives
+    * `form: second_server`: does not connect, but tries to listen at the same port, with SO_REUSEPORT, as a second
+      server of gRPC does; where it may, it would get a part of all later children, and this one fails and says so
 
     None of it may reach a handler, and the child's own messages go on as before.
     """
@@ -42,9 +44,9 @@ class Intruder:
   at: {message: 100}
 """
 
-    form: Literal["garbage", "http", "scan", "silent", "wrong_token", "no_token", "second_connection"] = field(
-        default="garbage", metadata={"description": "who knocks"}
-    )
+    form: Literal[
+        "garbage", "http", "scan", "silent", "wrong_token", "no_token", "second_connection", "second_server"
+    ] = field(default="garbage", metadata={"description": "who knocks"})
     count: int = field(default=1, metadata={"description": "how often", "ge": 1, "le": 200})
 
     def __post_init__(self) -> None:
@@ -67,6 +69,8 @@ class Intruder:
         if self.form == "scan":
             _connect(victim.server).close()
             return "accepted"
+        if self.form == "second_server":
+            return _listen(victim.server)
         if self.form == "silent":
             _KEPT.append(_connect(victim.server))
             return "accepted"
@@ -75,7 +79,7 @@ class Intruder:
             return _until_the_end(stranger)
 
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
-        """What the server answered, as the intruder saw it."""
+        """What the server answered, as the intruder saw it; of a second server, what the kernel did."""
         note = note_with(fault, "answers")
         if note is None or sum(note["answers"].values()) != self.count:
             return None
@@ -85,8 +89,27 @@ class Intruder:
 def _connect(server: str) -> socket.socket:
     import socket
 
+    return socket.create_connection(_address(server), timeout=_ANSWER_S)
+
+
+def _listen(server: str) -> str:
+    """The errno with which the kernel refuses a second listener at the port; an AssertionError where it does not."""
+    import errno
+    import socket
+
+    with socket.socket(socket.AF_INET6 if server.startswith("[") else socket.AF_INET) as second:
+        second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            second.bind(_address(server))
+            second.listen()
+        except OSError as error:
+            return errno.errorcode[error.errno or 0]
+    raise AssertionError(f"a second server could listen at {server}, the port of the parent's")
+
+
+def _address(server: str) -> tuple[str, int]:
     host, _, port = server.rpartition(":")
-    return socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S)
+    return host.strip("[]"), int(port)
 
 
 def _until_the_end(stranger: socket.socket) -> str:

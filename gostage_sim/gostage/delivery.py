@@ -37,7 +37,11 @@ def _nothing() -> None:
 class Delivery:
     """Calls the handlers of one child, or of one workflow in this process, and keeps what went wrong."""
 
-    def __init__(self, broker: Broker, observers: tuple[Handler, ...] = ()) -> None:
+    def __init__(
+        self, broker: Broker, observers: tuple[Handler, ...] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        """What the deadlines of timers are measured by."""
         self._broker = broker
         self.observers = observers
         """Called with every message before anybody else."""
@@ -57,7 +61,7 @@ class Delivery:
         """
         if self.observers:
             messages = self._observed(messages)
-        routes, now = self._broker.routes(), time.monotonic
+        routes, now = self._broker.routes(), self._clock
         for message in messages:
             if self.is_open:
                 handlers = routes.by_type.get(message.type, routes.default)

@@ -198,7 +198,7 @@ class ChildProtocolError(SpawnError):
 
 
 class ChildStartError(SpawnError):
-    """No child could be started."""
+    """No child could be started; the cause is an OSError where the system said no."""
 
 
 def _copy(kind: type[GostageError], *args: object) -> GostageError:

@@ -38,10 +38,11 @@ class Runner:
 
     `middleware` goes around each whole workflow, the first outermost. `logger` is what actions get as `ctx.logger`; a
     `logging.Logger` will do, and without one log lines go to the handlers as `log` messages. `options` are those of
-    runs that have none of their own. `clock` gives the seconds that timeouts and deadlines are measured in. `launcher`
-    says how children are started; by default this program again, with `--gostage-child`. `spawn_middleware` sees every
-    child, see `use_for_spawns`. `transport` is how children send: "json", "grpc" or one of `gostage.transports`; by
-    default as the environment says (GOSTAGE_IPC_TRANSPORT), which is JSON where it says nothing.
+    runs that have none of their own. `clock` gives the seconds that timeouts, deadlines and grace periods are measured
+    in; for spawned children a step forward of it is time that has passed, and a step back is none. `launcher` says how
+    children are started; by default this program again, with `--gostage-child`. `spawn_middleware` sees every child,
+    see `use_for_spawns`. `transport` is how children send: "json", "grpc" or one of `gostage.transports`; by default as
+    the environment says (GOSTAGE_IPC_TRANSPORT), which is JSON where it says nothing.
 
     One runner may run and spawn from several threads at once. `close()`, or the end of a `with` block, stops the server
     that a runner with children by gRPC has.
@@ -79,6 +80,7 @@ class Runner:
 
             transport = named(transport)
         self._clock = clock
+        self._steady: Callable[[], float] | None = None
         self._transport = transport
         self._links: Links | None = None
         self._lock = allocate_lock()
@@ -127,6 +129,16 @@ class Runner:
             with self._lock:  # two threads may start their first child at once
                 links = self._links = self._links or made
         return links
+
+    def _steady_clock(self) -> Callable[[], float]:
+        """One for all children, so that each sees every step of the clock."""
+        if self._clock is monotonic:
+            return monotonic
+        from gostage_sim.gostage.spawn.clock import steady
+
+        with self._lock:
+            self._steady = self._steady or steady(self._clock)
+            return self._steady
 
     def use(self, *middleware: Middleware[RunContext]) -> None:
         """Put middleware around each whole workflow; what was added first is outermost."""
@@ -242,6 +254,7 @@ class Runner:
             launcher=self._launcher,
             links=self._opened_links(),
             middleware=self.spawn_middleware,
+            clock=self._steady_clock(),
         )
 
     def spawn_all(

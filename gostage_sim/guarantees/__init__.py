@@ -41,6 +41,7 @@ _BUILT_IN = {
     "prompt-return": "prompt_return:PromptReturn",
     "quarantine": "quarantine:Quarantine",
     "nothing-left": "nothing_left:NothingLeft",
+    "no-orphans": "no_orphans:NoOrphans",
     "recovers": "recovers:Recovers",
     "as-expected": "as_expected:AsExpected",
 }

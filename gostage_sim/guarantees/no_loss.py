@@ -19,7 +19,9 @@ class NoLoss:
 
     Over JSON that is one whose write had returned, by gRPC one that the parent had acknowledged. What was on its way at
     that moment may be handled or not. A child whose `spawn()` never returned is not
-    judged: its messages may still be on their way.
+    judged: its messages may still be on their way. Where a fault killed the parent meanwhile, what was handled must be
+    the beginning of what was sent, without a gap; how much of it no engine can say. A message at which the parent's own
+    inbound middleware raised is not lost but rejected.
     """
 
     name = "no-loss"
@@ -32,21 +34,25 @@ class NoLoss:
     def judge(self, history: History) -> Judgement:
         findings = Findings()
         last_moment: dict[str, float] = {}
-        judged = 0
+        judged = cut_short = 0
         for child in history.journalled:
             if child.spawned_ns is None:
                 continue
-            if child.returned_ns is None:
+            if child.returned_ns is None and history.killing is None:
                 findings.missing.append(
                     f"spawn() of {child.name} never returned, so what it sent may still have been on its way"
                 )
                 continue
             streams = compare(child)
-            missing = streams.missing
-            if child.handler_exit is not None:  # nothing is handled any more behind the message at which it left
+            missing = np.setdiff1d(streams.missing, child.rejected)
+            if child.returned_ns is None or child.handler_exit is not None:
+                # Nothing is handled any more behind the message at which the parent died or left.
                 sent = streams.sent[streams.sent < child.handed_over]
                 missing = missing[missing < np.setdiff1d(sent, missing).max(initial=-1)]
-            judged += child.handed_over
+            if child.returned_ns is None:
+                cut_short += 1
+            else:
+                judged += child.handed_over
             if len(missing):
                 more = f"; {len(missing)} messages missing in all" if len(missing) > 1 else ""
                 findings.violations.append(
@@ -61,6 +67,8 @@ class NoLoss:
         if last_moment:
             nearest = min(last_moment, key=lambda child: last_moment[child])
             seen += f", the last of {nearest} {seconds(int(last_moment[nearest] * 1e9))} before its exit"
+        if cut_short:
+            seen += f"; of {count(cut_short, 'spawn')} cut short when the parent was killed, a beginning without a gap"
         seen += without_journal(history)
         return findings.judgement(self.name, seen, {"last_message_before_exit_s": last_moment})
 

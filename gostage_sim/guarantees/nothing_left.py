@@ -34,7 +34,7 @@ class NothingLeft:
     counts_only_if = "the parent finished its work, and its processes and file descriptors had been seen to rise"
 
     def applies(self, history: History) -> bool:
-        return True
+        return history.killing is None
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()

@@ -17,14 +17,15 @@ GAP_BOUND_NS = 2_000_000_000
 
 class ParentAlive:
     """The parent is the same process from the first spawn to the end, its heart never pauses for more than 2 s, no
-    exception goes unhandled in any of its threads, and it leaves with exit code 0."""
+    exception goes unhandled in any of its threads, and it leaves with exit code 0. One that a fault has killed is not
+    judged; `no-orphans` is then."""
 
     name = "parent-alive"
     holds_when = "the same process finished its work, without an unhandled exception or a heartbeat gap over 2 s"
     counts_only_if = "it beat inside the window of the faults, and handled a message after it"
 
     def applies(self, history: History) -> bool:
-        return True
+        return history.killing is None
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()

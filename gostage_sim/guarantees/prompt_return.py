@@ -28,12 +28,12 @@ class PromptReturn:
     )
 
     def applies(self, history: History) -> bool:
-        return bool(history.faults)
+        return bool(history.faults) and (history.killing is None or any(map(_ordeal, history.outlived)))
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()
         taken: dict[str, float] = {}
-        for child in history.children:
+        for child in history.outlived:
             if child.spawned_ns is None:
                 continue
             if child.returned_ns is None:
@@ -47,7 +47,7 @@ class PromptReturn:
                 findings.violations.append(f"spawn() of {child.name} returned {late}")
             if child.exit is not None:
                 taken[child.name] = (child.returned_ns - child.exit.t_ns) / 1e9
-        witnesses = {child.name: how for child in history.children if (how := _ordeal(child)) is not None}
+        witnesses = {child.name: how for child in history.outlived if (how := _ordeal(child)) is not None}
         if not witnesses:
             findings.missing.append("no child with a fault was seen stopped, blocked in its fault, dead or refused")
         seen = f"{count(len(taken), 'spawn')} returned in time"

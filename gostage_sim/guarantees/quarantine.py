@@ -24,13 +24,13 @@ class Quarantine:
     counts_only_if = "good messages were on both sides of a bad line, or before one that the child's death cut off"
 
     def applies(self, history: History) -> bool:
-        return any(_concerns(child) for child in history.journalled)
+        return any(_concerns(child) for child in _judged(history))
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()
         bad: dict[str, int] = {}
         witnesses = []
-        for child in history.journalled:
+        for child in _judged(history):
             if not _concerns(child):
                 continue
             frames = _bad_frames(child)
@@ -48,6 +48,11 @@ class Quarantine:
             seen += f", good messages handled around the one of {witnesses[0]}"
         seen += without_journal(history)
         return findings.judgement(self.name, seen, {"bad_lines": bad, "witnesses": witnesses[:20]})
+
+
+def _judged(history: History) -> list[ChildHistory]:
+    """Those that are ours, and of which the parent could tell."""
+    return [child for child in history.outlived if child.role != "foreign"]
 
 
 def _bad_frames(child: ChildHistory) -> list[RawFrame]:

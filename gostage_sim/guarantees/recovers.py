@@ -17,7 +17,7 @@ class Recovers:
     counts_only_if = "it was a new process, spawned after the last fault began"
 
     def applies(self, history: History) -> bool:
-        return bool(history.faults)
+        return bool(history.faults) and history.killing is None
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()

@@ -36,7 +36,7 @@ class SiblingsUnharmed:
     )
 
     def applies(self, history: History) -> bool:
-        return bool(_siblings(history))
+        return bool(_siblings(history)) and history.killing is None
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()

@@ -27,9 +27,9 @@ class TrueVerdict:
     grace period; `limit_exceeded` a limit that was set and is named, and the kernel's signal for it, or an error of its
     kind in the child's result if it came to one. Nobody cancels, so no other outcome can be true of a child that ran.
     `start_failed` is true of a child that the kernel refused to start, as a fault of the parent found out by trying the
-    same, and nothing else is. Where a handler leaves `spawn()` by an exception there is no report; then the child must
-    be gone before that comes out. What a program that is not ours sent as its result nobody knows: of its outcome the
-    wait status is judged.
+    same, or the observer by looking for its program before the run and after; and nothing else is. Where a handler
+    leaves `spawn()` by an exception there is no report; then the child must be gone before that comes out. What a
+    program that is not ours sent as its result nobody knows: of its outcome the wait status is judged.
     """
 
     name = "true-verdict"
@@ -37,11 +37,11 @@ class TrueVerdict:
     counts_only_if = "every child's end was seen in the kernel, and a clean child was reported completed"
 
     def applies(self, history: History) -> bool:
-        return any(child.spawned_ns is not None for child in history.children)
+        return any(child.spawned_ns is not None for child in history.outlived)
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()
-        children = [child for child in history.children if child.spawned_ns is not None]
+        children = [child for child in history.outlived if child.spawned_ns is not None]
         clean = []
         for child in children:
             if child.spawn_error is not None:
@@ -185,9 +185,10 @@ def _untimely(child: ChildHistory, report: SpawnReport, exit: KernelExit, said: 
     lived = exit.t_ns - child.spawned_ns
     lifetime = f"it ended {seconds(lived)} after its spawn"
     if report.outcome == "timed_out":
-        if lived < child.timeout_s * 1e9:
+        measured = lived + child.clock_ahead_s * 1e9
+        if measured < child.timeout_s * 1e9:
             return f"{said}, but {lifetime}, before its timeout of {child.timeout_s:g} s"
-        if exit.signal == "SIGKILL" and lived < (child.timeout_s + child.grace_s) * 1e9:
+        if exit.signal == "SIGKILL" and measured < (child.timeout_s + child.grace_s) * 1e9:
             return f"{said}, but {lifetime}, by SIGKILL before its grace period of {child.grace_s:g} s was over"
     if report.outcome == "signaled" and exit.signal in _ENDED_BY_ENGINE and lived >= child.timeout_s * 1e9:
         inflicted = any(note.get("signalled") == exit.signal for fault in child.faults for note in fault.notes)

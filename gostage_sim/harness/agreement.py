@@ -16,8 +16,9 @@ _Key = tuple[str, str]
 
 class TransportsAgree:
     """The same means: each child ended with the same outcome, exit code and signal, and handlers saw the same messages
-    of it, in whatever order its threads sent them. What a scenario expects under `expect_on` may differ, and nothing
-    else.
+    of it, in whatever order its threads sent them. What a scenario expects under `expect_on` may differ, and how many
+    messages of a child were handled whose `spawn()` gave no result on either, because the parent was interrupted or
+    killed; nothing else.
 
     A run judges it by itself, of every scenario that it runs on both, in the result of the last one.
     """
@@ -96,7 +97,7 @@ def _differences(one: ChildResult, other: ChildResult, declared: set[str]) -> It
         seen, there = getattr(one, key), getattr(other, key)
         if seen != there and key not in declared:
             yield key.replace("_", " "), f"is {_shown(seen)}", _shown(there)
-    if "handled" in declared:
+    if "handled" in declared or (one.outcome is None and other.outcome is None):
         return
     if one.handled != other.handled:
         yield "the messages", f"are {one.handled:,}", f"{other.handled:,}"

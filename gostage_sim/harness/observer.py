@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from gostage_sim.harness import proc
+from gostage_sim.harness.commands import unstartable
 from gostage_sim.harness.control import Listener
 from gostage_sim.harness.limits import files_problem
 from gostage_sim.harness.plan import Plan, make_plan, write_plan
@@ -78,8 +79,11 @@ def observe(plan: Plan, folder: Path) -> None:
         stack.callback(_end_leftovers, journal, ignored)
         listener = Listener(str(folder))
         stack.callback(listener.close)  # a child that came too late to be heard learns it now and leaves
+        refused = unstartable(plan)
         subject = stack.enter_context(_subject(folder, journal))
         Watch(plan, folder, journal, listener, subject, ignored).run()
+        for name, errno in refused.items() & unstartable(plan).items():  # before and after, and so when it was tried
+            journal.event("unstartable", child=name, errno=errno)
 
 
 @contextlib.contextmanager
@@ -113,7 +117,7 @@ def _end_leftovers(journal: Journal, ignored: frozenset[int]) -> None:
         while (left := _still_there(ignored)) and time.monotonic() < deadline:
             time.sleep(_POLL_S)  # nobody tells when a grandchild goes
         for found in left:
-            journal.event("leftover", pid=found.pid, state=found.state, command=_command(found))
+            journal.event("leftover", pid=found.pid, state=found.state, command=proc.command(found))
     finally:  # also when this observer is stopped while it gives them their time
         while left := _still_there(ignored):
             for found in left:
@@ -131,14 +135,6 @@ def _still_there(ignored: frozenset[int]) -> list[proc.Stat]:
         elif found.parent == os.getpid():
             proc.reap(found.pid)
     return left
-
-
-def _command(found: proc.Stat) -> str:
-    try:
-        line = Path(f"/proc/{found.pid}/cmdline").read_bytes()[:500]
-    except OSError:
-        line = b""
-    return line.replace(b"\0", b" ").decode("utf-8", "replace").strip() or found.name
 
 
 def _keep(folder: Path, histories: Path, plan: Plan) -> Path:

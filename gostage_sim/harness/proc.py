@@ -10,7 +10,7 @@ import select
 import signal
 import struct
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def stop_being_subreaper() -> None:
 def stat(pid: int) -> Stat | None:
     """None when there is no such process."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_bytes().decode("utf-8", "replace")
+        text = _read(f"/proc/{pid}/stat").decode("utf-8", "replace")
     except OSError:
         return None
     # The name stands in parentheses and may hold spaces and parentheses itself.
@@ -69,13 +69,19 @@ def stat(pid: int) -> Stat | None:
     return Stat(pid, name, state, int(parent))
 
 
+def _read(path: str) -> bytes:
+    """Of a file in `/proc`. No `Path`: making one costs as much as the reading, and a sample reads dozens."""
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
+
+
 def children(pid: int) -> list[int]:
     """The pids of its children, zombies included."""
     found: list[int] = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
             with contextlib.suppress(OSError):
-                found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_bytes().split())
+                found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
     if not found and not _has_children_files():
         return [seen.pid for seen in _everybody() if seen.parent == pid]
     return found
@@ -152,6 +158,55 @@ def _blocked_write(pid: int) -> int | None:
                 if os.readlink(f"/proc/{pid}/fd/{fd}").startswith("pipe:"):
                     return size
     return None
+
+
+def wait_until_pending(pid: int, number: int, timeout_s: float) -> bool:
+    """Wait until this signal, which the process blocks, is pending there; False when it was not within the time."""
+    return _within(timeout_s, lambda: _is_pending(pid, number))
+
+
+def wait_until_taken(pid: int, number: int, timeout_s: float) -> bool:
+    """Whether the process has a handler for this signal, and none is pending any more within the time."""
+    return _is_caught(pid, number) and _within(timeout_s, lambda: not _is_pending(pid, number))
+
+
+def wait_for_end(pidfd: int, timeout_s: float) -> bool:
+    """Wait until the process is gone, a zombie or less; False when it was not within the time."""
+    return bool(select.select([pidfd], [], [], timeout_s)[0])
+
+
+def _is_pending(pid: int, number: int) -> bool:
+    """Of the process as a whole, not of one of its threads."""
+    return _has_signal(pid, "ShdPnd", number)
+
+
+def _is_caught(pid: int, number: int) -> bool:
+    return _has_signal(pid, "SigCgt", number)
+
+
+def _has_signal(pid: int, mask: str, number: int) -> bool:
+    try:
+        return bool(int(dict(_status(pid))[mask], 16) >> (number - 1) & 1)
+    except (OSError, KeyError):  # gone; a zombie has no signals
+        return False
+
+
+def _within(timeout_s: float, holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_S)  # the kernel tells nobody
+    return True
+
+
+def command(found: Stat) -> str:
+    """Its command line, or its name where it has none; 500 bytes at most."""
+    try:
+        line = Path(f"/proc/{found.pid}/cmdline").read_bytes()[:500]
+    except OSError:
+        line = b""
+    return line.replace(b"\0", b" ").decode("utf-8", "replace").strip() or found.name
 
 
 def exit_of(pidfd: int) -> KernelExit | None:

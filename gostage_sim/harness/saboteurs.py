@@ -20,6 +20,7 @@ from gostage_sim.gostage.spawn.process import Process
 from gostage_sim.gostage.spawn.result import Outcome
 from gostage_sim.gostage.spawn.session import ExitStatus, Session
 from gostage_sim.gostage.wire.messages import Message
+from gostage_sim.harness.orphan_saboteurs import asks_children_to_leave, ties_children_alone, ties_nobody
 
 #: The message of each child that is tampered with, counted from 1.
 _CHOSEN = 10
@@ -196,6 +197,9 @@ SABOTEURS = (
     Saboteur("hangs", "prompt-return", f"returns {_HANG_S:g} s late when a signal killed the child", _hangs),
     Saboteur("swallows", "quarantine", "forgets bad lines instead of reporting them", _swallows_bad_lines),
     Saboteur("leaks", "nothing-left", "keeps a descriptor of every child killed by a signal", _leaks),
+    Saboteur("abandons", "no-orphans", "ties no child to the life of the parent", ties_nobody),
+    Saboteur("orphans", "no-orphans", "ties children to its life, but not theirs", ties_children_alone),
+    Saboteur("asks", "no-orphans", "asks children to leave with it, which they need not", asks_children_to_leave),
     Saboteur("gives-up", "recovers", "starts no child any more once a signal killed one", _gives_up),
     Saboteur("embellishes", "as-expected", "reports every child as completed", _embellishes),
 )

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from gostage_sim.faults.contract import Placement
 from gostage_sim.faults.crash import Crash
+from gostage_sim.faults.kill_parent import KillParent
 from gostage_sim.faults.malformed import Malformed
+from gostage_sim.faults.stray import Stray
 from gostage_sim.guarantees import guarantee_names
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.plan import make_plan
@@ -37,6 +39,24 @@ _SCENARIO = Scenario(
     expect={"victim": Expectation(outcome="signaled")},
 )
 
+_KILLED = Scenario(
+    name="self-test of a killed parent",
+    description="A stopped child with a child of its own, when the parent is killed.",
+    children={
+        "victim": Child(
+            steps=_STEPS,
+            faults=(
+                PlacedFault(fault=Stray(form="grandchild"), at=Placement("message", message=20)),
+                PlacedFault(fault=KillParent(child="stopped"), at=Placement("message", message=60)),
+            ),
+        ),
+        "sibling": Child(steps=_STEPS, copies=2),
+    },
+)
+
+#: Where another scenario than `_SCENARIO` has to show it.
+_SCENARIO_OF = {"no-orphans": _KILLED}
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -47,14 +67,18 @@ class Finding:
     ok: bool
     reason: str
     """Of the guarantee that had to notice, or why it did not."""
+    scenario: str = _SCENARIO.name
+    """Which one showed it."""
 
 
 def run_selftest(workers: int) -> Iterator[Finding]:
-    """Run the scenario over every transport on the honest engine and on each broken one; findings come as done."""
+    """Run the scenarios over every transport on the honest engine and on each broken one; findings come as done."""
     by_name = {f"self-test {one.name}": one for one in SABOTEURS}
+    scenarios = {scenario.name: scenario for scenario in (_SCENARIO, *_SCENARIO_OF.values())}
+    scenarios |= {name: _SCENARIO_OF.get(one.guarantee, _SCENARIO) for name, one in by_name.items()}
     plans = []
-    for name in (_SCENARIO.name, *by_name):
-        scenario = _SCENARIO.model_copy(update={"name": name})
+    for name, chosen in scenarios.items():
+        scenario = chosen.model_copy(update={"name": name})
         for transport in TRANSPORTS:
             plan = make_plan(scenario, seed=1, transport=transport)
             saboteur = by_name[name].name if name in by_name else None
@@ -85,7 +109,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _finding(saboteur: Saboteur | None, result: ScenarioResult) -> Finding:
     if saboteur is None:
-        return Finding(None, result.transport, result.verdict is Verdict.PASS, result.reason or "every guarantee holds")
+        ok, reason = result.verdict is Verdict.PASS, result.reason or "every guarantee holds"
+        return Finding(None, result.transport, ok, reason, result.scenario)
     judgement = next((found for found in result.guarantees if found.name == saboteur.guarantee), None)
     if judgement is None:
         return Finding(saboteur, result.transport, False, f"{saboteur.guarantee} was not judged")
@@ -97,7 +122,7 @@ def _finding(saboteur: Saboteur | None, result: ScenarioResult) -> Finding:
 def _line(finding: Finding) -> str:
     if finding.saboteur is None:
         mark = "ok      " if finding.ok else "NOT OK  "
-        return f"{mark} {finding.transport}: the engine as it is: {finding.reason}"
+        return f"{mark} {finding.transport}: the engine as it is, {finding.scenario}: {finding.reason}"
     mark = "caught  " if finding.ok else "MISSED  "
     one = finding.saboteur
     return f"{mark} {finding.transport}: {one.name} ({one.does}) by {one.guarantee}: {finding.reason}"

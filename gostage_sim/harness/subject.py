@@ -23,14 +23,19 @@ from typing import Any
 
 from gostage_sim import gostage
 from gostage_sim.faults import fault_kind
+from gostage_sim.faults.clock import Clock
 from gostage_sim.faults.contract import AT_SPAWN, StrikesInParent
+from gostage_sim.faults.interrupt_parent import InterruptParent
 from gostage_sim.gostage.wire.encode import encode_value
 from gostage_sim.harness.channel import message_crc
 from gostage_sim.harness.connection import listening_ports
 from gostage_sim.harness.control import EXIT_ORPHANED, PLAN_VARIABLE, Client
 from gostage_sim.harness.handlers import ScriptedError, ScriptedHandler
+from gostage_sim.harness.inbound import ChosenInbound
+from gostage_sim.harness.interruption import Undivided, handle_interruptions
 from gostage_sim.harness.launchers import CHILD_COMMAND, ScenarioLauncher
 from gostage_sim.harness.limits import allow_many_files
+from gostage_sim.harness.stepped_clock import SteppedClock
 from gostage_sim.harness.steps import definition_of
 from gostage_sim.history.journal import STRANGER, Journal
 
@@ -46,7 +51,10 @@ class Subject:
     def __init__(self, folder: Path, plan: dict[str, Any]) -> None:
         self._folder = folder
         self._plan = plan
-        self._lock = threading.Lock()
+        self._lock: AbstractContextManager[Any] = threading.Lock()
+        if self._is_interrupted():
+            self._lock = lock = Undivided()
+            handle_interruptions(lock)
         self._journal = Journal(str(folder / "subject.journal"))
         self._heart = Journal(str(folder / "heart.journal"))
         self._index = {child["name"]: index for index, child in enumerate(plan["children"])}
@@ -56,7 +64,13 @@ class Subject:
         self._after_message: dict[str, tuple[int, Callable[[], object]]] = {}
         self._striking = threading.Lock()
         self._launcher = ScenarioLauncher(plan["children"], self._record)
-        self._runner = gostage.Runner(launcher=self._launcher, transport=plan["transport"])
+        self._clock = SteppedClock()
+        is_stepped = any(fault["kind"] == Clock.kind for child in plan["children"] for fault in child["faults"])
+        self._runner = gostage.Runner(
+            launcher=self._launcher,
+            transport=plan["transport"],
+            clock=self._clock if is_stepped else time.monotonic,
+        )
         self._runner.broker.register_default_handler(self._telling(self._handle))
         self._handlers: list[ScriptedHandler] = []
         for type, planned in plan["handlers"].items():
@@ -81,13 +95,19 @@ class Subject:
         self._control.ask("baseline")
         *children, recovery = self._plan["children"]
         for wave in sorted({child["wave"] for child in children}):
+            ours = [
+                child for child in children if child["wave"] == wave and child["role"] != "fresh"
+            ]  # not a handler's
+            here = [child for child in ours if _interrupts(child)][:1]
             threads = [
                 threading.Thread(target=self._spawn, args=(child,), name=child["name"])
-                for child in children
-                if child["wave"] == wave and child["role"] != "fresh"  # a handler spawns it
+                for child in ours
+                if child not in here
             ]
             for thread in threads:
                 thread.start()
+            for child in here:
+                self._spawn(child)
             for thread in threads:
                 thread.join()
         self._spawn(recovery)
@@ -126,7 +146,7 @@ class Subject:
             result = self._runner.spawn(definition, options=options)
         except BaseException as error:
             text = _shortened(f"{type(error).__name__}: {error}")
-            if isinstance(error, SystemExit) and any(name in handler.left for handler in self._handlers):
+            if self._was_to_be_left(name, error):
                 self._record("left", child=name, error=text, gone=_gone(self._launcher.pids.get(name)))
                 return
             self._record("spawn_error", child=name, text=text)
@@ -134,6 +154,16 @@ class Subject:
         else:
             self._record("returned", child=name)
             self._record("report", child=name, report=_report(result))
+
+    def _was_to_be_left(self, name: str, error: BaseException) -> bool:
+        """Whether the scenario wants something to come out of the spawn of this child."""
+        if isinstance(error, SystemExit) and any(name in handler.left for handler in self._handlers):
+            return True
+        interrupted = _interrupts(self._plan["children"][self._index[name]])
+        return interrupted and isinstance(error, KeyboardInterrupt | SystemExit)
+
+    def _is_interrupted(self) -> bool:
+        return any(map(_interrupts, self._plan["children"]))
 
     @contextmanager
     def _faults_of(self, child: dict[str, Any]) -> Iterator[None]:
@@ -185,6 +215,12 @@ class Subject:
         """Once, when a handler has seen that message of the child."""
         self._after_message[child] = (number, action)
 
+    def step_clock(self, seconds: float) -> int:
+        """Of the runner; recorded, as its children have so much less time, or none more. How often it was looked at."""
+        if seconds:
+            self._record("clock_stepped", seconds=seconds)
+        return self._clock.step(seconds)
+
     def close_runner(self) -> None:
         """As a user's program may, at any time."""
         self._runner.close()
@@ -198,6 +234,16 @@ class Subject:
             yield
         finally:
             self._runner.spawn_middleware = before
+
+    @contextmanager
+    def use_for_messages(self, child: str, inbound: Callable[[Any], Any]) -> Iterator[None]:
+        """As a user's program may. A broker gives no middleware back, so this one lets all pass when it is over."""
+        middleware = ChosenInbound(child, inbound, self._record)
+        self._runner.broker.use(middleware)
+        try:
+            yield
+        finally:
+            middleware.is_over = True
 
     def _telling(self, handler: Callable[[gostage.Message], None]) -> Callable[[gostage.Message], None]:
         """The handler, whose exceptions, which the engine survives, do not go unnoticed: the first one that the
@@ -263,11 +309,22 @@ class _Parent:
     def close_runner(self) -> None:
         self._subject.close_runner()
 
+    def use_for_messages(self, inbound: Callable[[Any], Any]) -> AbstractContextManager[None]:
+        return self._subject.use_for_messages(self._child, inbound)
+
+    def step_clock(self, seconds: float) -> int:
+        return self._subject.step_clock(seconds)
+
     def use_for_spawns(self, middleware: Any) -> AbstractContextManager[None]:
         return self._subject.use_for_spawns(middleware)
 
     def listening(self) -> list[int]:
         return listening_ports()
+
+
+def _interrupts(child: dict[str, Any]) -> bool:
+    """Whether a fault of the child interrupts this process, so that it has to be spawned in the main thread."""
+    return any(fault["kind"] == InterruptParent.kind for fault in child["faults"])
 
 
 def _report(result: gostage.SpawnResult) -> dict[str, Any]:

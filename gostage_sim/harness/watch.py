@@ -11,16 +11,18 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from gostage_sim.faults import fault_kind
 from gostage_sim.faults.contract import AT_SPAWN, InflictedFromOutside
 from gostage_sim.harness import proc
+from gostage_sim.harness.bereaved import Bereaved
 from gostage_sim.harness.control import Gone, Listener, Peer
 from gostage_sim.harness.director import Director, Phase
 from gostage_sim.harness.plan import Plan
+from gostage_sim.harness.target import Target, WatchedChild
 from gostage_sim.history.journal import Journal
 from gostage_sim.history.model import KernelExit, Resources
 
@@ -37,16 +39,6 @@ MARGIN_S = 3.0
 _SETTLE_INTERVAL_S = 0.005
 
 
-@dataclass(slots=True)
-class _Child:
-    name: str
-    pid: int
-    pidfd: int
-    peer: Peer
-    alive: bool = True
-    exit_known: bool = False
-
-
 class Watch:
     """Runs the loop; `run()` returns when the subject is gone, and its children are or had time to go."""
 
@@ -55,12 +47,12 @@ class Watch:
     ) -> None:
         self._journal = journal
         self._listener = listener
-        self._subject = subject
+        self.subject = subject
         self._ignored = ignored
         self._temp = folder / "tmp"
         self._stack = ExitStack()
         self._selector = self._stack.enter_context(selectors.DefaultSelector())
-        self._children: dict[str, _Child] = {}
+        self._children: dict[str, WatchedChild] = {}
         self._faults = {fault["id"]: fault for child in plan["children"] for fault in child["faults"]}
         self._names = [child["name"] for child in plan["children"]]
         #: Children around whose spawn a fault is done: they are not over before the parent says so.
@@ -88,20 +80,25 @@ class Watch:
         self._subject_alive = True
         self._journalled_phase = Phase.GATHERING
         self._opened_ns: int | None = None
+        self._bereaved: Bereaved | None = None
 
     def run(self) -> None:
         with self._stack:
             self._watch(self._listener, self._accept)
-            self._pidfd = os.pidfd_open(self._subject)
-            self._stack.callback(os.close, self._pidfd)
-            self._watch(self._pidfd, self._subject_ended)
-            while self._subject_alive or any(child.alive for child in self._children.values()):
+            self.subject_pidfd = os.pidfd_open(self.subject)
+            self._stack.callback(os.close, self.subject_pidfd)
+            self._watch(self.subject_pidfd, self._subject_ended)
+            while self._subject_alive or self._somebody_is_left():
                 for key, _ in self._selector.select(self._wait_s()):
                     if key.fd in self._selector.get_map():  # an earlier one of this round may have ended it
                         key.data()
                 if not self._tick(time.monotonic()):
                     break
             self._ask_for_exits()
+
+    def _somebody_is_left(self) -> bool:
+        bereaved = 0 if self._bereaved is None else self._bereaved.left
+        return bereaved > 0 or any(child.alive for child in self._children.values())
 
     def _wait_s(self) -> float:
         due: list[float] = [self._deadline]
@@ -129,7 +126,7 @@ class Watch:
             text=f"the parent was not done after {self._timeout_s:g} s, the timeout of the scenario, "
             f"and {MARGIN_S:g} s more; the observer ended it",
         )
-        proc.send_signal(self._pidfd, signal.SIGKILL)
+        proc.send_signal(self.subject_pidfd, signal.SIGKILL)
         self._deadline = now + ORPHANS_S
         return True
 
@@ -200,7 +197,7 @@ class Watch:
         except OSError:
             return  # killed while it waited; that its spawn returned is heard from the subject
         self._stack.callback(os.close, pidfd)
-        child = self._children[name] = _Child(name, peer.pid, pidfd, peer)
+        child = self._children[name] = WatchedChild(name, peer.pid, pidfd, peer)
         self._journal.event("hello", child=name, pid=peer.pid)
         self._watch(pidfd, lambda: self._child_ended(child))
         if time.monotonic() >= self._rested_at:
@@ -223,13 +220,13 @@ class Watch:
             elif name in self._spawning:
                 self._spawning[name].answer()
 
-    def _inflict(self, child: _Child, fault_id: str) -> None:
+    def _inflict(self, child: WatchedChild, fault_id: str) -> None:
         """Break a child from outside that holds still or goes on; a fault without that power just holds."""
         planned = self._faults[fault_id]
         fault = fault_kind(planned["kind"])(**planned["params"])
         if not isinstance(fault, InflictedFromOutside):
             return
-        target = _Target(child, fault_id, self._journal)
+        target = Target(child, fault_id, self._journal, self)
         try:
             fault.inflict(target)
         except ProcessLookupError:
@@ -237,9 +234,14 @@ class Watch:
         except Exception as error:
             self._journal.event("problem", text=f"fault {fault_id} could not be inflicted: {error!r}")
 
+    def record_descendants(self) -> None:
+        """Of the parent, which is about to be killed."""
+        if self._bereaved is None:
+            self._bereaved = Bereaved(self.subject, self._ignored, self._journal, self._selector, self._stack)
+
     # --- who dies ---------------------------------------------------------------------------------------------------
 
-    def _child_ended(self, child: _Child) -> None:
+    def _child_ended(self, child: WatchedChild) -> None:
         self._selector.unregister(child.pidfd)
         child.alive = False
         self._journal.event("gone", child=child.name)
@@ -248,7 +250,7 @@ class Watch:
             self._release(self._director.gone(child.name))
 
     def _subject_ended(self) -> None:
-        self._selector.unregister(self._pidfd)
+        self._selector.unregister(self.subject_pidfd)
         self._subject_alive = False
         self._next_sample = self._settling = None
         self._journal.event("subject_gone")
@@ -259,7 +261,7 @@ class Watch:
         self._opened_ns = None
         self._release(self._director.beat())
 
-    def _ask_for_exit(self, child: _Child) -> None:
+    def _ask_for_exit(self, child: WatchedChild) -> None:
         """The kernel tells once the process is reaped: by its parent, or by us where we inherited it."""
         if child.alive or child.exit_known:
             return
@@ -277,9 +279,9 @@ class Watch:
     def _count(self) -> Resources | None:
         known = {child.pid for child in self._children.values()}
         for pid in proc.children(os.getpid()):
-            if pid != self._subject and pid not in known and pid not in self._ignored:
+            if pid != self.subject and pid not in known and pid not in self._ignored:
                 proc.reap(pid)  # an orphan we inherited, which is nobody else's to reap
-        return proc.resources(self._subject, reaper=os.getpid(), ignored=self._ignored, temp=self._temp)
+        return proc.resources(self.subject, reaper=os.getpid(), ignored=self._ignored, temp=self._temp)
 
     def _sample(self, name: str) -> Resources | None:
         started, used = time.monotonic(), time.thread_time()
@@ -308,7 +310,7 @@ class Watch:
         if counted is not None:
             self._journal.event("final", **asdict(counted))
         self._ask_for_exits()
-        seen = proc.stat(self._subject)
+        seen = proc.stat(self.subject)
         self._journal.event("alive", alive=seen is not None and seen.state != "Z")
         peer.answer()
 
@@ -318,34 +320,6 @@ class Watch:
             getattr(counted, key) <= getattr(before, key)
             for key in ("processes", "zombies", "fds", "sockets", "threads", "temp_files")
         )
-
-
-class _Target:
-    """What a fault may do to a child from outside."""
-
-    def __init__(self, child: _Child, fault_id: str, journal: Journal) -> None:
-        self.pid = child.pid
-        self._child = child
-        self._fault_id = fault_id
-        self._journal = journal
-
-    def signal(self, name: str) -> None:
-        signal.pidfd_send_signal(self._child.pidfd, signal.Signals[name])
-
-    def wait_for_state(self, state: str, timeout_s: float) -> bool:
-        seen = proc.wait_for_state(self.pid, state, timeout_s)
-        if seen and state == "T":
-            self._journal.event("stopped", child=self._child.name)
-        return seen
-
-    def wait_for_write(self, timeout_s: float) -> int | None:
-        return proc.wait_for_write(self.pid, timeout_s)
-
-    def release(self) -> None:
-        self._child.peer.answer(released=True)
-
-    def note(self, **facts: Any) -> None:
-        self._journal.event("note", fault=self._fault_id, facts=facts)
 
 
 def _exit_facts(end: KernelExit) -> dict[str, Any]:

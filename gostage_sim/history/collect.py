@@ -16,6 +16,7 @@ import numpy as np
 from gostage_sim.history import journal
 from gostage_sim.history.model import (
     ChildHistory,
+    Descendant,
     FaultRecord,
     HandlerExit,
     History,
@@ -60,6 +61,7 @@ def collect(folder: Path) -> History:
         children=children,
         window=_window(sources.observer),
         leftovers=tuple(Leftover(**event.facts) for event in _named(sources.observer, "leftover")),
+        descendants=tuple(_descendants(sources.observer)),
         problems=tuple(sources.problems),
     )
 
@@ -79,6 +81,7 @@ class _Sources:
     @classmethod
     def read(cls, folder: Path, plan: dict[str, Any]) -> _Sources:
         problems: list[str] = []
+        killed: set[str] = set()  # on purpose, perhaps in the middle of a record
 
         def read(name: str, whose: str, *, needed: bool = True) -> JournalFile:
             try:
@@ -90,11 +93,13 @@ class _Sources:
             except (OSError, ValueError, KeyError) as error:
                 problems.append(f"the journal of {whose} cannot be read: {error}")
                 return _EMPTY
-            if found.torn and whose in ("the parent", "the observer"):
+            if found.torn and whose in ("the parent", "the observer") and whose not in killed:
                 problems.append(f"the last record in the journal of {whose} is torn")
             return found
 
         observer = read(OBSERVER_NAME, "the observer")
+        if any(note.facts["facts"].get("killed_parent") for note in _named(observer, "note")):
+            killed.add("the parent")
         said_hello = {event.facts["child"] for event in _named(observer, "hello")}
         # A child that never said hello may have died before it could open a journal.
         children = [
@@ -124,6 +129,9 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
     error = _first(sources.subject, "spawn_error", child=name)
     left = _first(sources.subject, "left", child=name)
     result = _result(own)
+    unstartable = _first(sources.observer, "unstartable", child=name)
+    spawned_ns = _time(_first(sources.subject, "spawned", child=name))
+    returned_ns = _time(_first(sources.subject, "returned", child=name) or left)
     return ChildHistory(
         name=name,
         group=planned["group"],
@@ -133,8 +141,8 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         meets=planned.get("meets", True),
         ends_daemons=planned.get("end_daemons", False),
         pid=pid,
-        spawned_ns=_time(_first(sources.subject, "spawned", child=name)),
-        returned_ns=_time(_first(sources.subject, "returned", child=name) or left),
+        spawned_ns=spawned_ns,
+        returned_ns=returned_ns,
         sent=own.messages(journal.SENDING),
         handed_over=_handed_over(own),
         handled=sources.subject.messages(journal.HANDLED, index),
@@ -151,8 +159,20 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         expected_types=planned.get("expected_types"),
         spawn_error=None if error is None else error.facts["text"],
         handler_exit=None if left is None else HandlerExit(left.facts["error"], left.facts["gone"]),
+        unstartable=None if unstartable is None else unstartable.facts["errno"],
         held=tuple((event.facts["since_ns"], event.t_ns) for event in _named(sources.subject, "held", child=name)),
+        rejected=tuple(event.facts["position"] for event in _named(sources.subject, "rejected", child=name)),
+        clock_ahead_s=_clock_ahead_s(sources.subject, spawned_ns, returned_ns),
     )
+
+
+def _clock_ahead_s(subject: JournalFile, spawned_ns: int | None, returned_ns: int | None) -> float:
+    """The steps forward in between; one back is no time."""
+    steps = (event for event in _named(subject, "clock_stepped") if event.facts["seconds"] > 0)
+    if spawned_ns is None:
+        return 0.0
+    within = (step for step in steps if spawned_ns <= step.t_ns and (returned_ns is None or step.t_ns <= returned_ns))
+    return float(sum(step.facts["seconds"] for step in within))
 
 
 def _handed_over(own: JournalFile) -> int:
@@ -278,6 +298,12 @@ def _parent(folder: Path, sources: _Sources) -> ParentHistory:
         final=next(_resources(observer, "final"), None),
         stderr_tail=stderr,
     )
+
+
+def _descendants(observer: JournalFile) -> Iterator[Descendant]:
+    for event in _named(observer, "descendant"):
+        gone = _time(_first(observer, "descendant_gone", pid=event.facts["pid"]))
+        yield Descendant(**event.facts, gone_ns=gone)
 
 
 def _resources(observer: JournalFile, name: str) -> Iterator[Resources]:

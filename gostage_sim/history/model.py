@@ -183,12 +183,21 @@ class ChildHistory:
     """What a handler raised on purpose to leave `runner.spawn()`, which then has no report."""
     held: tuple[tuple[int, int], ...] = ()
     """From when to when a handler held up the messages of this child on purpose."""
+    rejected: tuple[int, ...] = ()
+    """The messages, by their place in `sent`, at which the parent's own middleware raised; no handler sees them."""
+    clock_ahead_s: float = 0.0
+    """How far the parent's clock was stepped forward during its spawn: so much less real time its timeout left it."""
+
+    unstartable: str | None = None
+    """The errno with which the kernel refuses to execute its program, as the observer saw before the run and after."""
 
     @property
     def refused(self) -> str | None:
-        """The errno with which the kernel kept this child from starting, as a fault of the parent met it itself."""
+        """The errno with which the kernel kept this child from starting, as the observer saw it, or as a fault of the
+        parent met it itself."""
         notes = (note for fault in self.faults for note in fault.notes)
-        return next((note["refused"] for note in notes if "refused" in note and note["by"] == "parent"), None)
+        met = (note["refused"] for note in notes if "refused" in note and note["by"] == "parent")
+        return self.unstartable or next(met, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +224,21 @@ class Leftover:
     state: str
     """One letter, as in `/proc/PID/stat`."""
     command: str
+
+    def __str__(self) -> str:
+        return f"pid {self.pid}, state {self.state}: {self.command}"
+
+
+@dataclass(frozen=True, slots=True)
+class Descendant:
+    """A process that descended from the parent, and lived, when the parent was about to be killed."""
+
+    pid: int
+    state: str
+    """One letter, as in `/proc/PID/stat`."""
+    command: str
+    gone_ns: int | None = None
+    """When its pidfd told of its end; None where that did not come before the observer looked no longer."""
 
     def __str__(self) -> str:
         return f"pid {self.pid}, state {self.state}: {self.command}"
@@ -266,6 +290,8 @@ class History:
     children: tuple[ChildHistory, ...]
     window: Window | None = None
     leftovers: tuple[Leftover, ...] = ()
+    descendants: tuple[Descendant, ...] = ()
+    """Of a parent that a fault was about to kill."""
     problems: tuple[str, ...] = ()
     """Evidence that is missing or damaged: a torn journal, a time-out of the harness itself."""
 
@@ -277,3 +303,26 @@ class History:
     @property
     def faults(self) -> tuple[FaultRecord, ...]:
         return tuple(fault for child in self.children for fault in child.faults)
+
+    @property
+    def outlived(self) -> tuple[ChildHistory, ...]:
+        """The children whose end the parent could tell of: all but those that a killed parent left behind."""
+        if self.killing is None:
+            return self.children
+        return tuple(child for child in self.children if child.returned_ns is not None)
+
+    @property
+    def killing(self) -> FaultRecord | None:
+        """The fault that killed the parent; None where it lived, or died of something else.
+
+        The observer noted which signal it sent, and the kernel's word on the parent agrees. What takes a living parent
+        cannot be judged then.
+        """
+        end = self.parent.exit
+        if end is None or end.signal is None or self.parent.finished or self.parent.overdue_s is not None:
+            return None
+        for fault in self.faults:
+            for note in fault.notes:
+                if note.get("by") == "observer" and note.get("killed_parent") == end.signal:
+                    return fault
+        return None

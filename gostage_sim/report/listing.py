@@ -10,6 +10,9 @@ from urllib.parse import quote
 from gostage_sim.report.bad_input import BadInput
 from gostage_sim.report.escape import markdown, visible_line
 
+#: The tag of scenarios that are named after what people report of other programs.
+_REPORTED = "reported"
+
 
 def scenarios(paths: Sequence[Path]) -> Iterable[str]:
     """File, name and tags of every scenario, its transports where it does not run on all, and why it is skipped
@@ -30,19 +33,25 @@ def scenarios(paths: Sequence[Path]) -> Iterable[str]:
 
 def index(paths: Sequence[Path]) -> Iterable[str]:
     """The scenarios as markdown: a heading for each family, which is the folder, and a line for each file with a link
-    to it, seen from the folder above; BadInput as for a run."""
+    to it, seen from the folder above; before the families the names of those tagged `reported`. BadInput as for a
+    run."""
     from gostage_sim.report.choice import load_all
     from gostage_sim.scenario.model import TRANSPORTS
 
     files = {scenario.file: scenario for scenario in load_all(paths)}
     families: dict[Path, list[str]] = {}
+    reported: list[str] = []
     for file in sorted(files):
         scenario, path = files[file], Path(file)
         name = scenario.name.removesuffix(f" [{scenario.combination}]")
         only = "" if set(scenario.transports) == set(TRANSPORTS) else f" ({', '.join(scenario.transports)} only)"
         link = f"[{markdown(name)}]({quote(f'{path.parent.name}/{path.name}')})"
         families.setdefault(path.parent, []).append(f"* {link}{only}: {markdown(scenario.description)}")
+        if _REPORTED in scenario.tags:
+            reported.append(f"* {link}{only}")
     yield f"Scenarios: {len(files)}, in families: {len(families)}."
+    if reported:
+        yield from ("", f"### What people report of other programs ({len(reported)})", "", *reported)
     for folder, lines in families.items():
         yield from ("", f"### {markdown(folder.name)} ({len(lines)})", "", *lines)
 

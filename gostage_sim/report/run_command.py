@@ -53,16 +53,18 @@ def run(
     folder.prepare(report, without_results(empty, cases, (), interrupted=True))
     # Not before here: bad input is answered without waiting for what only a run needs.
     from gostage_sim.harness.pool import ObserverPool
+    from gostage_sim.harness.schedule import side_by_side
 
     terminal = terminal_for(sys.stdout, os.environ, len(cases), quiet=quiet)
     terminal.opening(empty, len(cases))
     agreement = Agreement(cases)
+    in_turn = side_by_side(cases) if empty.workers > 1 else cases
     results: list[ScenarioResult] = []
     began = time.monotonic()
     with Interruption() as interruption:
         try:
             with terminal, ObserverPool(workers=empty.workers, directory=report) as pool:
-                for ready in pool.run(cases, seed=seed, on_started=terminal.started):
+                for ready in pool.run(in_turn, seed=seed, on_started=terminal.started):
                     for result in agreement.take(ready):
                         results.append(result)
                         terminal.finished(result)

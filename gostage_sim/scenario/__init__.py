@@ -10,6 +10,7 @@ The map of this room:
 * `matrix`     `parametrize:`, a document for each combination of its values
 * `schema`     the JSON Schema of a file, made from the model, for editors
 * `problems`   a mistake with its position, and the wording all mistakes share
+* `main_thread` who is spawned where the parent handles signals
 * `traffic`    which messages a child will send, where that is known
 * `patterns`   texts in an expectation that are regular expressions
 * `targets` `lookup`   the user's own actions, looked up in a process that is thrown away

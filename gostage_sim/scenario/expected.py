@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Callable
 from functools import cache
 from types import NoneType, UnionType
@@ -22,6 +23,8 @@ Mistake = tuple[Path, str]
 
 _SIMPLE = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Any: "any value"}
 
+_REASONS = ("skip", "reason")
+_WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _BOUNDS = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
 
 
@@ -220,7 +223,11 @@ def _wrong(noun: str, path: Path, found: Any, hint: Any) -> str:
         match = close_match(found, literals)
         meant = f"did you mean '{match}'?" if match is not None else f"expected {one_of(literals)}"
         return f"{noun} is {quote(found)}; {meant}"
-    expected = describe(hint)
+    expected = "text that says why" if noun in _REASONS else describe(hint)
     what = f"{noun}, item {path[-1] + 1}," if path and isinstance(path[-1], int) else noun
-    quotes = "; put it in quotes" if expected.startswith("text") and isinstance(found, int | float) else ""
-    return f"{what} is {quote(found)}; expected {expected}{quotes}"
+    instead = ""
+    if expected.startswith("text") and isinstance(found, int | float) and noun not in _REASONS:
+        instead = "; put it in quotes"
+    elif expected == "a list, each item text" and isinstance(found, str) and _WORD.fullmatch(found):
+        instead = f"; write [{found}]"
+    return f"{what} is {quote(found)}; expected {expected}{instead}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gostage_sim.scenario.payloads import Placeholder, parse_template, strings
@@ -39,13 +39,14 @@ def placeholders(payloads: Iterable[Any]) -> set[str]:
 def render_pools(payloads: Iterable[Any], seed: int) -> dict[str, list[Any]]:
     """Values for every `faker.name` in the payloads. The seed and the name alone decide them: one more placeholder in a
     scenario changes no other value."""
-    return {name: _render(name.removeprefix("faker."), seed) for name in sorted(placeholders(payloads))}
+    return {name: [*_render(name.removeprefix("faker."), seed)] for name in sorted(placeholders(payloads))}
 
 
-def _render(name: str, seed: int) -> list[Any]:
+@lru_cache(maxsize=256)  # a run has one seed, and its scenarios the same few names
+def _render(name: str, seed: int) -> tuple[Any, ...]:
     fake = _faker()
     fake.seed_instance(f"{seed}:{name}")
-    return [_json_value(getattr(fake, name)()) for _ in range(POOL_SIZE)]
+    return tuple(_json_value(getattr(fake, name)()) for _ in range(POOL_SIZE))
 
 
 def _json_value(value: Any) -> Any:

@@ -303,8 +303,9 @@ class Expectation(_Part):
     """The same, of the end of the child's stderr."""
     final_store: dict[str, Any] | None = None
     """Keys that came back from its store, with just these values; there may be others."""
-    raises: Literal["SystemExit"] | None = None
-    """What passes through `spawn()` instead of a result, because a handler raised it."""
+    raises: Literal["SystemExit", "KeyboardInterrupt"] | None = None
+    """What passes through `spawn()` instead of a result, because a handler raised it, or a signal that interrupts the
+    parent (`interrupt_parent`)."""
 
 
 Versions = Annotated[

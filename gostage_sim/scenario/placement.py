@@ -60,7 +60,8 @@ class PlacementReader:
         probability = self._probability(data.get("probability", 1.0), (*path, "probability"))
         fault = self._parameters(kind, data[kind], (*path, kind)) if kind is not None else None
         if "at" not in data:
-            self._report(path, f"{f'fault {kind!r}' if kind else 'a fault'} has no 'at'; expected {_FORMS}")
+            forms = _FORMS if kind is None else self._points_of(kind)
+            self._report(path, f"{f'fault {kind!r}' if kind else 'a fault'} has no 'at'; expected {forms}")
             return None
         at = self._at(data["at"], (*path, "at"), child, steps)
         if kind is None or at is None or not self._applies(kind, fault, at, (*path, "at")) or fault is None:
@@ -153,10 +154,12 @@ class PlacementReader:
         numbers = {key: value for key, value in data.items() if key not in ("every", "times")}
         return Placement(point, **numbers)  # type: ignore[arg-type]
 
+    def _points_of(self, kind: str) -> str:
+        return ", ".join(form for point, form in _POINTS.items() if point in self._kinds[kind].points)
+
     def _applies(self, kind: str, fault: Fault | None, at: Placement, path: Path) -> bool:
-        allowed = self._kinds[kind].points
-        if at.point not in allowed:
-            where = ", ".join(form for point, form in _POINTS.items() if point in allowed)
+        if at.point not in self._kinds[kind].points:
+            where = self._points_of(kind)
             self._report(path, f"fault '{kind}' cannot be placed at {_POINTS[at.point]}; expected {where}")
             return False
         limited: object = fault

@@ -136,6 +136,9 @@ def _yaml_problem(error: YAMLError, text: str, file: str) -> Problem:
         return Problem(f"not valid YAML: {error}", file, 1, 1)
     mark = error.problem_mark or error.context_mark
     words = [word for word in (error.problem, error.context) if word] or ["it cannot be parsed"]
+    began = error.context_mark
+    if error.problem and began is not None and str(error.context).startswith("while parsing"):
+        words[-1] += f" that begins at {began.line + 1}:{began.column + 1}"
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     return Problem(f"not valid YAML: {', '.join(words)}", file, line, column)
 

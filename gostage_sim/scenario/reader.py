@@ -13,6 +13,7 @@ from gostage_sim.faults.contract import Fault
 from gostage_sim.scenario.expectations import ExpectationReader
 from gostage_sim.scenario.expected import fields_of, model_within, read
 from gostage_sim.scenario.fakes import provider_problem
+from gostage_sim.scenario.main_thread import main_thread_problems
 from gostage_sim.scenario.model import (
     FILLED_IN,
     MOST_SPAWNS_IN_SPAWNS,
@@ -50,6 +51,12 @@ M = TypeVar("M", bound=BaseModel)
 
 #: What an item of a list is called.
 _NOUNS = {"transports": "transport"}
+#: Of keys that are required, where their name does not tell what stands behind them.
+_EXAMPLES = {
+    "children": "children: {worker: {steps: [send: 10]}}",
+    "steps": "steps: [send: 10]",
+    "reason": "reason: only root may do this",
+}
 #: Steps that are nothing but a mapping, or its short form.
 _SIMPLE_STEPS: dict[str, type[Step]] = {
     step_name(cls): cls for cls in (Log, Put, Delete, Sleep, Spin, Allocate, OpenFiles, Threads)
@@ -113,6 +120,8 @@ class Reader:
         if found.get("transports") == ():
             self._report(("transports",), "transports is an empty list; expected at least one")
         self._transports_exist(found.get("transports") or TRANSPORTS)
+        for path, problem in main_thread_problems(self._placed, children):
+            self._report(path, problem)
         found |= {
             "children": children,
             "handlers": self.handlers(data, children, complete=len(children) == len(names)),
@@ -437,7 +446,8 @@ class Reader:
                     self._report((*here, *inside), message)
         for key, required in fields_of(cls).items():
             if required and key not in data and key not in meant:
-                self._report(path, f"{parameters_of or noun} has no '{key}'; it is required")
+                example = f", for example {_EXAMPLES[key]}" if key in _EXAMPLES and parameters_of is None else ""
+                self._report(path, f"{parameters_of or noun} has no '{key}'; it is required{example}")
         return found
 
     def _mapping(self, data: Any, path: Path, *, quiet: bool) -> dict[str, Any]:

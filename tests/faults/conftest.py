@@ -47,6 +47,21 @@ class OutsideTarget:
     def wait_for_write(self, timeout_s: float) -> int | None:
         raise NotImplementedError("what a process here writes goes into a file")
 
+    def wait_until_pending(self, name: str, timeout_s: float) -> bool:
+        raise NotImplementedError("there is no engine here, and nobody who sends signals")
+
+    def record_descendants(self) -> None:
+        raise NotImplementedError("the parent here is the test")
+
+    def signal_parent(self, name: str, *, group: bool = False) -> None:
+        raise NotImplementedError("the parent here is the test")
+
+    def wait_until_parent_took(self, name: str, timeout_s: float) -> bool:
+        raise NotImplementedError("the parent here is the test")
+
+    def wait_for_parents_end(self, timeout_s: float) -> bool:
+        raise NotImplementedError("the parent here is the test")
+
     def release(self) -> None:
         self.stdin.write(b"go on\n")
         self.stdin.flush()

@@ -27,6 +27,7 @@ class LoneParent:
         self.command = [sys.executable, "-I", "-S", "-c", "raise SystemExit(7)"]
         self.notes: list[dict[str, Any]] = []
         self.actions: list[Callable[[], object]] = []
+        self.looks = 0
 
     def note(self, **facts: Any) -> None:
         self.notes.append({"t_ns": time.monotonic_ns(), "by": "parent", **facts})
@@ -42,6 +43,13 @@ class LoneParent:
 
     def use_for_spawns(self, middleware: Any) -> AbstractContextManager[None]:
         raise NotImplementedError("there is no engine here, and no runner")
+
+    def use_for_messages(self, inbound: Callable[[Any], Any]) -> AbstractContextManager[None]:
+        raise NotImplementedError("there is no engine here, and no broker")
+
+    def step_clock(self, seconds: float) -> int:
+        self.looks += 1
+        return self.looks
 
     def listening(self) -> list[int]:
         raise NotImplementedError("there is no engine here, and no server")

@@ -141,8 +141,9 @@ def test_kinds_are_named_as_they_call_themselves() -> None:
     """The kind in the table is the kind of the class, and all of them are there."""
     kinds = fault_kinds()
     expected = [
-        "bad_middleware", "bad_request", "close", "close_stdio", "connection", "crash", "exhaust", "exit", "flood",
-        "fork_bomb", "freeze", "hang", "ignore_sigchld", "interleave", "intruder", "kill", "lose_server", "malformed",
+        "bad_middleware", "bad_request", "clock", "close", "close_stdio", "connection", "crash", "exhaust", "exit",
+        "flood", "fork_bomb", "freeze", "hang", "ignore_sigchld", "interleave", "interrupt_parent", "intruder",
+        "kill", "kill_parent", "lose_server", "malformed",
         "mismatch", "noop", "panic", "pause", "replay", "respawn", "run_out", "second_result", "second_store", "slow",
         "spill", "steal_status", "stray", "unstartable", "wrong_program",
         # of the stream

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gostage_sim.faults.clock import Clock
 from gostage_sim.faults.close import Close
 from gostage_sim.faults.close_stdio import CloseStdio
 from gostage_sim.faults.crash import Crash, CrashSignal
@@ -311,6 +312,7 @@ def test_second_result(run_fault: RunFault, says: str) -> None:
         (Exhaust("files", left=5), {"wait": 7}, [{"refused": "EMFILE"}]),
         (StealStatus(), {"wait": "ECHILD"}, [{"status": "exit code 7"}]),
         (IgnoreSigchld(), {"wait": "ECHILD"}, [{"ignored_to_the_end": True}]),
+        (Clock(), {"wait": 7}, [{"stepped_s": 3600.0}, {"looked_at_since": 1}]),
         (CloseStdio(), {"wait": 7}, [{"closed": [0, 1, 2]}]),
     ],
     ids=lambda case: repr(case) if hasattr(case, "kind") else "",

@@ -69,6 +69,13 @@ def test_what_cannot_be_is_refused(kind: str, params: dict[str, Any], message: s
         ("kill", {"in_write": True}, "message", "in_write is about the rest of a message; use {message: n, byte: b}"),
         ("kill", {"in_write": True}, "byte", None),
         ("kill", {}, "message", None),
+        (
+            "kill_parent",
+            {"child": "in_write"},
+            "message",
+            "in_write is about the rest of a message; use {message: n, byte: b}",
+        ),
+        ("kill_parent", {"child": "in_write"}, "byte", None),
         ("slow", {"form": "start"}, "step", "form: start is for at: definition only"),
         ("slow", {"form": "start"}, "definition", None),
         ("slow", {"form": "busy"}, "result", "no message follows the result that form: busy could delay"),

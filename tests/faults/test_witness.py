@@ -45,6 +45,7 @@ def witness(
     handed_over: int = 0,
     pid: int | None = None,
     result: Result | None = None,
+    rejected: tuple[int, ...] = (),
 ) -> str | None:
     fault = fault_kind(kind)(**params)
     noted = tuple({"t_ns": FIRED, "by": "child", **note} for note in notes)
@@ -57,7 +58,7 @@ def witness(
     report = SpawnReport("signaled", 1, "SIGSEGV", 1, malformed_count=1)
     child = ChildHistory("victim", "victim", "victim", 5.0, 1.0, raw=tuple(raw), exit=end, report=report)
     child = replace(child, sent=_messages(sent), handled=_messages(handled))
-    child = replace(child, stopped_ns=stopped, handed_over=handed_over, pid=pid, result=result)
+    child = replace(child, stopped_ns=stopped, handed_over=handed_over, pid=pid, result=result, rejected=rejected)
     return fault.witness(record, child)
 
 
@@ -83,6 +84,12 @@ REFUSED = {"by": "parent", "refused": "EACCES"}
 BROKEN = {"broken": "reset", "state": "gone", "port": 40112}
 REQUEST = RawFrame(_ms(1), 0, 64, True, 0, "not_protobuf", request=True)
 MOVED = {"by": "parent", "listened_at": [40112], "listens_at": []}
+
+KILLED = {"by": "observer", "killed_parent": "SIGKILL"}
+FORWARD = {"by": "parent", "stepped_s": 3600.0}
+BACK = {"by": "parent", "stepped_s": -3600.0}
+LOOKED = {"by": "parent", "looked_at_since": 3}
+TOOK = {"by": "observer", "interrupted": "SIGINT", "taken": [True]}
 
 SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], str]] = [
     ("noop", {}, ({"passed": "x"},), {}, "passed the point and did nothing"),
@@ -117,6 +124,21 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         (WENT_ON, IN_WRITE),
         {"exit": "SIGKILL", "sent": [(FIRED - 1, "picture")]},
         "killed by SIGKILL through the pidfd, blocked in a write of 192,000,110 bytes",
+    ),
+    (
+        "kill_parent",
+        {"child": "stopped"},
+        ({"reached": "stopped"}, KILLED),
+        {},
+        "SIGKILL ended the parent while the child was stopped, in state T",
+    ),
+    ("interrupt_parent", {}, (HELD, TOOK), {}, "the parent took SIGINT"),
+    (
+        "interrupt_parent",
+        {"to": "group", "again": True},
+        (HELD, {**TOOK, "taken": [True, True]}),
+        {},
+        "the parent and its group took SIGINT twice",
     ),
     ("freeze", {}, ({"by": "observer", "state": "T"},), {}, "stopped by SIGSTOP, seen in state T"),
     ("freeze", {}, (), {"stopped": (FIRED + 1,)}, "stopped by SIGSTOP, seen in state T"),
@@ -165,6 +187,15 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         "on_child_message raised 4 times",
     ),
     ("bad_middleware", {"hook": "after"}, ({"by": "parent", "raised": 1},), {}, "after_spawn raised"),
+    (
+        "bad_middleware",
+        {"hook": "inbound"},
+        ({"by": "parent", "raised": 2},),
+        {"rejected": (9, 19)},
+        "inbound middleware rejected 2 messages",
+    ),
+    ("clock", {}, (FORWARD, LOOKED), {}, "the clock was stepped 1h forward, and looked at since"),
+    ("clock", {"to": "back"}, (BACK, LOOKED), {}, "the clock was stepped 1h back, and looked at since"),
     (
         "replay",
         {},
@@ -360,6 +391,14 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("still alive", "panic", {}, ({"raised": "InjectedPanic"},), {}),
     ("the observer did not send it", "kill", {"signal": "SIGTERM"}, (HELD,), {"exit": "SIGTERM"}),
     ("it never held", "kill", {"signal": "SIGTERM"}, (SIGNALLED,), {"exit": "SIGTERM"}),
+    ("the parent did not end", "kill_parent", {}, ({"reached": "holds"}, {**KILLED, "killed_parent": None}), {}),
+    ("by another signal", "kill_parent", {"signal": "SIGTERM"}, ({"reached": "holds"}, KILLED), {}),
+    ("the child was not there", "kill_parent", {}, (KILLED,), {}),
+    ("the child says so", "kill_parent", {}, ({"reached": "holds"}, {**KILLED, "by": "child"}), {}),
+    ("it was not taken", "interrupt_parent", {}, (HELD, {**TOOK, "taken": [False]}), {}),
+    ("once, not twice", "interrupt_parent", {"again": True}, (HELD, TOOK), {}),
+    ("it never held", "interrupt_parent", {}, (TOOK,), {}),
+    ("another signal", "interrupt_parent", {"signal": "SIGTERM"}, (HELD, TOOK), {}),
     (
         "the write had returned",
         "kill",
@@ -448,6 +487,11 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
         {"raw": [_frame(note="interleaved"), _frame(note="interleaved", offset=1300, length=7)]},
     ),
     ("not with each", "bad_middleware", {}, ({"by": "parent", "raised": 2},), {"handled": AFTER}),
+    ("none was rejected", "bad_middleware", {"hook": "inbound"}, ({"by": "parent", "raised": 2},), {}),
+    ("the other way", "clock", {}, (BACK, LOOKED), {}),
+    ("nobody looked", "clock", {}, (FORWARD, {**LOOKED, "looked_at_since": 0}), {}),
+    ("it was not stepped", "clock", {}, (LOOKED,), {}),
+    ("another step", "clock", {"step": 60.0}, (FORWARD, LOOKED), {}),
     ("nothing came", "bad_middleware", {}, ({"by": "parent", "raised": 0},), {}),
     ("never called", "bad_middleware", {"hook": "after"}, ({"by": "parent", "raised": 0},), {}),
     ("one of two", "replay", {}, ({"replayed": 2},), {"raw": [_frame(note="replayed")]}),

@@ -58,6 +58,17 @@ def test_spawn_that_never_returned() -> None:
     assert judgement.reason == "spawn() of victim never returned, so what it sent may still have been on its way"
 
 
+def test_what_middleware_rejected_is_not_lost() -> None:
+    """A message at which the parent's own middleware raised is accounted for; the one beside it is not."""
+    rejected = replace(handled_as(victim(), [*content(20)[:9], *content(20)[10:]]), rejected=(9,))
+    assert NoLoss().judge(history(rejected, sibling(1), recovery())).verdict is Verdict.PASS
+    found = NoLoss().judge(history(replace(rejected, rejected=(8,)), sibling(1), recovery()))
+    assert (found.verdict, found.reason) == (
+        Verdict.FAIL,
+        "victim sent message 10 (store_put) and no handler saw it",
+    )
+
+
 @pytest.mark.parametrize(
     ("seen", "verdict"),
     [(content(20)[:5], Verdict.PASS), ([*content(20)[:3], content(20)[4]], Verdict.FAIL), ([], Verdict.PASS)],

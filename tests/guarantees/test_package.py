@@ -29,6 +29,7 @@ def test_names_stand_in_a_fixed_order() -> None:
         "prompt-return",
         "quarantine",
         "nothing-left",
+        "no-orphans",
         "recovers",
         "as-expected",
     ]

@@ -99,6 +99,14 @@ def test_false(said: SpawnReport, exit_code: int | None, signal: str | None, rea
     assert (found.verdict, found.reason) == (Verdict.FAIL, f"victim {reason}")
 
 
+def test_timed_out_by_a_clock_that_was_set_forward() -> None:
+    """A step of the parent's clock is time that has passed; what is missing to the timeout then is still missing."""
+    said = ended(report("timed_out", None, "SIGTERM"), None, "SIGTERM", timeout_s=3600.0, clock_ahead_s=3598.0)
+    assert TrueVerdict().judge(history(said, sibling(1))).verdict is Verdict.PASS
+    early = replace(said, clock_ahead_s=3590.0)
+    assert TrueVerdict().judge(history(early, sibling(1))).verdict is Verdict.FAIL
+
+
 def test_timed_out() -> None:
     """A child that lived longer than its timeout and was ended by the engine timed out."""
     assert (

@@ -47,6 +47,14 @@ def compared(found: Agreement, one: ScenarioResult, other: ScenarioResult) -> Ju
     return judged.guarantees[-1]
 
 
+def test_how_much_was_handled_before_the_parent_was_killed_is_chance() -> None:
+    """Of a child that has a result on neither transport the messages are not compared; on one, they are."""
+    cut_short = replace(CHILD, outcome=None, exit_code=None, signal=None)
+    other = replace(cut_short, handled=cut_short.handled - 1, handled_digest="xyz")
+    assert compared(agreement(), result("json", cut_short), result("grpc", other)).verdict is Verdict.PASS
+    assert compared(agreement(), result("json", CHILD), result("grpc", other)).verdict is Verdict.FAIL
+
+
 @pytest.mark.parametrize("first", ["json", "grpc"])
 def test_the_last_transport_is_judged_whichever_is_ready_first(first: str) -> None:
     """A result by gRPC waits for the one over JSON, so that two workers judge as one does."""

@@ -94,6 +94,15 @@ def test_an_intruder(scenario: MakeScenario, form: str, answer: str) -> None:
     assert result.parent.strangers == 3
 
 
+def test_a_second_server(scenario: MakeScenario) -> None:
+    """Nobody else can listen at the parent's port, who would get a part of its children."""
+    params = {"form": "second_server", "count": 3}
+    result, seen, proof = run(scenario(("intruder", AT_MESSAGE_40, params)))
+    assert (result.verdict, seen) == (Verdict.PASS, ("completed", 0, 91)), result.reason
+    assert proof == "second_server: EADDRINUSE 3x"
+    assert (result.parent.strangers, result.parent.refused_calls) == (0, 0)
+
+
 def test_the_kernel_counts_the_strangers_of_a_scenario() -> None:
     """All that knock in it, from several children at once, and neither those children nor their siblings."""
     made = load_file(Path(__file__).parents[2] / "scenarios/grpc/strangers.yaml")

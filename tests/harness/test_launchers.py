@@ -11,6 +11,7 @@ import pytest
 
 from gostage_sim.faults.contract import Placement
 from gostage_sim.guarantees.contract import Verdict
+from gostage_sim.harness.commands import unstartable
 from gostage_sim.harness.observer import run_plan, run_scenario
 from gostage_sim.harness.plan import make_plan
 from gostage_sim.harness.result import ScenarioResult
@@ -126,12 +127,38 @@ def test_a_program_of_others_as_another_user(scenario: MakeScenario, tmp_path: P
     assert (result.verdict, result.reason) == (Verdict.PASS, "")
 
 
-def test_a_program_that_nobody_can_start(scenario: MakeScenario, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mode", "errno"), [(None, "ENOENT"), (0o644, "EACCES")])
+def test_a_program_that_nobody_can_start(scenario: MakeScenario, tmp_path: Path, mode: int | None, errno: str) -> None:
+    """The observer sees for itself that it is not there, or may not be executed: start_failed is true."""
+    program = tmp_path / "program"
+    if mode is not None:
+        program.write_text("#!/bin/sh\n")
+        program.chmod(mode)
+    made = _with(scenario, Expectation(outcome="start_failed"), os.fspath(program))
+    result, history = _run(made, tmp_path)
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
+    assert history.children[0].refused == errno
+
+
+def test_a_program_that_may_be_executed_and_cannot_be_started(scenario: MakeScenario, tmp_path: Path) -> None:
     """There is no evidence why: it is unknown, not green, and as expected all the same."""
-    made = _with(scenario, Expectation(outcome="start_failed"), os.fspath(tmp_path / "nothing-here"))
-    plan = make_plan(made, seed=7, transport="json")
+    program = tmp_path / "program"
+    program.write_text("neither a script nor a binary")
+    program.chmod(0o755)
+    plan = make_plan(_with(scenario, Expectation(outcome="start_failed"), os.fspath(program)), seed=7, transport="json")
     result = run_plan(plan)
     assert (result.verdict, result.reason) == (
         Verdict.UNKNOWN,
         "true-verdict: foreign was reported start_failed, and what prevented its start is not known",
     )
+
+
+def test_a_program_on_the_path_of_its_own(tmp_path: Path) -> None:
+    """It is looked for where its own environment says, as the engine does; a folder is no program."""
+    (tmp_path / "mine").mkdir()
+    there = {"name": "there", "command": ["sh"], "options": {"environment": {}}}
+    elsewhere = {"name": "elsewhere", "command": ["sh"], "options": {"environment": {"PATH": str(tmp_path)}}}
+    folder = {"name": "folder", "command": ["mine"], "options": {"environment": {"PATH": str(tmp_path)}}}
+    ours = {"name": "ours", "command": [], "options": {"environment": {}}}
+    found = unstartable({"children": [there, elsewhere, folder, ours]})
+    assert found == {"elsewhere": "ENOENT", "folder": "EACCES"}

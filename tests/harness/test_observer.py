@@ -70,6 +70,8 @@ CASES: list[tuple[str, Placement, dict[str, Any], str | None]] = [
     ("pause", AT_SPAWN, {}, "completed"),
     ("bad_middleware", AT_SPAWN, {}, "completed"),
     ("bad_middleware", AT_SPAWN, {"hook": "after"}, "completed"),
+    ("bad_middleware", AT_SPAWN, {"hook": "inbound"}, "completed"),
+    ("clock", AT_SPAWN, {"to": "back"}, "completed"),
     ("noop", AT_MESSAGE_40, {}, "completed"),
 ]
 

@@ -169,3 +169,31 @@ def test_a_subreaper_inherits_orphans() -> None:
             proc.stop_being_subreaper()
     assert end is not None
     assert (end.exit_code, end.signal, end.source) == (None, "SIGKILL", "waitpid")
+
+
+def test_a_pending_signal_is_seen_until_it_is_taken() -> None:
+    """A signal that a process blocks is pending there; one that it has no handler for is never taken by it."""
+    program = """
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+signal.signal(signal.SIGUSR1, lambda *_: print("taken", flush=True))
+print(flush=True)
+while True:
+    signal.pause()
+"""
+    with python(program) as process:
+        assert process.stdout is not None
+        assert not proc.wait_until_pending(process.pid, signal.SIGTERM, 0)
+        process.send_signal(signal.SIGTERM)
+        assert proc.wait_until_pending(process.pid, signal.SIGTERM, 5)
+        assert not proc.wait_until_taken(process.pid, signal.SIGTERM, 0)
+        process.send_signal(signal.SIGUSR1)
+        assert proc.wait_until_taken(process.pid, signal.SIGUSR1, 5)
+        assert process.stdout.readline() == "taken\n"
+        pidfd = os.pidfd_open(process.pid)
+        try:
+            assert not proc.wait_for_end(pidfd, 0)
+            process.kill()
+            assert proc.wait_for_end(pidfd, 5)
+        finally:
+            os.close(pidfd)

@@ -103,6 +103,41 @@ def test_a_damaged_journal_is_a_problem_and_not_an_exception(run: Run) -> None:
     assert history.children[0].faults[0].armed_ns is not None
 
 
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_record_that_a_kill_tore_is_no_problem(run: Run, killed: bool) -> None:
+    """Of a parent that was killed on purpose the last record may be half there; of any other that is damage."""
+    run.observer.event("note", fault="victim#1", facts={"killed_parent": "SIGKILL" if killed else None})
+    run.subject.close()
+    with (run.folder / "subject.journal").open("ab") as journal:
+        journal.write(b"\xff" * 10)
+    torn = "the last record in the journal of the parent is torn"
+    assert run.collect().problems == (() if killed else (torn,))
+
+
+def test_who_descended_from_a_killed_parent(run: Run) -> None:
+    """With the moment at which each was seen to go, or none."""
+    for pid in (21, 22):
+        run.observer.event("descendant", pid=pid, state="S", command="sleep")
+    run.observer.event("descendant_gone", pid=22)
+    stays, goes = run.collect().descendants
+    assert (stays.pid, stays.state, stays.command, stays.gone_ns) == (21, "S", "sleep", None)
+    assert (goes.pid, goes.gone_ns is not None) == (22, True)
+
+
+def test_steps_of_the_clock_count_within_the_spawn(run: Run) -> None:
+    """One forward before it, and one back, are none of its time."""
+    run.subject.event("clock_stepped", seconds=1000.0)
+    run.subject.event("spawned", child="victim")
+    run.subject.event("clock_stepped", seconds=60.0)
+    run.subject.event("clock_stepped", seconds=-7.0)
+    run.subject.event("clock_stepped", seconds=3.0)
+    run.subject.event("returned", child="victim")
+    run.subject.event("clock_stepped", seconds=1000.0)
+    run.subject.event("rejected", child="victim", position=4)
+    (victim, *_) = run.collect().children
+    assert (victim.clock_ahead_s, victim.rejected) == (63.0, (4,))
+
+
 def test_messages_in_the_name_of_nobody_are_a_problem(run: Run) -> None:
     """A message attributed to a workflow that was never spawned is reported."""
     run.subject.handled(STRANGER, "data", 1)

@@ -89,7 +89,7 @@ def test_lists_have_a_line_each() -> None:
     """Every fault with its first sentence, every guarantee with what holds."""
     faults = list(listing.faults())
     assert [line.split()[0] for line in faults] == sorted(fault_kinds())
-    assert "noop            Does nothing at all." in faults
+    assert "noop              Does nothing at all." in faults
     guarantees = list(listing.guarantees())
     assert [line.split()[0] for line in guarantees] == [each.name for each in JUDGING]
     assert all(each.holds_when in line for each, line in zip(JUDGING, guarantees, strict=True))

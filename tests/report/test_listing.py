@@ -19,6 +19,27 @@ def test_the_index_of_the_catalogue() -> None:
     assert all((SCENARIOS / link).is_file() for link in links)
 
 
+def test_what_is_reported_is_a_group_of_its_own(tmp_path: Path) -> None:
+    """Scenarios with this tag are named before all families, and stand in their own as well."""
+    family = tmp_path / "kill"
+    family.mkdir()
+    for name, tags in (("a", "[kill]"), ("b", "[kill, reported]")):
+        said = f"name: {name}\ndescription: It ends.\ntags: {tags}\ntransports: [json]\n"
+        (family / f"{name}.yaml").write_text(f"{said}children: {{a: {{steps: [{{send: 1}}]}}}}\n")
+    assert [*index([tmp_path])] == [
+        "Scenarios: 2, in families: 1.",
+        "",
+        "### What people report of other programs (1)",
+        "",
+        "* [b](kill/b.yaml) (json only)",
+        "",
+        "### kill (2)",
+        "",
+        "* [a](kill/a.yaml) (json only): It ends.",
+        "* [b](kill/b.yaml) (json only): It ends.",
+    ]
+
+
 def test_names_are_no_markup(tmp_path: Path) -> None:
     """Neither a name nor a description can make a link, and a file of several scenarios stands there once."""
     family = tmp_path / "a family"

@@ -64,7 +64,7 @@ class Stage:
             def run(
                 self, cases: Sequence[Case], *, on_started: Callable[[Case], None], **asked: Any
             ) -> Iterator[ScenarioResult]:
-                stage.asked |= asked
+                stage.asked |= asked | {"in_turn": [case.scenario.name[-1] for case in cases]}
                 for case in reversed(cases):
                     on_started(case)
                     result = play(case.scenario)
@@ -180,6 +180,18 @@ def test_no_more_workers_than_scenarios(stage: Stage, make_result: MakeResult) -
     """Nine workers for three scenarios are three."""
     stage.run(lambda scenario: make_result(**names(scenario)), workers="9")
     assert stage.asked["workers"] == 3
+
+
+@pytest.mark.parametrize(("workers", "in_turn"), [("1", "abc"), ("2", "bca")])
+def test_workers_side_by_side_begin_with_the_longest(
+    stage: Stage, make_result: MakeResult, workers: str, in_turn: str
+) -> None:
+    """One alone goes through the files in their order."""
+    for name, timeout in (("b", "60s"), ("c", "40s")):
+        with (stage.scenarios / f"{name}.yaml").open("a") as file:
+            file.write(f"timeout: {timeout}\n")
+    stage.run(lambda scenario: make_result(**names(scenario)), workers=workers)
+    assert stage.asked["in_turn"] == [*in_turn]
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", "", "1.5", "²"])

@@ -68,10 +68,13 @@ def test_here_is_this_process() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("skip: true\n", "3:7: skip is true; expected text that is not blank"),
-        ("skip: ' '\n", "3:7: skip is ' '; expected text that is not blank"),
+        ("skip: true\n", "3:7: skip is true; expected text that says why"),
+        ("skip: ' '\n", "3:7: skip is ' '; expected text that says why"),
         ("only_on: linux\n", "3:10: only_on is 'linux'; expected a mapping of reason, transports, platform, root, "),
-        ("only_on: {root: true}\n", "3:10: only_on has no 'reason'; it is required"),
+        (
+            "only_on: {root: true}\n",
+            "3:10: only_on has no 'reason'; it is required, for example reason: only root may do this",
+        ),
         (
             "only_on: {reason: r}\n",
             "3:10: only_on has only a reason; expected one of transports, platform, root, python, kernel as well",

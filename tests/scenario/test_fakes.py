@@ -21,6 +21,13 @@ def test_one_more_placeholder_changes_no_other() -> None:
     assert len(both["faker.city"]) == POOL_SIZE
 
 
+def test_pools_are_not_shared() -> None:
+    """Who changes the values of one child changes nobody else's."""
+    first = render_pools(["{faker.name}"], 7)
+    first["faker.name"].clear()
+    assert len(render_pools(["{faker.name}"], 7)["faker.name"]) == POOL_SIZE
+
+
 def test_pools_are_json() -> None:
     """Dates and decimals become text, so that a pool fits into a plan file."""
     pools = render_pools(["{faker.date_object}{faker.pydecimal}{faker.simple_profile}{faker.random_int}"], 1)

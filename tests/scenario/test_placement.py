@@ -44,7 +44,11 @@ class Pause:
     [
         ("crash", "6:9: a fault is 'crash'; expected a mapping of its kind and 'at'"),
         ("at: result", f"6:9: a fault has no kind; expected one of {KINDS}"),
-        ("crash:", f"6:9: fault 'crash' has no 'at'; expected {FORMS}"),
+        (
+            "crash:",
+            "6:9: fault 'crash' has no 'at'; expected definition, {step: n}, {message: n}, {message: n, byte: b}, "
+            "result",
+        ),
         ("{cresh: {}, at: result}", "6:10: unknown fault 'cresh'; did you mean 'crash'?"),
         ("{crash: , exit: 3, at: result}", "6:19: one item is one fault; found crash and exit: make it two"),
         (

@@ -22,9 +22,12 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
             + ", ".join(key for key in File.model_fields if key not in FILLED_IN),
         ),
         ("children: {a: {steps: []}}\n", "1:1: scenario has no 'name'; it is required"),
-        ("name: x\n", "1:1: scenario has no 'children'; it is required"),
+        (
+            "name: x\n",
+            "1:1: scenario has no 'children'; it is required, for example children: {worker: {steps: [send: 10]}}",
+        ),
         ("name: ''\nchildren: {a: {steps: []}}\n", "1:7: name is ''; expected text that is not blank"),
-        (HEAD + "tags: crash\n", "6:7: tags is 'crash'; expected a list, each item text"),
+        (HEAD + "tags: crash\n", "6:7: tags is 'crash'; expected a list, each item text; write [crash]"),
         (HEAD + "tags:\n  - a\n  - 2\n", "8:5: tags, item 2, is 2; expected text; put it in quotes"),
         (HEAD + "transports: [json, jsno]\n", "6:20: unknown transport 'jsno'; did you mean 'json'?"),
         (HEAD + "transports: []\n", "6:13: transports is an empty list; expected at least one"),
@@ -80,7 +83,10 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
             HEAD + "expect: {a: {final_store: {}}}\n",
             "6:27: final_store is empty; expected at least one key with its value",
         ),
-        (HEAD + "expect: {a: {raises: ValueError}}\n", "6:22: unknown raises 'ValueError'; expected 'SystemExit'"),
+        (
+            HEAD + "expect: {a: {raises: ValueError}}\n",
+            "6:22: unknown raises 'ValueError'; expected one of 'SystemExit', 'KeyboardInterrupt'",
+        ),
         (
             HEAD + "expect: {a: {raises: SystemExit, outcome: completed}}\n",
             "6:43: where spawn() raises there is no result; leave out outcome or raises",
@@ -117,7 +123,7 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
             "7:5: unknown key 'stpes'; did you mean 'steps'? known keys: steps, faults, copies, timeout, grace, "
             "definition_size, end_daemons, max_message, wave, limits, options, launcher, command",
         ),
-        (HEAD + "  b: {copies: 2}\n", "6:6: child has no 'steps'; it is required"),
+        (HEAD + "  b: {copies: 2}\n", "6:6: child has no 'steps'; it is required, for example steps: [send: 10]"),
         (HEAD + "  b: {steps: 2}\n", "6:14: steps is 2; expected a list"),
         (HEAD + "    copies: 501\n", "6:13: copies is 501; expected a whole number from 1 to 500"),
         (
@@ -134,7 +140,7 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
         ),
         (HEAD + "  b: {command: []}\n", "6:16: command is an empty list; expected a program and its arguments"),
         (HEAD + "  b: {command: [x, 5]}\n", "6:20: command, item 2, is 5; expected text; put it in quotes"),
-        (HEAD + "  b: {command: x}\n", "6:16: command is 'x'; expected a list, each item text"),
+        (HEAD + "  b: {command: x}\n", "6:16: command is 'x'; expected a list, each item text; write [x]"),
         (HEAD + "    wave: 0\n", "6:11: wave is 0; expected a whole number from 1 to 100"),
         (HEAD + "    limits: {memory: 5}\n", "6:22: memory: a size needs a unit, for example 64KiB, 10MB; found 5"),
         (HEAD + "    limits: {cpu: 5ms}\n", "6:19: cpu is '5ms'; expected a duration from 1s to 1h"),
@@ -203,7 +209,7 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
         (STEP + "open_files: 0", "5:21: count is 0; expected a whole number from 1 to 100000"),
         (STEP + "threads: many", "5:18: count is 'many'; expected a whole number from 1 to 10000"),
         (STEP + "spawn: 3", "5:16: spawn is 3; expected a mapping of steps, timeout"),
-        (STEP + "spawn: {timeout: 1s}", "5:16: spawn has no 'steps'; it is required"),
+        (STEP + "spawn: {timeout: 1s}", "5:16: spawn has no 'steps'; it is required, for example steps: [send: 10]"),
         (STEP + "spawn: {steps: [sned: 1]}", f"5:25: unknown key 'sned'; did you mean 'send'? known keys: {STEPS}"),
         (STEP + "spawn: {steps: [call: 'os.path:joni']}", "5:31: 'os.path' has no 'joni'; did you mean 'join'?"),
         (
@@ -216,7 +222,7 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
         (STEP + "call: os.path:joni", "5:15: 'os.path' has no 'joni'; did you mean 'join'?"),
         (HEAD + "imports: 5\n", "6:10: imports is 5; expected a list, each item text"),
         (HEAD + "imports:\n", "6:1: imports is nothing; expected a list, each item text"),
-        (HEAD + "imports: foo\n", "6:10: imports is 'foo'; expected a list, each item text"),
+        (HEAD + "imports: foo\n", "6:10: imports is 'foo'; expected a list, each item text; write [foo]"),
         (HEAD + "imports: [5]\n", "6:11: imports, item 1, is 5; expected text; put it in quotes"),
         (HEAD + "imports: [null]\n", "6:11: imports, item 1, is nothing; expected text"),
         (HEAD + "imports: {a: 1}\n", "6:10: imports is a mapping; expected a list, each item text"),

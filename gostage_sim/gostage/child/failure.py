@@ -35,13 +35,13 @@ def describe(error: BaseException) -> dict[str, Any]:
         "message": message,
         "traceback": _traceback(error, message),
     }
-    code = _errno(error)
+    code = errno_of(error)
     if code is not None:
         facts["errno"] = code
     return facts
 
 
-def _errno(error: BaseException) -> int | None:
+def errno_of(error: BaseException) -> int | None:
     """Its own, or that of the nearest exception that it was raised `from`: an import that failed for want of memory."""
     link: BaseException | None = error
     for _ in range(MAX_LINKS):

@@ -3,6 +3,7 @@
 * `session`    what happens when: a state machine without I/O; bytes, exits and time go in, messages and orders come out
 * `readers`, `frames`   what a child sent, made into messages: lines of a pipe, frames of gRPC calls
 * `driver`     the one loop that does the I/O for a session, in the thread that waits for the child
+* `clock`      what deadlines are measured by, and what becomes of its steps
 * `turns`      the threads of several such loops give way to each other
 * `handle`     a started child: wait for it, cancel it, kill it
 * `links`      how a child sends to this program: its stdout, or an inlet of the runner's gRPC server

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
-from gostage_sim.gostage.spawn.driver import MAX_WAIT_S, Driver
+from gostage_sim.gostage.spawn.driver import Driver
 from gostage_sim.gostage.spawn.handle import ChildHandle
 from gostage_sim.gostage.spawn.result import SpawnResult
 
@@ -53,8 +52,7 @@ async def _drive(driver: Driver) -> None:
     loop.add_reader(driver.fileno(), ready.set)
     try:
         while not driver.session.finished:
-            wait_s = min(max(0.0, driver.session.deadline - time.monotonic()), MAX_WAIT_S)
-            timer = loop.call_later(wait_s, ready.set)
+            timer = loop.call_later(max(0.0, driver.longest_wait_s), ready.set)
             try:
                 await ready.wait()
             finally:

@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from fcntl import F_GETPIPE_SZ, fcntl
 
 from gostage_sim.gostage.delivery import Delivery
+from gostage_sim.gostage.spawn.clock import Clock, longest_wait_s
 from gostage_sim.gostage.spawn.inlet import Inlet
 from gostage_sim.gostage.spawn.process import Process, close_kept, keep_from_forks
 from gostage_sim.gostage.spawn.session import Order, Session
@@ -38,11 +39,14 @@ class Driver:
     process: Process
     session: Session
 
-    def __init__(self, delivery: Delivery, stderr: ChildStderr) -> None:
+    def __init__(self, delivery: Delivery, stderr: ChildStderr, clock: Clock = time.monotonic) -> None:
+        self.clock = clock
+        """What the session's deadlines are measured by; it never runs backwards."""
         self.first_message: float | None = None
-        """When it was read, on the monotonic clock."""
+        """When it was read, on `time.monotonic`, whatever the clock."""
         self.stderr = stderr
         self._delivery = delivery
+        self._longest_wait_s = min(MAX_WAIT_S, longest_wait_s(clock))
         self._cancelled_at: float | None = None
         self._terminated = False
         self._lock = threading.RLock()  # of the wake-up descriptor and SIGTERM: cancel() comes from anywhere
@@ -83,23 +87,28 @@ class Driver:
         return self._epoll.closed or self.process.is_closed or not self._on_ready
 
     def run(self, until: float = math.inf) -> None:
-        """Until the session is finished, or until this time of the monotonic clock, and one step at least; in a fork of
+        """Until the session is finished, or until this time of `time.monotonic`, and one step at least; in a fork of
         the process that started the child, which has none of its descriptors, not at all."""
         with Turns() as turns:
             while not self.session.finished and self.process.is_ours:
-                self.step(min(self.session.deadline, until) - time.monotonic())
+                self.step(min(self.longest_wait_s, until - time.monotonic()))
                 if time.monotonic() >= until:
                     break
                 turns.give_way()
 
+    @property
+    def longest_wait_s(self) -> float:
+        """How long to wait at most for something to happen."""
+        return min(self.session.deadline - self.clock(), self._longest_wait_s)
+
     def step(self, wait_s: float) -> None:
         """Wait for something to happen, but no longer than this, and do what it asks for."""
-        for fd, _ in self._epoll.poll(min(max(0.0, wait_s), MAX_WAIT_S)):
+        for fd, _ in self._epoll.poll(max(0.0, wait_s)):
             action = self._on_ready.get(fd)
             # An earlier one of this round may have closed it; or called a handler that forked, and this is the fork.
             if action is not None and self.process.is_ours:
                 action()
-        self._obey(self.session.tick(time.monotonic()))
+        self._obey(self.session.tick(self.clock()))
 
     def cancel(self) -> None:
         """SIGTERM to the child's group, once; the loop sends SIGKILL when the grace period is over. From any thread."""
@@ -109,7 +118,7 @@ class Driver:
             if self._wake_fd < 0:  # the loop has ended
                 return
             if self._cancelled_at is None:
-                self._cancelled_at = time.monotonic()
+                self._cancelled_at = self.clock()
             self._terminate()  # not left to the loop, which may be in a handler or not be run yet
             os.eventfd_write(self._wake_fd, 1)
 
@@ -251,7 +260,7 @@ class Driver:
     def _see_exit(self) -> None:
         self._close(self.process.stdin)
         self._see_cancel()  # its signal may be seen to end the child before the wake-up is seen
-        self._obey(self.session.exited(time.monotonic()))
+        self._obey(self.session.exited(self.clock()))
         # It stays readable. Not before the session knows: when interrupted, all this is done again, or else the child
         # that is gone would be waited for until it counts as one that cannot be killed.
         self._unwatch(self.process.pidfd)
@@ -314,7 +323,7 @@ class Driver:
                     self.stderr.forward(line)
                 except Exception as error:
                     self._delivery.record("stderr", self.stderr.line_number, error)
-            if time.monotonic() >= self.session.deadline:
+            if self.clock() >= self.session.deadline:
                 self._overdue()
 
     def _overdue(self) -> None:
@@ -324,4 +333,4 @@ class Driver:
         """
         if self.process.pidfd in self._on_ready and self.process.has_exited():
             self._see_exit()
-        self._obey(self.session.tick(time.monotonic()))
+        self._obey(self.session.tick(self.clock()))

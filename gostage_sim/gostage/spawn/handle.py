@@ -17,8 +17,10 @@ from typing import Any, Self
 import msgspec
 
 from gostage_sim.gostage.broker import Broker
+from gostage_sim.gostage.child.failure import errno_of
 from gostage_sim.gostage.definition import SubWorkflowDef
 from gostage_sim.gostage.delivery import Delivery
+from gostage_sim.gostage.spawn.clock import Clock
 from gostage_sim.gostage.spawn.depth import allowed_depth, own_depth
 from gostage_sim.gostage.spawn.driver import Driver
 from gostage_sim.gostage.spawn.launchers import Launch, Launcher, LaunchError, ThisProgram
@@ -41,10 +43,11 @@ class ChildHandle:
     for; without one, a child whose handle is dropped before the end is killed, with a ResourceWarning.
     """
 
-    def __init__(self, passage: Passage, broker: Broker) -> None:
+    def __init__(self, passage: Passage, broker: Broker, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
         self._passage = passage
         self._started = time.monotonic()
-        self._delivery = Delivery(broker, passage.observers())
+        self._delivery = Delivery(broker, passage.observers(), clock)
         self._driver: Driver | None = None
         self._result: SpawnResult | None = None
         self._waiting = threading.RLock()
@@ -61,6 +64,7 @@ class ChildHandle:
         launcher: Launcher | None,
         links: Links,
         middleware: tuple[SpawnMiddleware, ...] = (),
+        clock: Clock = time.monotonic,
     ) -> Self:
         """Start the child; a child that cannot be started is a handle whose result is `start_failed`."""
         _check_arguments(definition, initial_store, options)
@@ -71,7 +75,7 @@ class ChildHandle:
         passage = Passage(definition, options or SpawnOptions(), middleware)
         try:
             passage.enter()
-            handle = cls(passage, broker)
+            handle = cls(passage, broker, clock)
             try:
                 handle._open(launcher or ThisProgram(), links)
             except (OSError, LaunchError, ValueError) as error:
@@ -109,8 +113,9 @@ class ChildHandle:
     def wait(self, timeout_s: float | None = None) -> SpawnResult:
         """Handle messages in this thread until the child is gone. Never raises for what a child does.
 
-        TimeoutError when it is not gone after so many seconds; it goes on and can be waited for again, and with 0 this
-        handles what has come by now. A handler that takes longer is not interrupted.
+        TimeoutError when it is not gone after so many seconds, which are real ones whatever the runner's clock; it goes
+        on and can be waited for again, and with 0 this handles what has come by now. A handler that takes longer is not
+        interrupted.
 
         KeyboardInterrupt, SystemExit and the like, out of a handler or a signal, end the child first and then pass on.
         Of several threads one does the work and the others get the same result.
@@ -183,7 +188,7 @@ class ChildHandle:
             )
         with ExitStack() as stack:
             # Its descriptors before the child: at the limit no child is started.
-            driver = Driver(self._delivery, ChildStderr(options.forward_stderr, definition.id))
+            driver = Driver(self._delivery, ChildStderr(options.forward_stderr, definition.id), self._clock)
             stack.callback(driver.close)
             link = links.open(definition, options)
             stack.callback(link.close)
@@ -191,7 +196,7 @@ class ChildHandle:
             process = launcher.start(Launch(link.definition, link.options, depth + 1))
             link.started(process.pid)
             origin = Origin(definition.id, process.pid, uuid.uuid4().hex)
-            now, foreign = time.monotonic(), launcher.foreign
+            now, foreign = self._clock(), launcher.foreign
             session = Session(options, origin, now, foreign=foreign, make_reader=link.make_reader)
             driver.take(process, session, document, link.inlet)
             self._driver = driver
@@ -202,7 +207,7 @@ class ChildHandle:
         return SpawnResult(
             workflow_id=self._passage.context.definition.id,
             outcome=Outcome.START_FAILED,
-            error=ChildError(type(error).__name__, _why_no_start(error)),
+            error=ChildError(type(error).__name__, _why_no_start(error), errno=errno_of(error)),
             total_s=time.monotonic() - self._started,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -52,6 +53,8 @@ class ChildError:
     type: str
     message: str
     traceback: str = ""
+    errno: int | None = None
+    """Why it could not be started, where the system said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +186,17 @@ class SpawnResult:
         return ", ".join(parts)
 
     def raise_for_outcome(self) -> None:
-        """Raise the SpawnError subclass of the outcome; nothing when it completed."""
-        if not self.success:
-            raise ERROR_CLASSES[self.outcome](self)
+        """Raise the SpawnError subclass of the outcome; nothing when it completed.
+
+        The cause of one that could not be started is an OSError where the system said no: a child that runs out of
+        descriptors while it starts one of its own has hit its limit as with any other file.
+        """
+        if self.success:
+            return
+        raised = ERROR_CLASSES[self.outcome](self)
+        if self.error is not None and self.error.errno is not None:
+            raise raised from OSError(self.error.errno, os.strerror(self.error.errno))
+        raise raised
 
 
 def _last_line(text: str) -> str:

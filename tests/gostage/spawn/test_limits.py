@@ -183,6 +183,20 @@ def test_however_few_files_a_child_by_grpc_may_have(program: Program, monkeypatc
     assert (enough[0], enough[-1]) == (False, True)
 
 
+@pytest.mark.parametrize(("transport", "files"), [("json", 10), ("grpc", 20)])
+def test_a_child_that_cannot_start_one_of_its_own(
+    program: Program, monkeypatch: pytest.MonkeyPatch, transport: str, files: int
+) -> None:
+    """Descriptors that its own child would need are descriptors like others: the limit is named, and why."""
+    monkeypatch.setenv("GOSTAGE_IPC_TRANSPORT", transport)
+    runner = program(f"{HEAD}gostage.Runner().spawn(gostage.SubWorkflowDef.of('act'), check=True)\n")
+    result = spawn(runner, open_files=files)
+    assert result.outcome == "limit_exceeded", result
+    assert result.error is not None
+    what = "ChildStartError: child 'workflow' start failed, OSError: [Errno 24] Too many open files"
+    assert result.error.message.startswith(f"limit open_files={files} was hit: {what}")
+
+
 @AS_ROOT
 def test_however_few_threads_a_child_by_grpc_may_have() -> None:
     """The same of threads, which the kernel counts among the processes of a user."""

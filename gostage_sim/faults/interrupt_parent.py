@@ -1,0 +1,78 @@
+"""The parent is interrupted, as by Ctrl-C or by who asks it to leave, while it waits in `spawn()`."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from gostage_sim.faults.contract import ANYWHERE, Point
+from gostage_sim.faults.evidence import note_with
+
+if TYPE_CHECKING:
+    from gostage_sim.faults.contract import Target, Victim
+    from gostage_sim.history.model import ChildHistory, FaultRecord
+
+_SEEN_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptParent:
+    """The observer sends the parent a signal that it handles as programs do: SIGINT raises KeyboardInterrupt, and for
+    SIGTERM it has a handler that raises SystemExit. It calls `spawn()` for this child in its main thread, where Python
+    runs signal handlers; so one child of a wave can have this fault, and that child no copies.
+
+    With `to: group` the whole process group of the parent gets it, as Ctrl-C in a terminal does; no child of the
+    engine may be in it.
+
+    With `again` the child does not let SIGTERM through, and the parent is interrupted a second time once the engine has
+    sent that; the engine must not wait for the grace period then. Give such a child a long `grace`.
+
+    The exception must come out of `spawn()`, with the child gone before; expect `raises: KeyboardInterrupt` of it, or
+    `raises: SystemExit`. The parent goes on with the rest of its work.
+    """
+
+    kind: ClassVar[str] = "interrupt_parent"
+    points: ClassVar[frozenset[Point]] = ANYWHERE
+    example: ClassVar[str] = """\
+- interrupt_parent: {signal: SIGINT, to: group}
+  at: {message: 100}
+"""
+
+    signal: Literal["SIGINT", "SIGTERM"] = field(
+        default="SIGINT", metadata={"description": "the signal the observer sends to the parent"}
+    )
+    to: Literal["process", "group"] = field(
+        default="process", metadata={"description": "who gets it: the parent, or its whole process group"}
+    )
+    again: bool = field(
+        default=False, metadata={"description": "whether a second one follows, because the child does not leave"}
+    )
+
+    def inject(self, victim: Victim) -> None:
+        if self.again:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # blocked, the kernel shows it pending
+        victim.note(holding=True)
+        victim.hold()
+
+    def inflict(self, target: Target) -> None:
+        taken = [self._interrupt(target)]
+        if self.again and target.wait_until_pending("SIGTERM", _SEEN_WITHIN_S):
+            taken.append(self._interrupt(target))
+        target.note(interrupted=self.signal, taken=taken, waited_up_to_s=_SEEN_WITHIN_S)
+
+    def _interrupt(self, target: Target) -> bool:
+        target.signal_parent(self.signal, group=self.to == "group")
+        return target.wait_until_parent_took(self.signal, _SEEN_WITHIN_S)
+
+    def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
+        """The observer's note that it sent the signal, each time to a parent that `/proc` showed to have a handler for
+        it, and that it was pending there no longer."""
+        held, note = note_with(fault, "holding"), note_with(fault, "interrupted", by="observer")
+        if held is None or note is None or note["interrupted"] != self.signal:
+            return None
+        if note["taken"] != [True] * (2 if self.again else 1):
+            return None
+        return f"the parent{' and its group' if self.to == 'group' else ''} took {self.signal}" + (
+            " twice" if self.again else ""
+        )
