@@ -12,6 +12,7 @@ Map of the room:
 * `limits`     room for the descriptors of hundreds of children
 * `plan`       a scenario as JSON files that subject and children read
 * `subject`    the parent under test: `python -m gostage_sim.harness.subject`
+* `parent_faults` the faults that are done in it, around a spawn or while it handles a message
 * `handlers`   what its handlers do besides looking
 * `child`      a child: `python -m gostage_sim.harness.child`
 * `launchers`  what starts the children of a scenario; `launched` is what the engine's own launchers import for that

@@ -8,13 +8,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import ceil
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from gostage_sim.faults.contract import AT_SPAWN, Placement, StandsBetween
+from gostage_sim.faults.contract import IN_PARENT, Placement, StandsBetween
 from gostage_sim.history.collect import PLAN_NAME
 from gostage_sim.scenario.fakes import render_pools
 from gostage_sim.scenario.model import (
@@ -51,7 +51,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
         for copy in range(1, child.copies + 1):
             name = group if child.copies == 1 else f"{group}[{copy}]"
             expected = scenario.expected_of(group, transport)
-            planned = _child(scenario, group, name, child, seed, index=len(children), expected=expected)
+            planned = _child(scenario, group, name, child, seed, index=len(children), copy=copy, expected=expected)
             children.append(planned if child.wave == meeting else {**planned, "gates": None, "meets": False})
     for type, handler in scenario.handlers.items():
         if handler.spawn:
@@ -82,7 +82,7 @@ def write_plan(plan: Plan, folder: Path) -> Path:
     for child in plan["children"]:
         own = {key: child[key] for key in ("name", "seed", "gates", "pools", "imports", "search", "journal")}
         own["transport"] = plan["transport"]
-        own["faults"] = [fault for fault in child["faults"] if fault["at"]["point"] not in AT_SPAWN]
+        own["faults"] = [fault for fault in child["faults"] if fault["at"]["point"] not in IN_PARENT]
         (folder / child["plan"]).write_text(json.dumps(own), "utf-8")
     path = folder / PLAN_NAME
     path.write_text(json.dumps(plan), "utf-8")
@@ -97,10 +97,15 @@ def _child(
     seed: int,
     *,
     index: int,
+    copy: int = 1,
     expected: Expectation | None = None,
     role: str | None = None,
 ) -> Plan:
-    faults, not_chosen = _faults(name, child, seed, index)
+    numbered = [each for each in enumerate(child.faults, 1) if each[1].at.spawn in (None, copy)]
+    faults, not_chosen = _faults(name, numbered, seed, index)
+    # What is expected of a child is expected of one with all its faults.
+    if not_chosen or len(numbered) < len(child.faults):
+        expected = None
     role = role or _role(child, faults, expected)
     sent = None if child.command else of_steps(child.steps)
     single = list(flattened(child.steps))
@@ -133,8 +138,7 @@ def _child(
         "imports": list(scenario.imports),
         # Where the loader looked for the user's actions; the child must find the same ones.
         "search": [str(Path(scenario.file).resolve().parent), os.getcwd()],
-        # What is expected of a child is expected of one with all its faults.
-        "expect": {} if expected is None or not_chosen else _expectation(expected),
+        "expect": {} if expected is None else _expectation(expected),
         "expected_messages": None if sent is None else sent.total(),
         "expected_types": None if sent is None else len(sent),
         "plan": f"child-{index:03}.json",
@@ -228,11 +232,13 @@ def _step(step: Step) -> Plan:
             return {"do": step_name(type(step)), **step.model_dump()}
 
 
-def _faults(name: str, child: Child, seed: int, index: int) -> tuple[list[Plan], list[Plan]]:
+def _faults(
+    name: str, numbered: Iterable[tuple[int, PlacedFault]], seed: int, index: int
+) -> tuple[list[Plan], list[Plan]]:
     """Those of this child, each time of one that repeats, and those that the seed did not choose."""
     chosen: list[Plan] = []
     left: list[Plan] = []
-    for number, placed in enumerate(child.faults, 1):
+    for number, placed in numbered:
         for time, at in enumerate(placed.strikes(), 1):
             id = f"{name}#{number}" if placed.times == 1 else f"{name}#{number}.{time}"
             # A draw of its own, so that one fault more or less in the file changes nothing for the others.

@@ -9,6 +9,7 @@ import os
 import selectors
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gostage_sim.faults import fault_kind
-from gostage_sim.faults.contract import AT_SPAWN, InflictedFromOutside
+from gostage_sim.faults.contract import IN_PARENT, InflictedFromOutside
 from gostage_sim.harness import proc
 from gostage_sim.harness.control import Gone, Listener, Peer
 from gostage_sim.harness.director import Director, Phase
@@ -63,13 +64,14 @@ class Watch:
         self._children: dict[str, _Child] = {}
         self._faults = {fault["id"]: fault for child in plan["children"] for fault in child["faults"]}
         self._names = [child["name"] for child in plan["children"]]
-        #: Children around whose spawn a fault is done: they are not over before the parent says so.
+        #: Children for which the parent does a fault: they are not over before it says so.
         self._struck_in_parent = {
             child["name"]
             for child in plan["children"]
-            if any(fault["at"]["point"] in AT_SPAWN for fault in child["faults"])
+            if any(fault["at"]["point"] in IN_PARENT for fault in child["faults"])
         }
-        self._spawning: dict[str, Peer] = {}
+        self._waiting: defaultdict[str, list[Peer]] = defaultdict(list)
+        """Who waits for a release in the name of a child: itself, the parent that does a fault for it, or both."""
         self._director = Director(
             faults={
                 child["name"]: [fault["id"] for fault in child["faults"]]
@@ -175,8 +177,8 @@ class Watch:
                 self._settling = (peer, time.monotonic() + SETTLE_S)
             case "spawning":
                 names.append(packet["child"])
-                self._spawning[packet["child"]] = peer
             case "reached":
+                self._waiting[names[0]].append(peer)
                 self._release(self._director.reached(names[0], packet["fault"]))
             case "ready":
                 self._inflict(self._children[names[0]], packet["fault"])
@@ -186,6 +188,7 @@ class Watch:
                 if self._opened_ns is not None and packet["since_ns"] > self._opened_ns:
                     self._release(self._director.beat())
             case "gate":
+                self._waiting[names[0]].append(peer)
                 self._release(self._director.gate(names[0], packet["gate"]))
             case _:
                 raise ValueError(kind)
@@ -217,11 +220,8 @@ class Watch:
                 self._journal.event("window_closed")
             self._journalled_phase = phase
         for name in names:
-            child = self._children.get(name)
-            if child is not None:
-                child.peer.answer()
-            elif name in self._spawning:
-                self._spawning[name].answer()
+            for peer in self._waiting.pop(name, ()):
+                peer.answer()
 
     def _inflict(self, child: _Child, fault_id: str) -> None:
         """Break a child from outside that holds still or goes on; a fault without that power just holds."""

@@ -25,6 +25,7 @@ _POINTS: dict[Point, str] = {
     "message": "when a message, counted from 1, cannot be lost any more",
     "byte": "after so many bytes of the line of a message",
     "result": "between the result and the exit",
+    "handler": "in the parent, while it handles a message of the child, counted from 1",
 }
 _AT: dict[Point, str] = {
     "spawn": "at: spawn",
@@ -33,6 +34,7 @@ _AT: dict[Point, str] = {
     "message": "at: {message: 250}",
     "byte": "at: {message: 250, byte: 10}",
     "result": "at: result",
+    "handler": "at: {handler: 100}",
 }
 
 
@@ -79,6 +81,8 @@ def _fault(name: str, kind: type[Fault]) -> Iterable[str]:
     for point in _POINTS:
         if point in kind.points:
             yield f"  {_AT[point]:28}  {_POINTS[point]}"
+    if "spawn" in kind.points:
+        yield f"  {'at: {spawn: 2}':28}  around the spawn of the second copy of the child alone"
     if "message" in kind.points:
         yield f"  {'at: {message: 10, every: 10, times: 3}':28}  again, each time so many more messages are sent"
     if issubclass(kind, LastsOverMessages):

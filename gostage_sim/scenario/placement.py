@@ -11,8 +11,10 @@ from gostage_sim.scenario.model import PlacedFault
 from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import quote, unknown, unknown_key
 
-_FORMS = "spawn, definition, result, {step: n}, {message: n} or {message: n, byte: b}"
-_KEYS = ("step", "message", "byte", "every", "times", "until")
+_FORMS = "spawn, {spawn: n}, definition, result, {step: n}, {message: n}, {message: n, byte: b} or {handler: n}"
+_KEYS = ("spawn", "step", "message", "byte", "every", "times", "until", "handler")
+#: What stands alone: nothing repeats it, nothing ends it.
+_ALONE = ("spawn", "step", "handler")
 _MOST_TIMES = 1000
 _POINTS = {
     "spawn": "spawn",
@@ -21,6 +23,7 @@ _POINTS = {
     "message": "{message: n}",
     "byte": "{message: n, byte: b}",
     "result": "result",
+    "handler": "{handler: n}",
 }
 
 
@@ -137,8 +140,9 @@ class PlacementReader:
                 self._report((*path, key), f"step {value} does not exist; child '{child}' has {count}")
             elif key == "times" and value > _MOST_TIMES:
                 self._report((*path, key), f"times is {value}; expected at most {_MOST_TIMES}")
-        if "step" in data and len(data) > 1:
-            self._report(path, f"'step' stands alone; expected {_FORMS}")
+        alone = next((key for key in _ALONE if key in data), None)
+        if alone is not None and len(data) > 1:
+            self._report(path, f"'{alone}' stands alone; expected {_FORMS}")
         elif "byte" in data and "message" not in data:
             self._report(path, "'byte' counts within a message; expected {message: n, byte: b}")
         elif ("every" in data) is not ("times" in data) or ("every" in data and "message" not in data):
@@ -149,7 +153,7 @@ class PlacementReader:
             self._report((*path, "until"), f"until is {data['until']}, which is before message: {data['message']}")
         if self._document.mistakes > before:
             return None
-        point = "step" if "step" in data else "byte" if "byte" in data else "message"
+        point = alone or ("byte" if "byte" in data else "message")
         numbers = {key: value for key, value in data.items() if key not in ("every", "times")}
         return Placement(point, **numbers)  # type: ignore[arg-type]
 

@@ -157,6 +157,12 @@ class Reader:
             for i, item in enumerate(raw_faults)
         ]
         self._placed |= {(*path, "faults", i): fault for i, fault in enumerate(faults) if fault is not None}
+        copies = found.get("copies") or 1
+        for index, placed in enumerate(faults):
+            if placed is not None and placed.at.spawn is not None and placed.at.spawn > copies:
+                number = f"{copies} cop{'y' if copies == 1 else 'ies'}"
+                message = f"spawn {placed.at.spawn} does not exist; child '{name}' has {number}, each spawned once"
+                self._report((*path, "faults", index, "at", "spawn"), message)
         self._points_exist(name, steps, faults, path, raw_faults)
         if self._document.mistakes > before:
             return None
@@ -186,7 +192,7 @@ class Reader:
                 others.append(fault.model_copy(update={"times": fault.times - 1}))
             sent = of_child(read_steps, others)
             last = [*fault.strikes()][-1].message
-            for key, number in (("message", last), ("until", fault.at.until)):
+            for key, number in (("message", last), ("until", fault.at.until), ("handler", fault.at.handler)):
                 if sent is not None and number is not None and number > sent.total():
                     message = (
                         f"message {number} does not exist; child '{child}' sends {sent.total()}, "

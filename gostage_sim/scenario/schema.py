@@ -33,14 +33,22 @@ _POINTS: dict[Point, str] = {
     "definition": "before the definition is read",
     "result": "between the result and the exit",
 }
-_NUMBERS: dict[Point, tuple[str, ...]] = {"step": ("step",), "message": ("message",), "byte": ("message", "byte")}
+_NUMBERS: dict[Point, tuple[str, ...]] = {
+    "spawn": ("spawn",),
+    "step": ("step",),
+    "message": ("message",),
+    "byte": ("message", "byte"),
+    "handler": ("handler",),
+}
 _NUMBERED = {
+    "spawn": "In the parent, around the spawn of this copy of the child, counted from 1, and of no other.",
     "step": "Before this step, counted from 1.",
     "message": "When this message, counted from 1, cannot be lost any more.",
     "byte": "After so many bytes of the line of the message.",
     "every": "Again, each time so many more messages are sent.",
     "times": "How often, the first time included.",
     "until": "For a fault that lasts: the last message for which it is in effect.",
+    "handler": "In the parent, while a handler has this message of the child, counted from 1 as they are handled.",
 }
 _POINT = "The point at which the fault strikes: never a time."
 _REFERENCE = {"$ref": "#/definitions/reference"}
@@ -280,7 +288,7 @@ class _Maker:
             forms = []
             for point, keys in _NUMBERS.items():
                 if point in points:
-                    more = {"step": (), "byte": ("every", "times")}.get(point, ("every", "times", "until"))
+                    more = {"message": ("every", "times", "until"), "byte": ("every", "times")}.get(point, ())
                     forms.append(
                         {
                             "type": "object",

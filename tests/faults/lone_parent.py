@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 class LoneParent:
+    starting = True
+
     def __init__(self) -> None:
         self.command = [sys.executable, "-I", "-S", "-c", "raise SystemExit(7)"]
         self.notes: list[dict[str, Any]] = []
@@ -33,9 +35,6 @@ class LoneParent:
 
     def before_reaping(self, action: Callable[[], object]) -> None:
         self.actions.append(action)
-
-    def after_message(self, number: int, action: Callable[[], object]) -> None:
-        self.actions.append(action)  # there are no messages here; a child that runs must do
 
     def close_runner(self) -> None:
         raise NotImplementedError("there is no engine here, and no runner")

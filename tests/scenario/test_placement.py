@@ -15,7 +15,7 @@ from gostage_sim.scenario.problems import ScenarioError
 from gostage_sim.units import Bytes, Seconds
 
 HEAD = "name: x\nchildren:\n  a:\n    steps: [send: 5]\n    faults:\n      - "
-FORMS = "spawn, definition, result, {step: n}, {message: n} or {message: n, byte: b}"
+FORMS = "spawn, {spawn: n}, definition, result, {step: n}, {message: n}, {message: n, byte: b} or {handler: n}"
 KINDS = ", ".join(fault_kinds())
 
 
@@ -79,7 +79,8 @@ class Pause:
         ("{noop: , at: {}}", f"6:22: at is empty; expected {FORMS}"),
         (
             "{noop: , at: {mesage: 1}}",
-            "6:23: unknown key 'mesage'; did you mean 'message'? known keys: step, message, byte, every, times, until",
+            "6:23: unknown key 'mesage'; did you mean 'message'? known keys: spawn, step, message, byte, every, times, "
+            "until, handler",
         ),
         ("{noop: , at: {message: 0}}", "6:32: message is 0; expected a whole number of at least 1"),
         ("{noop: , at: {message: 1, byte: 0}}", "6:41: byte is 0; expected a whole number of at least 1"),
@@ -128,6 +129,12 @@ class Pause:
             "{noop: , at: result, probability: 30%}",
             "6:43: probability is '30%'; expected a number above 0, and at most 1",
         ),
+        ("{pause: , at: {spawn: 2}}", "6:31: spawn 2 does not exist; child 'a' has 1 copy, each spawned once"),
+        (
+            "{pause: , at: {handler: 8}}",
+            "6:33: message 8 does not exist; child 'a' sends 7, the final store and the result at its end included",
+        ),
+        ("{pause: , at: {handler: 1, message: 1}}", f"6:23: 'handler' stands alone; expected {FORMS}"),
         ("{noop: , at: {byte: 1}}", "6:22: 'byte' counts within a message; expected {message: n, byte: b}"),
         (
             "{panic: , at: result}",
@@ -161,6 +168,14 @@ def test_each_point_has_its_form(at: object, placement: Placement) -> None:
     """The five points of a child's life can be written."""
     child = parse_child({"steps": [{"send": 5}], "faults": [{"noop": None, "at": at}]})
     assert child.faults[0].at == placement
+
+
+def test_points_of_the_parent_have_their_forms() -> None:
+    """Around each spawn, around that of one copy, and in a handler."""
+    faults = [{"pause": None, "at": at} for at in ("spawn", {"spawn": 2}, {"handler": 7})]
+    child = parse_child({"copies": 2, "steps": [{"send": 5}], "faults": faults})
+    points = Placement("spawn"), Placement("spawn", spawn=2), Placement("handler", handler=7)
+    assert tuple(fault.at for fault in child.faults) == points
 
 
 def test_a_fault_that_repeats() -> None:
