@@ -31,6 +31,16 @@ IN_PARENT: frozenset[Point] = frozenset({"spawn", "handler"})
 
 
 @dataclass(frozen=True, slots=True)
+class After:
+    """Something that another child does: it has sent message `message` (counted from 1), and nothing that happens to it
+    can lose that any more."""
+
+    child: str
+    """`name`, or `name[2]` where there are copies."""
+    message: int
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """A logical point in a child's life, never a time.
 
@@ -56,6 +66,8 @@ class Placement:
     spawn: int | None = None
     """The copy of the child that has the fault; None where each has it."""
     handler: int | None = None
+    after: After | None = None
+    """At a step, a message or a byte: the child waits there until this has happened."""
 
 
 class Victim(Protocol):

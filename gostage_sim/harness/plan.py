@@ -58,6 +58,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
             children.append(_fresh_child(scenario, _fresh_child_of(type), seed, index=len(children)))
     recovery = Child(steps=(Send(count=_RECOVERY_MESSAGES, type="recovery"),))
     children.append(_child(scenario, RECOVERY, RECOVERY, recovery, seed, index=len(children), role=RECOVERY))
+    _await(children)
     guarantees = scenario.guarantees if isinstance(scenario.guarantees, str) else list(scenario.guarantees)
     return {
         "scenario": {
@@ -80,7 +81,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
 def write_plan(plan: Plan, folder: Path) -> Path:
     """Write the plan, and the plan of each child; returns the path of the first."""
     for child in plan["children"]:
-        own = {key: child[key] for key in ("name", "seed", "gates", "pools", "imports", "search", "journal")}
+        own = {key: child[key] for key in ("name", "seed", "gates", "awaited", "pools", "imports", "search", "journal")}
         own["transport"] = plan["transport"]
         own["faults"] = [fault for fault in child["faults"] if fault["at"]["point"] not in IN_PARENT]
         (folder / child["plan"]).write_text(json.dumps(own), "utf-8")
@@ -134,6 +135,7 @@ def _child(
         "faults": faults,
         "not_chosen": not_chosen,
         "gates": {"before": total // 3, "during": 2 * total // 3} if waits else None,
+        "awaited": [],
         "pools": _turned(render_pools([step.payload for step in sends], seed), index),
         "imports": list(scenario.imports),
         # Where the loader looked for the user's actions; the child must find the same ones.
@@ -144,6 +146,17 @@ def _child(
         "plan": f"child-{index:03}.json",
         "journal": f"child-{index:03}.journal",
     }
+
+
+def _await(children: list[Plan]) -> None:
+    """Tell those that others wait for at which messages they do, and let no gate hold them before these."""
+    by_name = {child["name"]: child for child in children}
+    for fault in (fault for child in children for fault in child["faults"] if "after" in fault["at"]):
+        after = fault["at"]["after"]
+        awaited = by_name[after["child"]]
+        awaited["awaited"] = sorted({*awaited["awaited"], after["message"]})
+        if awaited["gates"]:
+            awaited["gates"]["during"] = max(awaited["gates"]["during"], after["message"])
 
 
 def _limits(limits: Limits) -> Plan:

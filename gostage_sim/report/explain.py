@@ -85,6 +85,9 @@ def _fault(name: str, kind: type[Fault]) -> Iterable[str]:
         yield f"  {'at: {spawn: 2}':28}  around the spawn of the second copy of the child alone"
     if "message" in kind.points:
         yield f"  {'at: {message: 10, every: 10, times: 3}':28}  again, each time so many more messages are sent"
+    if kind.points & {"step", "message"}:
+        yield f"  {'at: {after: {child: a, message: 10}}':28}  before the first step, once child a has sent that"
+        yield f"  {'at: {message: 5, after: …}':28}  the same at another point of its own: a step, a message, a byte"
     if issubclass(kind, LastsOverMessages):
         yield f"  {'at: {message: 10, until: 30}':28}  not after message 30"
     problems = dict(_transports(kind))

@@ -10,6 +10,7 @@ The map of this room:
 * `matrix`     `parametrize:`, a document for each combination of its values
 * `schema`     the JSON Schema of a file, made from the model, for editors
 * `problems`   a mistake with its position, and the wording all mistakes share
+* `waits`      faults that wait for another child, and which of them would wait for ever
 * `traffic`    which messages a child will send, where that is known
 * `patterns`   texts in an expectation that are regular expressions
 * `targets` `lookup`   the user's own actions, looked up in a process that is thrown away

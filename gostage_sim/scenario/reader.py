@@ -45,6 +45,7 @@ from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import close_match, quote, unknown, unknown_key
 from gostage_sim.scenario.targets import Target
 from gostage_sim.scenario.traffic import of_child, of_program
+from gostage_sim.scenario.waits import wait_problems
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -105,6 +106,10 @@ class Reader:
         )  # fmt: skip
         found = self._fields(File, data, (), "scenario", by_hand=by_hand)
         children = self._children(data.get("children"))
+        for path, problem in wait_problems(
+            self._placed, children, [*self._mapping(data.get("children"), (), quiet=True)]
+        ):
+            self._report(path, problem)
         names = list(self._mapping(data.get("children"), ("children",), quiet=True))
         self._imports(data.get("imports"))
         if isinstance(data.get("only_on"), dict) and set(data["only_on"]) == {"reason"}:

@@ -48,6 +48,7 @@ _NUMBERED = {
     "every": "Again, each time so many more messages are sent.",
     "times": "How often, the first time included.",
     "until": "For a fault that lasts: the last message for which it is in effect.",
+    "after": "The fault waits at its point until another child has sent a message; alone, before the first step.",
     "handler": "In the parent, while a handler has this message of the child, counted from 1 as they are handled.",
 }
 _POINT = "The point at which the fault strikes: never a time."
@@ -285,14 +286,22 @@ class _Maker:
         if name not in self._definitions:
             words = [{"const": point, "description": text} for point, text in _POINTS.items() if point in points]
             number = {"anyOf": [{"type": "integer", "minimum": 1}, _REFERENCE]}
+            after = {"after": _after(number) | {"description": _NUMBERED["after"]}}
             forms = []
+            if "step" in points:
+                forms.append(
+                    {"type": "object", "properties": after, "additionalProperties": False, "required": ["after"]}
+                )
             for point, keys in _NUMBERS.items():
                 if point in points:
                     more = {"message": ("every", "times", "until"), "byte": ("every", "times")}.get(point, ())
                     forms.append(
                         {
                             "type": "object",
-                            "properties": {key: number | {"description": _NUMBERED[key]} for key in (*keys, *more)},
+                            "properties": {
+                                **{key: number | {"description": _NUMBERED[key]} for key in (*keys, *more)},
+                                **(after if point in ("step", "message", "byte") else {}),
+                            },
                             "additionalProperties": False,
                             "required": [*keys],
                             **({"dependencies": {"every": ["times"], "times": ["every"]}} if more else {}),
@@ -303,6 +312,15 @@ class _Maker:
                 "anyOf": [*words, *forms, _REFERENCE],
             }
         return {"$ref": f"#/definitions/{name}"}
+
+
+def _after(number: Schema) -> Schema:
+    docs = {
+        "child": {"type": "string", "description": "Another child of the same wave; `name[2]` where it has copies."},
+        "message": number | {"description": "It has sent this message, counted from 1, and can lose it no more."},
+    }
+    keys = {"type": "object", "properties": docs, "additionalProperties": False, "required": [*docs]}
+    return {"anyOf": [keys, _REFERENCE]}
 
 
 def _list_of(definition: str) -> Schema:
