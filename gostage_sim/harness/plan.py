@@ -70,6 +70,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
             "timeout_s": scenario.timeout,
             "guarantees": guarantees,
             "expect_verdict": dict(scenario.expect_verdict),
+            "expect_run": _run_expectation(scenario, children),
         },
         "transport": transport,
         "seed": seed,
@@ -195,6 +196,13 @@ def _expectation(expected: Expectation) -> Plan:
         if pattern is not None:
             plan[key] = {"matches": pattern}
     return plan
+
+
+def _run_expectation(scenario: Scenario, children: list[Plan]) -> Plan:
+    """Of a run with all its faults."""
+    if scenario.expect_run is None or any(child["not_chosen"] for child in children):
+        return {}
+    return scenario.expect_run.model_dump(exclude_none=True)
 
 
 def _role(child: Child, faults: list[Plan], expected: Expectation | None) -> str:

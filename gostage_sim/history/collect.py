@@ -62,6 +62,7 @@ def collect(folder: Path) -> History:
         children=children,
         window=_window(sources.observer),
         leftovers=tuple(Leftover(**event.facts) for event in _named(sources.observer, "leftover")),
+        expect_run=plan["scenario"].get("expect_run", {}),  # which plans of older versions do not have
         problems=tuple(sources.problems),
     )
 

@@ -307,6 +307,44 @@ class Expectation(_Part):
     """What passes through `spawn()` instead of a result, because a handler raised it."""
 
 
+class SizeRange(_Part):
+    """How much, within bounds."""
+
+    at_least: Annotated[Bytes, Field(ge=0)] = 0
+    """No less."""
+    at_most: Annotated[Bytes | None, Field(ge=0)] = None
+    """No more; by default any size."""
+
+
+class TimeRange(_Part):
+    """How long, within bounds."""
+
+    at_least: Annotated[Seconds, Field(ge=0)] = 0.0
+    """No less."""
+    at_most: Annotated[Seconds | None, Field(ge=0)] = None
+    """No more; by default any time."""
+
+
+class RunExpectation(_Part):
+    """What must be true of the whole run in the end, all children of the file together. What is not given is not
+    checked, and nothing is where the seed left out a fault."""
+
+    handled: Annotated[int, Field(ge=0)] | Count | None = None
+    """Messages of steps and faults that handlers saw."""
+    malformed: Annotated[int, Field(ge=0)] | Count | None = None
+    """Lines the engine put into quarantine."""
+    handler_errors: Annotated[int, Field(ge=0)] | Count | None = None
+    """Errors of handlers that the engine recorded; it keeps the first hundred of each child."""
+    refused_calls: Annotated[int, Field(ge=0)] | Count | None = None
+    """Calls that the parent's gRPC server refused; over JSON there are none."""
+    strangers: Annotated[int, Field(ge=0)] | Count | None = None
+    """Connections to the parent's gRPC server that were no child's; over JSON there are none."""
+    memory_growth: SizeRange | None = None
+    """What the parent held at its peak over what it held before the first spawn; sampled twenty times a second."""
+    duration: TimeRange | None = None
+    """From the first spawn until the last child has returned."""
+
+
 Versions = Annotated[
     str,
     Field(
@@ -354,6 +392,8 @@ class Scenario(_Part):
     """What must have become of each child in the end, by its name."""
     expect_on: dict[Transport, dict[str, Expectation]] = {}
     """In place of `expect` on that transport; what is expected there may differ from the other."""
+    expect_run: RunExpectation | None = None
+    """What must have become of all of them together."""
     expect_verdict: dict[str, Literal["fail"]] = {}
     """Guarantees that must fail, because no parent can hide what the faults do; the scenario passes only if they do."""
     guarantees: Literal["all"] | tuple[str, ...] = "all"

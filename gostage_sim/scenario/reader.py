@@ -127,6 +127,8 @@ class Reader:
             "expect_verdict": self._expected_verdicts(data, guarantees),
             "file": self._document.file,
         }
+        every_child = children if len(children) == len(names) else None
+        self._expectations.of_run(data, found.get("expect_run"), every_child, found.get("transports") or TRANSPORTS)
         return None if self._document.problems else Scenario.model_construct(**found)
 
     def _transports_exist(self, transports: Sequence[str]) -> None:
