@@ -44,10 +44,13 @@ class Send(_Part):
 
 
 class Call(_Part):
-    """Run the user's own action: an importable function of one argument, the action context."""
+    """Run the user's own action: an importable function of one argument, the action context. What it is given stands
+    beside it, under `with`."""
 
-    target: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
+    target: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$", description="text such as myapp.jobs:import_csv")]
+    """Which function of which module; it stands behind `call:` itself."""
     with_: Annotated[dict[str, Any], Field(alias="with")] = {}
+    """What the action finds in its parameters."""
 
 
 class Log(_Part):
