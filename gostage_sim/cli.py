@@ -208,13 +208,20 @@ def list_(
         _say(line)
 
 
-@app.command(short_help="Explain a fault or a guarantee.")
+@app.command(short_help="Explain a fault, a guarantee or a word of a scenario file.")
 def explain(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A fault or a guarantee, see 'gostage-sim list'.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A fault or a guarantee, see 'gostage-sim list', or a key, a step or a point of a scenario file: "
+            "'scenario', 'send', 'at', 'children.timeout'.",
+            show_default=False,
+        ),
     ],
 ) -> None:
-    """Explain a fault or a guarantee: what it does, its parameters, what proves it, an example."""
+    """Explain a fault or a guarantee, what it does, its parameters, what proves it, an example; or a word of a scenario
+    file, what it takes and what it means."""
     from gostage_sim.report.explain import explain as text_of
 
     _say(text_of(name).rstrip("\n"))

@@ -108,7 +108,7 @@ def test_help_is_quick(tmp_path: Path) -> None:
             "Error: Invalid value for 'what': 'things' is not one of 'scenarios', 'faults', 'guarantees'",
         ),
         (["list", "faults", "x"], "list faults: found 'x'; only 'list scenarios' takes paths"),
-        (["explain", "crsh"], "unknown fault or guarantee 'crsh'; did you mean 'crash'?"),
+        (["explain", "crsh"], "nothing is called 'crsh'; did you mean 'crash'?"),
         (["explain"], "Missing argument 'NAME'"),
         (["new", "scenarios/good.yaml"], "new scenarios/good.yaml: it exists already, and nothing is overwritten; "),
         (["new", "scenario.txt"], "new scenario.txt: expected a name that ends in .yaml, as scenario files do\n"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from gostage_sim.faults.bounds import check_bounds
-from gostage_sim.faults.contract import AT_SPAWN, Point
+from gostage_sim.faults.contract import Point
 from gostage_sim.faults.evidence import note_with
 from gostage_sim.units import Seconds, format_duration
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Steps the clock of the parent's runner (`Runner(clock=…)`) once a handler has seen message `after` of the child,
-    as a clock on the wall is by whoever sets it.
+    """Steps the clock of the parent's runner (`Runner(clock=…)`) while a handler has a message of the child, as a clock
+    on the wall is by whoever sets it.
 
     * `to: forward`: that is time which has passed; children whose time is over then are ended, others are not
     * `to: back`: that is no time; a child that hangs is ended after its timeout all the same, and nobody waits longer
@@ -31,34 +31,28 @@ class Clock:
     """
 
     kind: ClassVar[str] = "clock"
-    points: ClassVar[frozenset[Point]] = AT_SPAWN
+    points: ClassVar[frozenset[Point]] = frozenset({"handler"})
     example: ClassVar[str] = """\
-- clock: {step: 1h, to: back, after: 100}
-  at: spawn
+- clock: {step: 1h, to: back}
+  at: {handler: 100}
 """
 
     step: Seconds = field(
         default=3600.0, metadata={"description": "how far the clock is set", "ge": 0.001, "le": 24 * 3600.0}
     )
     to: Literal["forward", "back"] = field(default="forward", metadata={"description": "in which direction"})
-    after: int = field(default=10, metadata={"description": "message of the child", "ge": 1, "le": 100_000_000})
 
     def __post_init__(self) -> None:
         check_bounds(self)
 
     @contextmanager
     def around(self, parent: Parent) -> Iterator[None]:
-        looked_at = 0
-
-        def set_clock() -> None:
-            nonlocal looked_at
-            seconds = self.step if self.to == "forward" else -self.step
-            looked_at = parent.step_clock(seconds)
-            parent.note(stepped_s=seconds)
-
-        parent.after_message(self.after, set_clock)
+        seconds = self.step if self.to == "forward" else -self.step
+        parent.step_clock(seconds)
+        parent.note(stepped_s=seconds)
+        looked_at = parent.clock_looks()
         yield
-        parent.note(looked_at_since=parent.step_clock(0.0) - looked_at)
+        parent.note(looked_at_since=parent.clock_looks() - looked_at)
 
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
         """The parent's notes that it stepped the clock, and that this very clock was looked at since."""

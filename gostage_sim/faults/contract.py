@@ -2,8 +2,8 @@
 
 A fault runs inside the child at its point (`inject`), unless something outside must do it: then it also has `inflict`,
 which the observer runs while the child holds still at the point, or goes on from it. A fault of the parent has `around`
-instead, which the parent enters before it spawns the child. This module and every fault are imported by child
-processes, so they import little.
+instead, which the parent enters before it spawns the child, or while it handles one of the child's messages. This
+module and every fault are imported by child processes, so they import little.
 """
 
 from __future__ import annotations
@@ -18,26 +18,43 @@ if TYPE_CHECKING:
 
     from gostage_sim.history.model import ChildHistory, FaultRecord
 
-Point = Literal["spawn", "definition", "step", "message", "byte", "result"]
+Point = Literal["spawn", "definition", "step", "message", "byte", "result", "handler"]
 
 #: Every point inside a child, for faults that can strike anywhere in it.
 ANYWHERE: frozenset[Point] = frozenset({"definition", "step", "message", "byte", "result"})
 
-#: The point of faults that strike in the parent.
+#: The point of faults of the parent that make sense only before the child is started.
 AT_SPAWN: frozenset[Point] = frozenset({"spawn"})
+
+#: The points of faults that strike in the parent.
+IN_PARENT: frozenset[Point] = frozenset({"spawn", "handler"})
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """Something that another child does: it has sent message `message` (counted from 1), and nothing that happens to it
+    can lose that any more."""
+
+    child: str
+    """`name`, or `name[2]` where there are copies."""
+    message: int
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
     """A logical point in a child's life, never a time.
 
-    * `spawn`: in the parent, around the call that starts the child and waits for it
+    * `spawn`: in the parent, around the call that starts the child and waits for it; of a child with copies around each
+      of these calls, or around that for copy `spawn` (counted from 1) alone
     * `definition`: before the definition is read from stdin
     * `step`: before step `step` (counted from 1)
     * `message`: when message `message` (counted from 1, on the channel) is handed over: over JSON the kernel has it, by
       gRPC the parent has acknowledged it, and so everything before it
     * `byte`: when `byte` bytes (at least 1) of message `message`, of its line on either transport, are handed over
     * `result`: between the result and the exit
+    * `handler`: in the parent, while a handler has message `handler` of the child (counted from 1, as they are handled;
+      the final store and the result at its end too), in the handler's thread; a fault that lasts is in effect from
+      there on until the spawn has returned
     """
 
     point: Point
@@ -46,6 +63,11 @@ class Placement:
     byte: int | None = None
     until: int | None = None
     """The last message for which a fault that lasts is in effect; None where it lasts to the end."""
+    spawn: int | None = None
+    """The copy of the child that has the fault; None where each has it."""
+    handler: int | None = None
+    after: After | None = None
+    """At a step, a message or a byte: the child waits there until this has happened."""
 
 
 class Victim(Protocol):
@@ -189,8 +211,10 @@ class Target(Protocol):
 
 
 class Parent(Protocol):
-    """What a fault may do in the parent around one spawn; `gostage_sim.harness.subject` provides it."""
+    """What a fault may do in the parent around one spawn; `gostage_sim.harness.parent_faults` provides it."""
 
+    starting: bool
+    """Whether the child is still to be started; else a handler has one of its messages."""
     command: list[str]
     """What starts the child. A fault may put another in its place, for this one spawn."""
 
@@ -199,9 +223,6 @@ class Parent(Protocol):
 
     def before_reaping(self, action: Callable[[], object]) -> None:
         """Call `action` when the engine is about to take the exit status of this child."""
-
-    def after_message(self, number: int, action: Callable[[], object]) -> None:
-        """Call `action` when a handler has seen message `number` (from 1) of this child, in the handler's thread."""
 
     def close_runner(self) -> None:
         """`Runner.close()`."""
@@ -213,8 +234,11 @@ class Parent(Protocol):
         """Inbound IPC middleware of the broker, for the messages of this child's own actions; what it raises at is
         recorded as rejected."""
 
-    def step_clock(self, seconds: float) -> int:
-        """Set the clock of the runner forward, or back, and record it; how often it was looked at so far."""
+    def step_clock(self, seconds: float) -> None:
+        """Set the clock of the runner forward, or back, and record it."""
+
+    def clock_looks(self) -> int:
+        """How often the runner has looked at its clock."""
 
     def listening(self) -> list[int]:
         """The TCP ports at which this process listens, as the kernel says."""
@@ -223,7 +247,7 @@ class Parent(Protocol):
 class Fault(Protocol):
     """A frozen dataclass in one file of this folder; its fields are the parameters a scenario file may give.
 
-    It has one of two powers: `StrikesInChild`, or `StrikesInParent` where its points are `AT_SPAWN`.
+    It has one of two powers: `StrikesInChild`, or `StrikesInParent` where its points are `IN_PARENT`.
 
     Its docstring says exactly what it does for real. Each field has `metadata` with a `description`, and bounds (`ge`,
     `le`) where there are any: pydantic reads these names from the metadata of a plain dataclass, so that a schema
@@ -257,7 +281,8 @@ class StrikesInParent(Protocol):
     """Power of a fault: it is done in the parent, and undone."""
 
     def around(self, parent: Parent) -> AbstractContextManager[None]:
-        """In effect while the child is spawned and waited for; meanwhile siblings run, and none of them starts or ends.
+        """In effect while the child is spawned and waited for, or from one of its messages on until the spawn has
+        returned; meanwhile siblings run, and none of them starts or ends.
 
         A fault that keeps the child from starting tries the same itself and notes the errno's name as `refused`.
         """

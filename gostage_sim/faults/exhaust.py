@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from gostage_sim.faults.bounds import check_bounds
-from gostage_sim.faults.contract import AT_SPAWN, Point
-from gostage_sim.faults.evidence import refusal
+from gostage_sim.faults.contract import IN_PARENT, Point
+from gostage_sim.faults.evidence import note_with, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,11 +31,12 @@ class Exhaust:
       to no such limit, so where the parent is root the thread that spawns gives up its real user and its power over
       limits meanwhile
 
-    The child never runs, so its steps and its other faults do not happen.
+    Where it strikes at `spawn` the child never runs, so its steps and its other faults do not happen. At `handler` the
+    child is there already, and the parent has nothing left while it serves it: what its handlers start then fails.
     """
 
     kind: ClassVar[str] = "exhaust"
-    points: ClassVar[frozenset[Point]] = AT_SPAWN
+    points: ClassVar[frozenset[Point]] = IN_PARENT
     example: ClassVar[str] = """\
 - exhaust: {what: files, left: 3}
   at: spawn
@@ -71,10 +72,17 @@ class Exhaust:
         try:
             start()
         except OSError as error:
-            parent.note(refused=errorcode.get(error.errno or 0, str(error.errno)))
+            errno = errorcode.get(error.errno or 0, str(error.errno))
+            if parent.starting:
+                parent.note(refused=errno)
+            else:
+                parent.note(lacked=errno)
 
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
-        """The errno that the kernel gave the fault itself at the same limit, and that no child ran."""
+        """The errno that the kernel gave the fault itself at the same limit, and that no child ran, or one already."""
+        note = note_with(fault, "lacked", by="parent")
+        if note is not None and len(child.sent):
+            return f"the parent has no {self.what} left while the child runs: {note['lacked']}"
         found = refusal(fault, child)
         return None if found is None else f"the parent has no {self.what} left for a child: {found}"
 

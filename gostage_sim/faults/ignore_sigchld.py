@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from gostage_sim.faults.contract import AT_SPAWN, Point
+from gostage_sim.faults.contract import IN_PARENT, Point
 from gostage_sim.faults.evidence import ending, note_with
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class IgnoreSigchld:
     """
 
     kind: ClassVar[str] = "ignore_sigchld"
-    points: ClassVar[frozenset[Point]] = AT_SPAWN
+    points: ClassVar[frozenset[Point]] = IN_PARENT
     example: ClassVar[str] = """\
 - ignore_sigchld: {}
   at: spawn

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from gostage_sim.faults.bounds import check_bounds
-from gostage_sim.faults.contract import AT_SPAWN, Placement, Point
+from gostage_sim.faults.contract import Placement, Point
 from gostage_sim.faults.evidence import note_with
 
 if TYPE_CHECKING:
@@ -19,36 +18,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LoseServer:
-    """Closes the runner, as its user may at any time, when a handler has seen message `after` of the child.
+    """Closes the runner, as its user may at any time, while it handles a message of the child.
 
     The server takes every child's connection with it, siblings included: none of them can send anything any more. The
     same runner serves the next child by a new server.
     """
 
     kind: ClassVar[str] = "lose_server"
-    points: ClassVar[frozenset[Point]] = AT_SPAWN
+    points: ClassVar[frozenset[Point]] = frozenset({"handler"})
     example: ClassVar[str] = """\
-- lose_server: {after: 30}
-  at: spawn
+- lose_server: {}
+  at: {handler: 30}
 """
-
-    after: int = field(default=1, metadata={"description": "the message of the child that is handled before", "ge": 1})
-
-    def __post_init__(self) -> None:
-        check_bounds(self)
 
     def transport_problem(self, transport: str, at: Placement) -> str | None:
         return "over JSON there is no server" if transport == "json" else None
 
     @contextmanager
     def around(self, parent: Parent) -> Iterator[None]:
-
-        def close() -> None:
-            before = parent.listening()
-            parent.close_runner()
-            parent.note(listened_at=before, listens_at=parent.listening())
-
-        parent.after_message(self.after, close)
+        before = parent.listening()
+        parent.close_runner()
+        parent.note(listened_at=before, listens_at=parent.listening())
         yield
 
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from gostage_sim.faults.bounds import check_bounds
-from gostage_sim.faults.contract import AT_SPAWN, Point
+from gostage_sim.faults.contract import IN_PARENT, Point
 from gostage_sim.faults.evidence import note_with
 from gostage_sim.units import Seconds
 
@@ -40,7 +40,7 @@ _GARBAGE = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Stops every thread of the parent, once a handler has seen message `after` of the child.
+    """Stops every thread of the parent, just before it spawns the child or while it handles one of its messages.
 
     * `how: stop`: another process sends it SIGSTOP and, after `duration`, SIGCONT, as a debugger, a container that is
       frozen or a laptop that sleeps would
@@ -51,22 +51,24 @@ class Pause:
     """
 
     kind: ClassVar[str] = "pause"
-    points: ClassVar[frozenset[Point]] = AT_SPAWN
+    points: ClassVar[frozenset[Point]] = IN_PARENT
     example: ClassVar[str] = """\
-- pause: {how: stop, duration: 500ms, after: 100}
-  at: spawn
+- pause: {how: stop, duration: 500ms}
+  at: {handler: 100}
 """
 
     how: Literal["stop", "collect"] = field(default="stop", metadata={"description": "what stops it"})
     duration: Seconds = field(default=0.3, metadata={"description": "how long it is stopped", "ge": 0.001, "le": 1.5})
-    after: int = field(default=10, metadata={"description": "message of the child", "ge": 1, "le": 100_000_000})
 
     def __post_init__(self) -> None:
         check_bounds(self)
 
     @contextmanager
     def around(self, parent: Parent) -> Iterator[None]:
-        parent.after_message(self.after, lambda: self._stop(parent) if self.how == "stop" else _collect(parent))
+        if self.how == "stop":
+            self._stop(parent)
+        else:
+            _collect(parent)
         yield
 
     def _stop(self, parent: Parent) -> None:

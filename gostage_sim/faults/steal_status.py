@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from gostage_sim.faults.contract import AT_SPAWN, Point
+from gostage_sim.faults.contract import IN_PARENT, Point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ class StealStatus:
     """
 
     kind: ClassVar[str] = "steal_status"
-    points: ClassVar[frozenset[Point]] = AT_SPAWN
+    points: ClassVar[frozenset[Point]] = IN_PARENT
     example: ClassVar[str] = """\
 - steal_status: {}
   at: spawn

@@ -7,6 +7,7 @@ The map of this room:
 * `expected_verdicts`   failures that a scenario expects
 * `describe`   the text of `gostage-sim explain NAME`
 * `findings`   violations and missing witnesses of one checker, turned into its judgement
+* `ranges`     numbers within bounds; `of_the_run`: those that a scenario expects of all children together
 * `streams`    what a child sent against what handlers saw: lost, doubled, invented, reordered
 * `wording`    names, numbers and texts of a child, made safe and short for a reason
 * all others   one guarantee each; the table below names them

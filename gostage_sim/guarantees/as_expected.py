@@ -8,12 +8,14 @@ from typing import Any
 
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
+from gostage_sim.guarantees.of_the_run import check_run
+from gostage_sim.guarantees.ranges import bounds, within
 from gostage_sim.guarantees.wording import count, plain, quoted
 from gostage_sim.history.model import ChildHistory, History, SpawnReport
 
 
 class AsExpected:
-    """Each child named in `expect:`, and each of its copies, ended as written there.
+    """Each child named in `expect:`, and each of its copies, ended as written there; the run as `expect_run:` says.
 
     What is not written is not checked. `handled` counts the messages of steps and faults that handlers saw, the
     engine's own left out; `malformed` the lines in quarantine; `handler_errors` what the engine recorded of
@@ -27,7 +29,7 @@ class AsExpected:
     counts_only_if = "spawn() returned for every child that something is expected of"
 
     def applies(self, history: History) -> bool:
-        return any(_expectations(child) for child in history.children)
+        return bool(history.expect_run) or any(_expectations(child) for child in history.children)
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()
@@ -49,6 +51,9 @@ class AsExpected:
                 findings.missing.append(f"spawn() of {child.name} never returned, so how it ended is not known")
             else:
                 _check_report(child.name, child.report, expected, findings)
+        if history.expect_run:
+            met["the run"] = sorted(history.expect_run)
+            check_run(history, findings)
         checked = sum(len(keys) for keys in met.values())
         seen = f"{count(checked, 'expectation')} of {', '.join(list(met)[:5])} met"
         return findings.judgement(self.name, seen, {"checked": met})
@@ -60,9 +65,9 @@ def _expectations(child: ChildHistory) -> dict[str, Any]:
 
 def _check_handled(child: ChildHistory, expected: dict[str, Any], findings: Findings) -> None:
     handled = child.handled.by_application()
-    if "handled" in expected and not _within(handled, expected["handled"]):
+    if "handled" in expected and not within(handled, expected["handled"]):
         findings.violations.append(
-            f"{count(handled, 'message')} of {child.name} handled, {_bounds(expected['handled'])} expected"
+            f"{count(handled, 'message')} of {child.name} handled, {bounds(expected['handled'])} expected"
         )
 
 
@@ -88,15 +93,14 @@ def _check_report(name: str, report: SpawnReport, expected: dict[str, Any], find
             findings.violations.append(
                 f"{key.replace('_', ' ')} of {name} is {'none' if seen is None else shown}, {expected[key]} expected"
             )
-    if "malformed" in expected and not _within(report.malformed_count, expected["malformed"]):
+    if "malformed" in expected and not within(report.malformed_count, expected["malformed"]):
         findings.violations.append(
-            f"{count(report.malformed_count, 'line')} of {name} in quarantine, "
-            f"{_bounds(expected['malformed'])} expected"
+            f"{count(report.malformed_count, 'line')} of {name} in quarantine, {bounds(expected['malformed'])} expected"
         )
-    if "handler_errors" in expected and not _within(report.handler_errors, expected["handler_errors"]):
+    if "handler_errors" in expected and not within(report.handler_errors, expected["handler_errors"]):
         findings.violations.append(
             f"{count(report.handler_errors, 'error')} of handlers of {name} recorded, "
-            f"{_bounds(expected['handler_errors'])} expected"
+            f"{bounds(expected['handler_errors'])} expected"
         )
     for key, text in (("error", report.error_message or ""), ("stderr", report.stderr_tail)):
         if key in expected and (wanted := _not_found(expected[key], text)) is not None:
@@ -130,19 +134,3 @@ def _check_store(name: str, store: dict[str, Any] | None, expected: dict[str, An
 def _as_json(value: Any) -> str:
     """A text that tells 1 from true and from 1.0, as Python's own comparison does not."""
     return json.dumps(value, sort_keys=True)
-
-
-def _within(seen: int, expected: Any) -> bool:
-    if isinstance(expected, int):
-        return seen == expected
-    most = expected.get("at_most")
-    return bool(expected.get("at_least", 0) <= seen and (most is None or seen <= most))
-
-
-def _bounds(expected: Any) -> str:
-    if isinstance(expected, int):
-        return f"{expected:,}"
-    least, most = expected.get("at_least", 0), expected.get("at_most")
-    if most is None:
-        return f"at least {least:,}"
-    return f"at most {most:,}" if not least else f"between {least:,} and {most:,}"

@@ -28,6 +28,7 @@ class FaultFired:
         for child in history.children:
             for fault in child.faults:
                 witness, missing = _witness(fault, child)
+                missing = missing or _too_early(fault, history)
                 if missing is not None:
                     findings.missing.append(f"{fault.kind} ({fault.id}) of {child.name} {missing}")
                 records.append({"id": fault.id, "kind": fault.kind, "child": child.name, "witness": witness})
@@ -50,7 +51,20 @@ def _witness(fault: FaultRecord, child: ChildHistory) -> tuple[str | None, str |
     return plain(witness), None
 
 
+def _too_early(fault: FaultRecord, history: History) -> str | None:
+    """That the journal of the child it was to wait for says otherwise."""
+    after = fault.at.get("after")
+    if after is None or fault.fired_ns is None:
+        return None
+    sent = next((child.sent.rows["t_ns"] for child in history.children if child.name == after["child"]), ())
+    if len(sent) >= after["message"] and sent[after["message"] - 1] < fault.fired_ns:
+        return None
+    return f"fired before message {after['message']} of {after['child']} was sent, for which it was to wait"
+
+
 def _point(fault: FaultRecord) -> str:
     """`message 3, byte 10` or `result`."""
-    numbers = [f"{key} {value}" for key, value in fault.at.items() if key != "point" and value is not None]
+    numbers = [f"{key} {value}" for key, value in fault.at.items() if isinstance(value, int)]
+    if (after := fault.at.get("after")) is not None:
+        numbers.append(f"after message {after['message']} of {after['child']}")
     return ", ".join(numbers) or str(fault.at.get("point"))

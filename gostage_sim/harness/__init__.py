@@ -18,6 +18,7 @@ Map of the room:
 * `interruption` signals that interrupt it, but no record of its journal
 * `inbound`    middleware for the messages of one child
 * `stepped_clock` its runner's clock, which a fault may set
+* `parent_faults` the faults that are done in it, around a spawn or while it handles a message
 * `handlers`   what its handlers do besides looking
 * `child`      a child: `python -m gostage_sim.harness.child`
 * `commands`   programs that nothing can start, as the observer sees it

@@ -61,6 +61,8 @@ class Child:
             for strike in self.faults
             if strike.at["point"] in ("message", "byte")
         ]
+        # Told before anything else happens at the same message: it may be the end of this child.
+        stops = [Stop(message, self._tell_of(message)) for message in self.plan["awaited"]] + stops
         gates = self.plan["gates"] or {}
         stops += [Stop(message, self._gate(gate)) for gate, message in gates.items()]
         self.channel = JournallingChannel(
@@ -120,6 +122,13 @@ class Child:
         self.journal.detach()
         point_at_nothing(self.control.fileno())
 
+    def _tell_of(self, message: int) -> Callable[[], None]:
+        def tell() -> None:
+            if self.channel is not None and self.channel.count >= message:  # else it is passed over at the end
+                self.control.tell("sent", message=message)
+
+        return tell
+
     def _gate(self, gate: str) -> Callable[[], None]:
         def stop() -> None:
             self.record("gate", gate=gate)
@@ -143,9 +152,11 @@ class _Strike:
         self.rng: random.Random
 
     def __call__(self) -> None:
-        """The point is reached: say so, wait for the go-ahead, strike."""
+        """The point is reached: say so, wait for the go-ahead, strike; not where what it waited for cannot come."""
         self._child.record("reached", fault=self._id)
-        self._child.control.ask("reached", fault=self._id)
+        if self._child.control.ask("reached", fault=self._id).get("in_vain"):
+            self._child.control.tell("over", fault=self._id)
+            return
         self._child.record("fired", fault=self._id)
         from random import Random
 

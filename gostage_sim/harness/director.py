@@ -5,6 +5,9 @@ their faults. When all are there the window opens and all go. Siblings stop agai
 over or its child gone, all siblings are there, and the parent's heart has beaten since, the window closes. From then on
 nobody waits for anything. Whatever dies in whatever order, everyone alive is released in the end, because the dead are
 not waited for.
+
+A fault may also wait at its point, in the window or out of it, for a message of another child. Where that child ends
+without it the one that waits goes on, and its fault has waited in vain.
 """
 
 from __future__ import annotations
@@ -15,6 +18,15 @@ from enum import Enum
 from typing import Literal
 
 Gate = Literal["before", "during"]
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What a fault of child `by` waits for at its point: that another child has sent this message."""
+
+    by: str
+    child: str
+    message: int
 
 
 class Phase(Enum):
@@ -42,12 +54,16 @@ class _Sibling:
 
 @dataclass(slots=True)
 class Director:
-    """One scenario: `faults` are the fault ids of each victim, `siblings` the names of those without."""
+    """One scenario: `faults` are the fault ids of each victim, `siblings` the names of those without, `awaited` what
+    faults wait for, by their ids."""
 
     faults: Mapping[str, Iterable[str]]
     siblings: Iterable[str]
+    awaited: Mapping[str, Awaited] = field(default_factory=dict)
     phase: Phase = Phase.GATHERING
     _beaten: bool = False
+    _sent: set[tuple[str, int]] = field(default_factory=set)
+    _gone: set[str] = field(default_factory=set)
     _victims: dict[str, _Victim] = field(init=False)
     _siblings: dict[str, _Sibling] = field(init=False)
 
@@ -56,7 +72,7 @@ class Director:
         self._siblings = {name: _Sibling() for name in self.siblings}
 
     def reached(self, child: str, fault: str) -> list[str]:
-        """A victim waits at a fault's point. Returns the children to release now."""
+        """A victim waits at a fault's point. Returns the children to release now, but for what `holds` them."""
         victim = self._victims.get(child)
         if victim is None or self.phase is not Phase.GATHERING:
             return [child]
@@ -69,6 +85,21 @@ class Director:
         if victim is not None:
             victim.to_come.discard(fault)
         return self._settle()
+
+    def holds(self, fault: str) -> bool:
+        """Whether the fault waits for a message of another child that may still come."""
+        event = self.awaited.get(fault)
+        return event is not None and event.child not in self._gone and (event.child, event.message) not in self._sent
+
+    def in_vain(self, fault: str) -> bool:
+        """Whether what the fault waits for can come no more."""
+        event = self.awaited.get(fault)
+        return event is not None and not self.holds(fault) and (event.child, event.message) not in self._sent
+
+    def sent(self, child: str, message: int) -> list[str]:
+        """A child that others wait for has sent this message."""
+        self._sent.add((child, message))
+        return self._waiting_for(child)
 
     def gate(self, child: str, gate: Gate) -> list[str]:
         """A sibling waits at a gate."""
@@ -87,7 +118,14 @@ class Director:
         """A child has ended, or will never come."""
         self._victims.pop(child, None)
         self._siblings.pop(child, None)
-        return self._settle()
+        self._gone.add(child)
+        return [*self._settle(), *self._waiting_for(child)]
+
+    def _waiting_for(self, child: str) -> list[str]:
+        """Those with a fault that waits for this child; who waits for the window as well goes when that opens."""
+        gathering = self._victims if self.phase is Phase.GATHERING else {}
+        found = dict.fromkeys(event.by for event in self.awaited.values() if event.child == child)
+        return [name for name in found if name not in gathering]
 
     def _settle(self) -> list[str]:
         released: list[str] = []

@@ -8,13 +8,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import ceil
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from gostage_sim.faults.contract import AT_SPAWN, Placement, StandsBetween
+from gostage_sim.faults.contract import IN_PARENT, Placement, StandsBetween
 from gostage_sim.history.collect import PLAN_NAME
 from gostage_sim.scenario.fakes import render_pools
 from gostage_sim.scenario.model import (
@@ -51,13 +51,14 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
         for copy in range(1, child.copies + 1):
             name = group if child.copies == 1 else f"{group}[{copy}]"
             expected = scenario.expected_of(group, transport)
-            planned = _child(scenario, group, name, child, seed, index=len(children), expected=expected)
+            planned = _child(scenario, group, name, child, seed, index=len(children), copy=copy, expected=expected)
             children.append(planned if child.wave == meeting else {**planned, "gates": None, "meets": False})
     for type, handler in scenario.handlers.items():
         if handler.spawn:
             children.append(_fresh_child(scenario, _fresh_child_of(type), seed, index=len(children)))
     recovery = Child(steps=(Send(count=_RECOVERY_MESSAGES, type="recovery"),))
     children.append(_child(scenario, RECOVERY, RECOVERY, recovery, seed, index=len(children), role=RECOVERY))
+    _await(children)
     guarantees = scenario.guarantees if isinstance(scenario.guarantees, str) else list(scenario.guarantees)
     return {
         "scenario": {
@@ -69,6 +70,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
             "timeout_s": scenario.timeout,
             "guarantees": guarantees,
             "expect_verdict": dict(scenario.expect_verdict),
+            "expect_run": _run_expectation(scenario, children),
         },
         "transport": transport,
         "seed": seed,
@@ -80,9 +82,9 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
 def write_plan(plan: Plan, folder: Path) -> Path:
     """Write the plan, and the plan of each child; returns the path of the first."""
     for child in plan["children"]:
-        own = {key: child[key] for key in ("name", "seed", "gates", "pools", "imports", "search", "journal")}
+        own = {key: child[key] for key in ("name", "seed", "gates", "awaited", "pools", "imports", "search", "journal")}
         own["transport"] = plan["transport"]
-        own["faults"] = [fault for fault in child["faults"] if fault["at"]["point"] not in AT_SPAWN]
+        own["faults"] = [fault for fault in child["faults"] if fault["at"]["point"] not in IN_PARENT]
         (folder / child["plan"]).write_text(json.dumps(own), "utf-8")
     path = folder / PLAN_NAME
     path.write_text(json.dumps(plan), "utf-8")
@@ -97,10 +99,15 @@ def _child(
     seed: int,
     *,
     index: int,
+    copy: int = 1,
     expected: Expectation | None = None,
     role: str | None = None,
 ) -> Plan:
-    faults, not_chosen = _faults(name, child, seed, index)
+    numbered = [each for each in enumerate(child.faults, 1) if each[1].at.spawn in (None, copy)]
+    faults, not_chosen = _faults(name, numbered, seed, index)
+    # What is expected of a child is expected of one with all its faults.
+    if not_chosen or len(numbered) < len(child.faults):
+        expected = None
     role = role or _role(child, faults, expected)
     sent = None if child.command else of_steps(child.steps)
     single = list(flattened(child.steps))
@@ -129,17 +136,28 @@ def _child(
         "faults": faults,
         "not_chosen": not_chosen,
         "gates": {"before": total // 3, "during": 2 * total // 3} if waits else None,
+        "awaited": [],
         "pools": _turned(render_pools([step.payload for step in sends], seed), index),
         "imports": list(scenario.imports),
         # Where the loader looked for the user's actions; the child must find the same ones.
         "search": [str(Path(scenario.file).resolve().parent), os.getcwd()],
-        # What is expected of a child is expected of one with all its faults.
-        "expect": {} if expected is None or not_chosen else _expectation(expected),
+        "expect": {} if expected is None else _expectation(expected),
         "expected_messages": None if sent is None else sent.total(),
         "expected_types": None if sent is None else len(sent),
         "plan": f"child-{index:03}.json",
         "journal": f"child-{index:03}.journal",
     }
+
+
+def _await(children: list[Plan]) -> None:
+    """Tell those that others wait for at which messages they do, and let no gate hold them before these."""
+    by_name = {child["name"]: child for child in children}
+    for fault in (fault for child in children for fault in child["faults"] if "after" in fault["at"]):
+        after = fault["at"]["after"]
+        awaited = by_name[after["child"]]
+        awaited["awaited"] = sorted({*awaited["awaited"], after["message"]})
+        if awaited["gates"]:
+            awaited["gates"]["during"] = max(awaited["gates"]["during"], after["message"])
 
 
 def _limits(limits: Limits) -> Plan:
@@ -178,6 +196,13 @@ def _expectation(expected: Expectation) -> Plan:
         if pattern is not None:
             plan[key] = {"matches": pattern}
     return plan
+
+
+def _run_expectation(scenario: Scenario, children: list[Plan]) -> Plan:
+    """Of a run with all its faults."""
+    if scenario.expect_run is None or any(child["not_chosen"] for child in children):
+        return {}
+    return scenario.expect_run.model_dump(exclude_none=True)
 
 
 def _role(child: Child, faults: list[Plan], expected: Expectation | None) -> str:
@@ -228,11 +253,13 @@ def _step(step: Step) -> Plan:
             return {"do": step_name(type(step)), **step.model_dump()}
 
 
-def _faults(name: str, child: Child, seed: int, index: int) -> tuple[list[Plan], list[Plan]]:
+def _faults(
+    name: str, numbered: Iterable[tuple[int, PlacedFault]], seed: int, index: int
+) -> tuple[list[Plan], list[Plan]]:
     """Those of this child, each time of one that repeats, and those that the seed did not choose."""
     chosen: list[Plan] = []
     left: list[Plan] = []
-    for number, placed in enumerate(child.faults, 1):
+    for number, placed in numbered:
         for time, at in enumerate(placed.strikes(), 1):
             id = f"{name}#{number}" if placed.times == 1 else f"{name}#{number}.{time}"
             # A draw of its own, so that one fault more or less in the file changes nothing for the others.

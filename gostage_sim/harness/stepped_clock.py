@@ -10,13 +10,13 @@ class SteppedClock:
 
     def __init__(self) -> None:
         self._ahead_s = 0.0
-        self._looks = 0
+        self.looks = 0
+        """How often it was looked at."""
 
     def __call__(self) -> float:
-        self._looks += 1  # two threads at once may count one; it is asked whether there were any
+        self.looks += 1  # two threads at once may count one; it is asked whether there were any
         return time.monotonic() + self._ahead_s
 
-    def step(self, seconds: float) -> int:
-        """Set it forward, or back; how often it was looked at so far."""
+    def step(self, seconds: float) -> None:
+        """Set it forward, or back."""
         self._ahead_s += seconds
-        return self._looks

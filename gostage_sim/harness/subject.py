@@ -15,26 +15,23 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from gostage_sim import gostage
-from gostage_sim.faults import fault_kind
 from gostage_sim.faults.clock import Clock
-from gostage_sim.faults.contract import AT_SPAWN, StrikesInParent
 from gostage_sim.faults.interrupt_parent import InterruptParent
 from gostage_sim.gostage.wire.encode import encode_value
 from gostage_sim.harness.channel import message_crc
-from gostage_sim.harness.connection import listening_ports
 from gostage_sim.harness.control import EXIT_ORPHANED, PLAN_VARIABLE, Client
 from gostage_sim.harness.handlers import ScriptedError, ScriptedHandler
-from gostage_sim.harness.inbound import ChosenInbound
 from gostage_sim.harness.interruption import Undivided, handle_interruptions
-from gostage_sim.harness.launchers import CHILD_COMMAND, ScenarioLauncher
+from gostage_sim.harness.launchers import ScenarioLauncher
 from gostage_sim.harness.limits import allow_many_files
+from gostage_sim.harness.parent_faults import ParentFaults
 from gostage_sim.harness.stepped_clock import SteppedClock
 from gostage_sim.harness.steps import definition_of
 from gostage_sim.history.journal import STRANGER, Journal
@@ -61,16 +58,13 @@ class Subject:
         self._control = Client(str(folder))
         self._stopping = threading.Event()
         self._problems = 0
-        self._after_message: dict[str, tuple[int, Callable[[], object]]] = {}
-        self._striking = threading.Lock()
         self._launcher = ScenarioLauncher(plan["children"], self._record)
-        self._clock = SteppedClock()
+        clock = SteppedClock()
         is_stepped = any(fault["kind"] == Clock.kind for child in plan["children"] for fault in child["faults"])
         self._runner = gostage.Runner(
-            launcher=self._launcher,
-            transport=plan["transport"],
-            clock=self._clock if is_stepped else time.monotonic,
+            launcher=self._launcher, transport=plan["transport"], clock=clock if is_stepped else time.monotonic
         )
+        self._faults = ParentFaults(folder, self._runner, self._launcher, clock, self._record)
         self._runner.broker.register_default_handler(self._telling(self._handle))
         self._handlers: list[ScriptedHandler] = []
         for type, planned in plan["handlers"].items():
@@ -132,7 +126,7 @@ class Subject:
         else:
             definition = definition_of(name, child["steps"], child["definition_size"])
         try:
-            with self._faults_of(child):
+            with self._faults.of(child):
                 self._spawn_and_report(name, definition, options)
         finally:
             self._control.tell("returned", child=name)
@@ -165,85 +159,12 @@ class Subject:
     def _is_interrupted(self) -> bool:
         return any(map(_interrupts, self._plan["children"]))
 
-    @contextmanager
-    def _faults_of(self, child: dict[str, Any]) -> Iterator[None]:
-        """In effect: the faults that strike in this process around the spawn of the child, one spawn at a time."""
-        planned = [fault for fault in child["faults"] if fault["at"]["point"] in AT_SPAWN]
-        if not planned:
-            yield
-            return
-        for fault in planned:
-            self._record("armed", fault=fault["id"])
-        control = Client(str(self._folder))
-        control.tell("spawning", child=child["name"])
-        for fault in planned:
-            control.ask("reached", fault=fault["id"])
-        # Closed before the next one strikes: a descriptor that comes back then would spoil its count.
-        with self._striking, closing(control), ExitStack() as undo:
-            for fault in planned:
-                undo.enter_context(self._strike(child["name"], fault, control))
-            yield
-
-    @contextmanager
-    def _strike(self, child: str, planned: dict[str, Any], control: Client) -> Iterator[None]:
-        """One fault, from its beginning until it is undone."""
-        id = planned["id"]
-        with ExitStack() as undo:
-            try:
-                struck: Any = fault_kind(planned["kind"])(**planned["params"])
-                fault: StrikesInParent = struck
-                self._record("fired", fault=id)
-                undo.enter_context(fault.around(_Parent(self, self._launcher, child, id, self._record)))
-            except Exception as error:  # the harness's own failure, which nothing may take for one of the engine
-                self._record("problem", text=f"fault {id} could not be done: {type(error).__name__}: {error}")
-            yield
-        self._record("over", fault=id)
-        control.tell("over", fault=id)
-
     def _handle(self, message: gostage.Message) -> None:
         crc = message_crc(message.type, message.payload)
         child = self._index.get(message.origin.workflow_id, STRANGER)
         with self._lock:
             self._journal.handled(child, message.type, crc)
-        if message.origin.workflow_id in self._after_message:
-            number, action = self._after_message[message.origin.workflow_id]
-            if message.context.sequence >= number:
-                del self._after_message[message.origin.workflow_id]
-                action()
-
-    def call_after_message(self, child: str, number: int, action: Callable[[], object]) -> None:
-        """Once, when a handler has seen that message of the child."""
-        self._after_message[child] = (number, action)
-
-    def step_clock(self, seconds: float) -> int:
-        """Of the runner; recorded, as its children have so much less time, or none more. How often it was looked at."""
-        if seconds:
-            self._record("clock_stepped", seconds=seconds)
-        return self._clock.step(seconds)
-
-    def close_runner(self) -> None:
-        """As a user's program may, at any time."""
-        self._runner.close()
-
-    @contextmanager
-    def use_for_spawns(self, middleware: Any) -> Iterator[None]:
-        """As a user's program may; taken back afterwards."""
-        before = self._runner.spawn_middleware
-        self._runner.use_for_spawns(middleware)
-        try:
-            yield
-        finally:
-            self._runner.spawn_middleware = before
-
-    @contextmanager
-    def use_for_messages(self, child: str, inbound: Callable[[Any], Any]) -> Iterator[None]:
-        """As a user's program may. A broker gives no middleware back, so this one lets all pass when it is over."""
-        middleware = ChosenInbound(child, inbound, self._record)
-        self._runner.broker.use(middleware)
-        try:
-            yield
-        finally:
-            middleware.is_over = True
+        self._faults.handled(message.origin.workflow_id)
 
     def _telling(self, handler: Callable[[gostage.Message], None]) -> Callable[[gostage.Message], None]:
         """The handler, whose exceptions, which the engine survives, do not go unnoticed: the first one that the
@@ -282,44 +203,6 @@ class Subject:
         thread = threading.current_thread().name
         self._record("unhandled", text=_shortened(f"{kind.__name__}: {error} in thread {thread}"))
         traceback.print_exception(kind, error, trace)
-
-
-class _Parent:
-    """What a fault may do in this process: the `Parent` of its contract."""
-
-    def __init__(
-        self, subject: Subject, launcher: ScenarioLauncher, child: str, fault_id: str, record: Callable[..., None]
-    ) -> None:
-        self._subject = subject
-        self.command = launcher.commands.setdefault(child, list(CHILD_COMMAND))
-        self._launcher = launcher
-        self._child = child
-        self._fault_id = fault_id
-        self._record = record
-
-    def note(self, **facts: Any) -> None:
-        self._record("note", fault=self._fault_id, facts=facts)
-
-    def before_reaping(self, action: Callable[[], object]) -> None:
-        self._launcher.before_reaping[self._child] = action
-
-    def after_message(self, number: int, action: Callable[[], object]) -> None:
-        self._subject.call_after_message(self._child, number, action)
-
-    def close_runner(self) -> None:
-        self._subject.close_runner()
-
-    def use_for_messages(self, inbound: Callable[[Any], Any]) -> AbstractContextManager[None]:
-        return self._subject.use_for_messages(self._child, inbound)
-
-    def step_clock(self, seconds: float) -> int:
-        return self._subject.step_clock(seconds)
-
-    def use_for_spawns(self, middleware: Any) -> AbstractContextManager[None]:
-        return self._subject.use_for_spawns(middleware)
-
-    def listening(self) -> list[int]:
-        return listening_ports()
 
 
 def _interrupts(child: dict[str, Any]) -> bool:

@@ -131,13 +131,11 @@ def _digest(handled: Messages) -> str:
 
 
 def _parent(parent: ParentHistory) -> ParentResult:
-    before = parent.baseline.rss_anon_bytes if parent.baseline else 0
-    peak = max((sample.rss_anon_bytes for sample in parent.samples), default=before)
     beats = parent.heartbeats_ns
     gap = int(np.diff(beats.astype(np.int64)).max()) / 1e9 if len(beats) > 1 else 0.0
     return ParentResult(
         alive=parent.alive,
-        peak_rss_growth_bytes=max(0, peak - before),
+        peak_rss_growth_bytes=parent.memory_growth_bytes or 0,
         max_heartbeat_gap_s=gap,
         refused_calls=parent.refused_calls,
         strangers=parent.strangers,

@@ -9,6 +9,7 @@ import os
 import selectors
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -16,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from gostage_sim.faults import fault_kind
-from gostage_sim.faults.contract import AT_SPAWN, InflictedFromOutside
+from gostage_sim.faults.contract import IN_PARENT, InflictedFromOutside
 from gostage_sim.harness import proc
 from gostage_sim.harness.bereaved import Bereaved
 from gostage_sim.harness.control import Gone, Listener, Peer
-from gostage_sim.harness.director import Director, Phase
+from gostage_sim.harness.director import Awaited, Director, Phase
 from gostage_sim.harness.plan import Plan
 from gostage_sim.harness.target import Target, WatchedChild
 from gostage_sim.history.journal import Journal
@@ -55,13 +56,15 @@ class Watch:
         self._children: dict[str, WatchedChild] = {}
         self._faults = {fault["id"]: fault for child in plan["children"] for fault in child["faults"]}
         self._names = [child["name"] for child in plan["children"]]
-        #: Children around whose spawn a fault is done: they are not over before the parent says so.
+        #: Children for which the parent does a fault: they are not over before it says so.
         self._struck_in_parent = {
             child["name"]
             for child in plan["children"]
-            if any(fault["at"]["point"] in AT_SPAWN for fault in child["faults"])
+            if any(fault["at"]["point"] in IN_PARENT for fault in child["faults"])
         }
-        self._spawning: dict[str, Peer] = {}
+        self._waiting: defaultdict[str, list[tuple[Peer, str]]] = defaultdict(list)
+        """Who waits for a release in the name of a child, itself, the parent that does a fault for it, or both; and at
+        which fault or gate."""
         self._director = Director(
             faults={
                 child["name"]: [fault["id"] for fault in child["faults"]]
@@ -69,6 +72,12 @@ class Watch:
                 if child["faults"] and child["meets"]
             },
             siblings=[child["name"] for child in plan["children"] if child["gates"]],
+            awaited={
+                fault["id"]: Awaited(child["name"], **fault["at"]["after"])
+                for child in plan["children"]
+                for fault in child["faults"]
+                if "after" in fault["at"]
+            },
         )
         self._timeout_s: float = plan["scenario"]["timeout_s"]
         grace_s = max(child["grace_s"] for child in plan["children"])
@@ -167,22 +176,25 @@ class Watch:
                 self._baseline = self._sample("baseline")
                 peer.answer()
             case "returned":
-                self._release(self._director.gone(packet["child"]))
+                self._gone(packet["child"])
             case "done":
                 self._settling = (peer, time.monotonic() + SETTLE_S)
             case "spawning":
                 names.append(packet["child"])
-                self._spawning[packet["child"]] = peer
             case "reached":
+                self._waiting[names[0]].append((peer, packet["fault"]))
                 self._release(self._director.reached(names[0], packet["fault"]))
             case "ready":
                 self._inflict(self._children[names[0]], packet["fault"])
             case "over":
                 self._release(self._director.over(names[0], packet["fault"]))
+            case "sent":
+                self._release(self._director.sent(names[0], packet["message"]))
             case "beat":
                 if self._opened_ns is not None and packet["since_ns"] > self._opened_ns:
                     self._release(self._director.beat())
             case "gate":
+                self._waiting[names[0]].append((peer, packet["gate"]))
                 self._release(self._director.gate(names[0], packet["gate"]))
             case _:
                 raise ValueError(kind)
@@ -214,11 +226,11 @@ class Watch:
                 self._journal.event("window_closed")
             self._journalled_phase = phase
         for name in names:
-            child = self._children.get(name)
-            if child is not None:
-                child.peer.answer()
-            elif name in self._spawning:
-                self._spawning[name].answer()
+            held = [waiting for waiting in self._waiting[name] if self._director.holds(waiting[1])]
+            for peer, at in self._waiting[name]:
+                if (peer, at) not in held:
+                    peer.answer(**({"in_vain": True} if self._director.in_vain(at) else {}))
+            self._waiting[name] = held
 
     def _inflict(self, child: WatchedChild, fault_id: str) -> None:
         """Break a child from outside that holds still or goes on; a fault without that power just holds."""
@@ -247,7 +259,18 @@ class Watch:
         self._journal.event("gone", child=child.name)
         self._ask_for_exit(child)
         if child.name not in self._struck_in_parent:
-            self._release(self._director.gone(child.name))
+            self._gone(child.name)
+
+    def _gone(self, name: str) -> None:
+        """It has ended, and what it said before that is heard first: somebody may wait for just that."""
+        child = self._children.get(name)
+        while child is not None:
+            try:
+                packet = child.peer.receive()
+            except (BlockingIOError, Gone, ValueError):
+                break
+            self._take(child.peer, [name], packet.pop("kind"), packet)
+        self._release(self._director.gone(name))
 
     def _subject_ended(self) -> None:
         self._selector.unregister(self.subject_pidfd)

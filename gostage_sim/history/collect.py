@@ -38,6 +38,8 @@ OBSERVER_NAME = "observer.journal"
 STDERR_NAME = "subject.stderr"
 
 _STDERR_BYTES = 16 << 10
+#: Points of faults that the subject does itself; it is the subject's journal that tells of them.
+_IN_PARENT = ("spawn", "handler")
 _EMPTY = JournalFile(np.zeros(0, RECORD_DTYPE), (), (), 0)
 
 
@@ -62,6 +64,7 @@ def collect(folder: Path) -> History:
         window=_window(sources.observer),
         leftovers=tuple(Leftover(**event.facts) for event in _named(sources.observer, "leftover")),
         descendants=tuple(_descendants(sources.observer)),
+        expect_run=plan["scenario"].get("expect_run", {}),  # which plans of older versions do not have
         problems=tuple(sources.problems),
     )
 
@@ -231,7 +234,7 @@ def _broken_lines(own: JournalFile, relays: list[JournalFile]) -> Iterator[RawFr
 
 def _fault(planned: dict[str, Any], child: str, own: JournalFile, sources: _Sources) -> FaultRecord:
     id = planned["id"]
-    by, struck = ("parent", sources.subject) if planned["at"]["point"] == "spawn" else ("child", own)
+    by, struck = ("parent", sources.subject) if planned["at"]["point"] in _IN_PARENT else ("child", own)
     notes = [
         {"t_ns": event.t_ns, **event.facts["facts"], "by": who}
         for who, source in (

@@ -270,6 +270,13 @@ class ParentHistory:
     """After the last spawn returned."""
     stderr_tail: str = ""
 
+    @property
+    def memory_growth_bytes(self) -> int | None:
+        """Its peak over the baseline; None where it was never counted."""
+        if self.baseline is None or not self.samples:
+            return None
+        return max(0, max(sample.rss_anon_bytes for sample in self.samples) - self.baseline.rss_anon_bytes)
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -292,6 +299,8 @@ class History:
     leftovers: tuple[Leftover, ...] = ()
     descendants: tuple[Descendant, ...] = ()
     """Of a parent that a fault was about to kill."""
+    expect_run: dict[str, Any] = field(default_factory=dict)
+    """The `expect_run:` of the scenario, sizes in bytes and times in seconds."""
     problems: tuple[str, ...] = ()
     """Evidence that is missing or damaged: a torn journal, a time-out of the harness itself."""
 

@@ -6,7 +6,7 @@
 * `escape`        text of a child made harmless for each of them
 * `run_command`   `gostage-sim run`: from paths to an exit code; `choice` picks them, `folder` minds the reports
 * `bad_input`     what the user gave cannot be used: exit code 2
-* `listing`, `explain`    what there is, and what a name means
+* `listing`, `explain`    what there is, and what a name means; `explain_language` for the words of a file
 * `new_scenario`    `gostage-sim new`: a scenario file to begin with, and the schema for editors beside it
 
 Nothing is imported here: the command line loads what a subcommand needs and no more.

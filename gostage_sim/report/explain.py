@@ -1,4 +1,4 @@
-"""`gostage-sim explain NAME`: what a fault or a guarantee is, from its own source."""
+"""`gostage-sim explain NAME`: what a fault, a guarantee or a word of a scenario file is, from its own source."""
 
 from __future__ import annotations
 
@@ -6,55 +6,43 @@ import inspect
 from collections.abc import Iterable
 
 from gostage_sim.faults import FaultNotLoaded, fault_kinds
-from gostage_sim.faults.contract import Fault, LastsOverMessages, LimitsTransports, Placement, Point
+from gostage_sim.faults.contract import Fault, LastsOverMessages, LimitsTransports, Placement
 from gostage_sim.faults.describe import Parameter, parameters_of
 from gostage_sim.guarantees import guarantee, guarantee_names
 from gostage_sim.guarantees.contract import Guarantee
 from gostage_sim.guarantees.describe import describe
 from gostage_sim.harness.agreement import TransportsAgree
+from gostage_sim.report import explain_language as language
 from gostage_sim.report.bad_input import BadInput
 from gostage_sim.report.escape import visible, visible_line
 from gostage_sim.scenario.model import TRANSPORTS
+from gostage_sim.scenario.points import FORMS, POINTS
 from gostage_sim.scenario.problems import close_match
-
-#: What `at:` may say, in the order of a child's life.
-_POINTS: dict[Point, str] = {
-    "spawn": "in the parent, around the spawn of the child",
-    "definition": "before the definition is read",
-    "step": "before a step, counted from 1",
-    "message": "when a message, counted from 1, cannot be lost any more",
-    "byte": "after so many bytes of the line of a message",
-    "result": "between the result and the exit",
-}
-_AT: dict[Point, str] = {
-    "spawn": "at: spawn",
-    "definition": "at: definition",
-    "step": "at: {step: 2}",
-    "message": "at: {message: 250}",
-    "byte": "at: {message: 250, byte: 10}",
-    "result": "at: result",
-}
 
 
 def explain(name: str) -> str:
-    """The text for a person; BadInput with the close match for a name that is neither."""
+    """The text for a person, of all that has this name; BadInput with the close match where nothing has."""
     try:
         faults = fault_kinds()
     except FaultNotLoaded as error:
         raise BadInput([visible_line(str(error))]) from None
+    found = []
     if name in faults:
-        return visible("\n".join(_fault(name, faults[name]))) + "\n"
+        found.append("\n".join(_fault(name, faults[name])) + "\n")
     if name in guarantee_names():
-        return visible(describe(_guarantee(name)))
+        found.append(describe(_guarantee(name)))
     if name == TransportsAgree.name:
-        return visible(describe(TransportsAgree()))
+        found.append(describe(TransportsAgree()))
+    found += ["\n".join([topic.path, "", *topic.lines]) + "\n" for topic in language.find(name)]
+    if found:
+        return visible("\n".join(found))
     shown = visible_line(repr(name))
     judging = [*guarantee_names(), TransportsAgree.name]
-    match = close_match(name, [*faults, *judging])
+    match = close_match(name, [*faults, *judging, *language.names()])
     if match is not None:
-        raise BadInput([f"unknown fault or guarantee {shown}; did you mean '{match}'?"])
-    known = f"faults: {', '.join(faults)}; guarantees: {', '.join(judging)}"
-    raise BadInput([f"unknown fault or guarantee {shown}; known {known}"])
+        raise BadInput([f"nothing is called {shown}; did you mean '{match}'?"])
+    known = f"faults: {', '.join(faults)}; guarantees: {', '.join(judging)}; keys of a file: see 'explain scenario'"
+    raise BadInput([f"nothing is called {shown}; known {known}"])
 
 
 def _guarantee(name: str) -> Guarantee:
@@ -76,11 +64,16 @@ def _fault(name: str, kind: type[Fault]) -> Iterable[str]:
         yield from _parameter(parameter)
     yield ""
     yield "Where it may be placed:"
-    for point in _POINTS:
+    for point in POINTS:
         if point in kind.points:
-            yield f"  {_AT[point]:28}  {_POINTS[point]}"
+            yield f"  {FORMS[point]:28}  {POINTS[point]}"
+    if "spawn" in kind.points:
+        yield f"  {'at: {spawn: 2}':28}  around the spawn of the second copy of the child alone"
     if "message" in kind.points:
         yield f"  {'at: {message: 10, every: 10, times: 3}':28}  again, each time so many more messages are sent"
+    if kind.points & {"step", "message"}:
+        yield f"  {'at: {after: {child: a, message: 10}}':28}  before the first step, once child a has sent that"
+        yield f"  {'at: {message: 5, after: …}':28}  the same at another point of its own: a step, a message, a byte"
     if issubclass(kind, LastsOverMessages):
         yield f"  {'at: {message: 10, until: 30}':28}  not after message 30"
     problems = dict(_transports(kind))

@@ -8,9 +8,11 @@ The map of this room:
 * `positions`  YAML or Python data as JSON values that know their line and column
 * `fragments`  `include:` and `_defaults.yaml`, laid under what a file says itself
 * `matrix`     `parametrize:`, a document for each combination of its values
+* `docs` `points` what the model and the points of faults say of themselves, for the schema and for `explain`
 * `schema`     the JSON Schema of a file, made from the model, for editors
 * `problems`   a mistake with its position, and the wording all mistakes share
 * `main_thread` who is spawned where the parent handles signals
+* `waits`      faults that wait for another child, and which of them would wait for ever
 * `traffic`    which messages a child will send, where that is known
 * `patterns`   texts in an expectation that are regular expressions
 * `targets` `lookup`   the user's own actions, looked up in a process that is thrown away

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from gostage_sim.faults.contract import StandsBetween
 from gostage_sim.gostage.delivery import MAX_HANDLER_ERRORS
-from gostage_sim.scenario.model import TRANSPORTS, Count, Expectation
+from gostage_sim.scenario.model import TRANSPORTS, Child, Count, Expectation, RunExpectation
 from gostage_sim.scenario.patterns import pattern_problem
 from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import close_match, quote, unknown
+from gostage_sim.scenario.traffic import of_its_own
 
 _SIGNALS = [name.name for name in signal.Signals]
 #: What is told by a result, and by nothing else.
@@ -58,6 +60,34 @@ class ExpectationReader:
             self._contradictions((*path, name), expectation)
         return found
 
+    def of_run(
+        self,
+        data: Mapping[str, Any],
+        expected: RunExpectation | None,
+        children: Mapping[str, Child] | None,
+        transports: Sequence[str],
+    ) -> None:
+        """Reports what no run can come to. `children`: where all of them could be read."""
+        path: Path = ("expect_run",)
+        if data.get("expect_run") == {}:
+            self._report(path, f"expect_run is empty; expected one of {', '.join(RunExpectation.model_fields)}")
+        if expected is None:
+            return
+        for key, wanted in expected:
+            at_most = getattr(wanted, "at_most", None)
+            if at_most is not None and wanted.at_least > at_most:
+                least, most = (data["expect_run"][key][bound] for bound in ("at_least", "at_most"))
+                message = f"at_least is {least}, which is above at_most: {most}; nothing is both"
+                self._report((*path, key, "at_least"), message)
+        for key in ("refused_calls", "strangers"):
+            if _least(getattr(expected, key)) and "json" in transports:
+                message = f"over JSON the parent has no server and no {key}; say where it runs: transports: [grpc]"
+                self._report((*path, key), message, key=True)
+        most_handled = None if children is None else _most_handled(children.values())
+        if most_handled is not None and _least(expected.handled) > most_handled:
+            message = f"handled is {_least(expected.handled)}; all children together send {most_handled}"
+            self._report((*path, "handled"), message)
+
     def _texts(self, path: Path, item: Mapping[str, Any]) -> None:
         """Names of signals, and patterns, whatever else is wrong beside them."""
         signal_name = item.get("signal")
@@ -79,8 +109,7 @@ class ExpectationReader:
             if isinstance(number, Count) and number.at_most is not None and number.at_least > number.at_most:
                 message = f"at_least is {number.at_least}, which is above at_most: {number.at_most}; no number is both"
                 self._report((*path, key, "at_least"), message)
-        errors = expectation.handler_errors
-        least = errors.at_least if isinstance(errors, Count) else errors or 0
+        least = _least(expectation.handler_errors)
         if least > MAX_HANDLER_ERRORS:
             message = f"handler_errors is {least}; of a child the engine records the first {MAX_HANDLER_ERRORS}"
             self._report((*path, "handler_errors"), message)
@@ -99,3 +128,18 @@ class ExpectationReader:
         elif code and expectation.outcome == "completed":
             message = f"exit_code is {code}; a child that completed has exit code 0"
             self._report((*path, "exit_code"), message)
+
+
+def _least(number: int | Count | None) -> int:
+    return number.at_least if isinstance(number, Count) else number or 0
+
+
+def _most_handled(children: Iterable[Child]) -> int | None:
+    """None where nobody can know: of programs and actions of the user's, and of messages that a relay may double."""
+    most = 0
+    for child in children:
+        sent = None if child.command else of_its_own(child.steps, child.faults)
+        if sent is None or any(isinstance(placed.fault, StandsBetween) for placed in child.faults):
+            return None
+        most += child.copies * sent.total()
+    return most

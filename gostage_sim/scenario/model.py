@@ -44,10 +44,13 @@ class Send(_Part):
 
 
 class Call(_Part):
-    """Run the user's own action: an importable function of one argument, the action context."""
+    """Run the user's own action: an importable function of one argument, the action context. What it is given stands
+    beside it, under `with`."""
 
-    target: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
+    target: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$", description="text such as myapp.jobs:import_csv")]
+    """Which function of which module; it stands behind `call:` itself."""
     with_: Annotated[dict[str, Any], Field(alias="with")] = {}
+    """What the action finds in its parameters."""
 
 
 class Log(_Part):
@@ -308,6 +311,44 @@ class Expectation(_Part):
     parent (`interrupt_parent`)."""
 
 
+class SizeRange(_Part):
+    """How much, within bounds."""
+
+    at_least: Annotated[Bytes, Field(ge=0)] = 0
+    """No less."""
+    at_most: Annotated[Bytes | None, Field(ge=0)] = None
+    """No more; by default any size."""
+
+
+class TimeRange(_Part):
+    """How long, within bounds."""
+
+    at_least: Annotated[Seconds, Field(ge=0)] = 0.0
+    """No less."""
+    at_most: Annotated[Seconds | None, Field(ge=0)] = None
+    """No more; by default any time."""
+
+
+class RunExpectation(_Part):
+    """What must be true of the whole run in the end, all children of the file together. What is not given is not
+    checked, and nothing is where the seed left out a fault."""
+
+    handled: Annotated[int, Field(ge=0)] | Count | None = None
+    """Messages of steps and faults that handlers saw."""
+    malformed: Annotated[int, Field(ge=0)] | Count | None = None
+    """Lines the engine put into quarantine."""
+    handler_errors: Annotated[int, Field(ge=0)] | Count | None = None
+    """Errors of handlers that the engine recorded; it keeps the first hundred of each child."""
+    refused_calls: Annotated[int, Field(ge=0)] | Count | None = None
+    """Calls that the parent's gRPC server refused; over JSON there are none."""
+    strangers: Annotated[int, Field(ge=0)] | Count | None = None
+    """Connections to the parent's gRPC server that were no child's; over JSON there are none."""
+    memory_growth: SizeRange | None = None
+    """What the parent held at its peak over what it held before the first spawn; sampled twenty times a second."""
+    duration: TimeRange | None = None
+    """From the first spawn until the last child has returned."""
+
+
 Versions = Annotated[
     str,
     Field(
@@ -355,6 +396,8 @@ class Scenario(_Part):
     """What must have become of each child in the end, by its name."""
     expect_on: dict[Transport, dict[str, Expectation]] = {}
     """In place of `expect` on that transport; what is expected there may differ from the other."""
+    expect_run: RunExpectation | None = None
+    """What must have become of all of them together."""
     expect_verdict: dict[str, Literal["fail"]] = {}
     """Guarantees that must fail, because no parent can hide what the faults do; the scenario passes only if they do."""
     guarantees: Literal["all"] | tuple[str, ...] = "all"

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from gostage_sim.faults.contract import Fault, LastsOverMessages, LimitsPlacement, LimitsTransports, Placement
+from gostage_sim.faults.contract import After, Fault, LastsOverMessages, LimitsPlacement, LimitsTransports, Placement
 from gostage_sim.scenario.expected import fields_of
 from gostage_sim.scenario.model import PlacedFault
 from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import quote, unknown, unknown_key
 
-_FORMS = "spawn, definition, result, {step: n}, {message: n} or {message: n, byte: b}"
-_KEYS = ("step", "message", "byte", "every", "times", "until")
+_FORMS = (
+    "spawn, {spawn: n}, definition, result, {step: n}, {message: n}, {message: n, byte: b}, {handler: n} or "
+    "{after: {child: a, message: n}}"
+)
+_KEYS = ("spawn", "step", "message", "byte", "every", "times", "until", "handler", "after")
+#: What stands alone: nothing repeats it, nothing ends it.
+_ALONE = ("spawn", "step", "handler")
 _MOST_TIMES = 1000
 _POINTS = {
     "spawn": "spawn",
@@ -21,6 +26,7 @@ _POINTS = {
     "message": "{message: n}",
     "byte": "{message: n, byte: b}",
     "result": "result",
+    "handler": "{handler: n}",
 }
 
 
@@ -64,7 +70,7 @@ class PlacementReader:
             self._report(path, f"{f'fault {kind!r}' if kind else 'a fault'} has no 'at'; expected {forms}")
             return None
         at = self._at(data["at"], (*path, "at"), child, steps)
-        if kind is None or at is None or not self._applies(kind, fault, at, (*path, "at")) or fault is None:
+        if kind is None or at is None or not self._applies(kind, fault, at, (*path, "at"), data["at"]) or fault is None:
             return None
         data_at = data["at"] if isinstance(data["at"], dict) else {}
         return PlacedFault(
@@ -127,6 +133,14 @@ class PlacementReader:
             self._report(path, f"at is {'empty' if data == {} else quote(data)}; expected {_FORMS}")
             return None
         before = self._document.mistakes
+        after = self._after(data["after"], (*path, "after")) if "after" in data else None
+        data = {key: value for key, value in data.items() if key != "after"}
+        if after is not None and not data:
+            if not steps:
+                message = f"'after' alone is before the first step, and child '{child}' has none; add {{message: n}}"
+                self._report((*path, "after"), message)
+                return None
+            data = {"step": 1}
         for key, value in data.items():
             if key not in _KEYS:
                 self._report((*path, key), unknown_key(key, _KEYS), key=True)
@@ -138,8 +152,12 @@ class PlacementReader:
                 self._report((*path, key), f"step {value} does not exist; child '{child}' has {count}")
             elif key == "times" and value > _MOST_TIMES:
                 self._report((*path, key), f"times is {value}; expected at most {_MOST_TIMES}")
-        if "step" in data and len(data) > 1:
-            self._report(path, f"'step' stands alone; expected {_FORMS}")
+        alone = next((key for key in _ALONE if key in data), None)
+        if alone is not None and len(data) > 1:
+            self._report(path, f"'{alone}' stands alone; expected {_FORMS}")
+        elif after is not None and alone in ("spawn", "handler"):
+            message = f"'after' has the child wait at a point of its own, and {alone} is one of the parent"
+            self._report((*path, "after"), f"{message}; expected {{step: n, after: …}} or {{message: n, after: …}}")
         elif "byte" in data and "message" not in data:
             self._report(path, "'byte' counts within a message; expected {message: n, byte: b}")
         elif ("every" in data) is not ("times" in data) or ("every" in data and "message" not in data):
@@ -150,17 +168,30 @@ class PlacementReader:
             self._report((*path, "until"), f"until is {data['until']}, which is before message: {data['message']}")
         if self._document.mistakes > before:
             return None
-        point = "step" if "step" in data else "byte" if "byte" in data else "message"
+        point = alone or ("byte" if "byte" in data else "message")
         numbers = {key: value for key, value in data.items() if key not in ("every", "times")}
-        return Placement(point, **numbers)  # type: ignore[arg-type]
+        return Placement(point, **numbers, after=after)  # type: ignore[arg-type]
 
     def _points_of(self, kind: str) -> str:
         return ", ".join(form for point, form in _POINTS.items() if point in self._kinds[kind].points)
 
-    def _applies(self, kind: str, fault: Fault | None, at: Placement, path: Path) -> bool:
+    def _after(self, data: Any, path: Path) -> After | None:
+        if not isinstance(data, dict):
+            self._report(path, f"after is {quote(data)}; expected {{child: name, message: n}}")
+            return None
+        before = self._document.mistakes
+        found = self._fields(After, data, path, "after", bare=False, parameters_of=None)
+        message = found.get("message")
+        if message is not None and message < 1:
+            self._report((*path, "message"), f"message is {message}; expected a whole number of at least 1")
+        return None if self._document.mistakes > before else After(**found)
+
+    def _applies(self, kind: str, fault: Fault | None, at: Placement, path: Path, data: Any) -> bool:
         if at.point not in self._kinds[kind].points:
             where = self._points_of(kind)
-            self._report(path, f"fault '{kind}' cannot be placed at {_POINTS[at.point]}; expected {where}")
+            alone = isinstance(data, dict) and [*data] == ["after"]
+            here = "{after: …} alone, which is before the first step" if alone else _POINTS[at.point]
+            self._report(path, f"fault '{kind}' cannot be placed at {here}; expected {where}")
             return False
         limited: object = fault
         problem = limited.placement_problem(at) if isinstance(limited, LimitsPlacement) else None

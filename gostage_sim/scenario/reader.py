@@ -46,6 +46,7 @@ from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import close_match, quote, unknown, unknown_key
 from gostage_sim.scenario.targets import Target
 from gostage_sim.scenario.traffic import of_child, of_program
+from gostage_sim.scenario.waits import wait_problems
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -112,6 +113,10 @@ class Reader:
         )  # fmt: skip
         found = self._fields(File, data, (), "scenario", by_hand=by_hand)
         children = self._children(data.get("children"))
+        for path, problem in wait_problems(
+            self._placed, children, [*self._mapping(data.get("children"), (), quiet=True)]
+        ):
+            self._report(path, problem)
         names = list(self._mapping(data.get("children"), ("children",), quiet=True))
         self._imports(data.get("imports"))
         if isinstance(data.get("only_on"), dict) and set(data["only_on"]) == {"reason"}:
@@ -131,6 +136,8 @@ class Reader:
             "expect_verdict": self._expected_verdicts(data, guarantees),
             "file": self._document.file,
         }
+        every_child = children if len(children) == len(names) else None
+        self._expectations.of_run(data, found.get("expect_run"), every_child, found.get("transports") or TRANSPORTS)
         return None if self._document.problems else Scenario.model_construct(**found)
 
     def _transports_exist(self, transports: Sequence[str]) -> None:
@@ -166,6 +173,12 @@ class Reader:
             for i, item in enumerate(raw_faults)
         ]
         self._placed |= {(*path, "faults", i): fault for i, fault in enumerate(faults) if fault is not None}
+        copies = found.get("copies") or 1
+        for index, placed in enumerate(faults):
+            if placed is not None and placed.at.spawn is not None and placed.at.spawn > copies:
+                number = f"{copies} cop{'y' if copies == 1 else 'ies'}"
+                message = f"spawn {placed.at.spawn} does not exist; child '{name}' has {number}, each spawned once"
+                self._report((*path, "faults", index, "at", "spawn"), message)
         self._points_exist(name, steps, faults, path, raw_faults)
         if self._document.mistakes > before:
             return None
@@ -195,7 +208,7 @@ class Reader:
                 others.append(fault.model_copy(update={"times": fault.times - 1}))
             sent = of_child(read_steps, others)
             last = [*fault.strikes()][-1].message
-            for key, number in (("message", last), ("until", fault.at.until)):
+            for key, number in (("message", last), ("until", fault.at.until), ("handler", fault.at.handler)):
                 if sent is not None and number is not None and number > sent.total():
                     message = (
                         f"message {number} does not exist; child '{child}' sends {sent.total()}, "

@@ -6,11 +6,8 @@ whole of a file can tell, such as whether a message exists, is left to `gostage-
 
 from __future__ import annotations
 
-import ast
 import inspect
-import itertools
 import json
-import textwrap
 from collections.abc import Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -19,8 +16,10 @@ from pydantic import BaseModel, TypeAdapter
 
 from gostage_sim.faults.contract import Fault, Point
 from gostage_sim.faults.describe import parameters_of
+from gostage_sim.scenario.docs import field_docs, paragraphs
 from gostage_sim.scenario.expected import describe, fields_of, hints_of, limits_of, quantity_of
 from gostage_sim.scenario.model import FILLED_IN, SHORT_FORMS, Call, Child, File, Spawn, Step, step_name
+from gostage_sim.scenario.points import ALWAYS_NUMBERED, AT, KEYS, POINTS
 
 Schema = dict[str, Any]
 
@@ -28,21 +27,13 @@ Schema = dict[str, Any]
 _LIMITS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum", "pattern": "pattern"}
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _NAME = r"([A-Za-z0-9_-]|\$\{[^{}]+\})+"
-_POINTS: dict[Point, str] = {
-    "spawn": "in the parent, around the spawn of the child",
-    "definition": "before the definition is read",
-    "result": "between the result and the exit",
+_NUMBERS: dict[Point, tuple[str, ...]] = {
+    "spawn": ("spawn",),
+    "step": ("step",),
+    "message": ("message",),
+    "byte": ("message", "byte"),
+    "handler": ("handler",),
 }
-_NUMBERS: dict[Point, tuple[str, ...]] = {"step": ("step",), "message": ("message",), "byte": ("message", "byte")}
-_NUMBERED = {
-    "step": "Before this step, counted from 1.",
-    "message": "When this message, counted from 1, cannot be lost any more.",
-    "byte": "After so many bytes of the line of the message.",
-    "every": "Again, each time so many more messages are sent.",
-    "times": "How often, the first time included.",
-    "until": "For a fault that lasts: the last message for which it is in effect.",
-}
-_POINT = "The point at which the fault strikes: never a time."
 _REFERENCE = {"$ref": "#/definitions/reference"}
 
 
@@ -70,14 +61,14 @@ class _Maker:
 
     def file(self, *, fragment: bool) -> Schema:
         by_hand = {
-            "children": self._named(Child, _docs(File)["children"]) | {"minProperties": 1},
+            "children": self._named(Child, field_docs(File)["children"]) | {"minProperties": 1},
             "guarantees": {
-                "description": _docs(File)["guarantees"],
+                "description": field_docs(File)["guarantees"],
                 "default": "all",
                 "anyOf": [{"const": "all"}, {"type": "array", "minItems": 1, "items": {"enum": [*self._guarantees]}}],
             },
             "parametrize": {
-                "description": _docs(File)["parametrize"],
+                "description": field_docs(File)["parametrize"],
                 "type": "object",
                 "minProperties": 1,
                 "propertyNames": {"pattern": r"^[A-Za-z_][\w-]*$"},
@@ -103,11 +94,11 @@ class _Maker:
 
     def _object(self, cls: type[BaseModel], by_hand: Mapping[str, Schema]) -> Schema:
         keys = {key: required for key, required in fields_of(cls).items() if key not in FILLED_IN}
-        docs = _docs(cls)
+        docs = field_docs(cls)
         properties = {key: by_hand.get(key) or self._field(cls, key, docs.get(key, "")) for key in keys}
         required = [key for key, needed in keys.items() if needed]
         return {
-            "description": _text(inspect.getdoc(cls)),
+            "description": paragraphs(inspect.getdoc(cls)),
             "type": "object",
             "properties": properties,
             "additionalProperties": False,
@@ -190,14 +181,14 @@ class _Maker:
         return {
             "steps": self._steps(cls),
             "faults": {
-                "description": _docs(Child)["faults"],
+                "description": field_docs(Child)["faults"],
                 "anyOf": [_list_of("fault"), _REFERENCE],
             },
         }
 
     def _steps(self, cls: type[BaseModel]) -> Schema:
         return {
-            "description": _docs(cls)["steps"],
+            "description": field_docs(cls)["steps"],
             "anyOf": [_list_of("step"), _REFERENCE],
         }
 
@@ -208,15 +199,17 @@ class _Maker:
             kind = step_name(cls)
             kinds.append(kind)
             if cls is Call:
-                properties[kind] = self._value(hints_of(Call)["target"]) | {"description": _text(inspect.getdoc(cls))}
+                properties[kind] = self._value(hints_of(Call)["target"]) | {
+                    "description": paragraphs(inspect.getdoc(cls))
+                }
                 properties["with"] = {
-                    "description": "What the action finds in its parameters.",
+                    "description": field_docs(cls)["with_"],
                     "anyOf": [{"type": "object"}, _REFERENCE],
                 }
                 continue
             short = [self._bare(hints_of(cls)[SHORT_FORMS[cls]])] if cls in SHORT_FORMS else []
             arms = [self._model(cls), *short, _REFERENCE]
-            properties[kind] = {"description": _text(inspect.getdoc(cls)), "anyOf": arms}
+            properties[kind] = {"description": paragraphs(inspect.getdoc(cls)), "anyOf": arms}
         return {
             "type": "object",
             "properties": properties,
@@ -233,7 +226,7 @@ class _Maker:
             "type": "object",
             "properties": {
                 **properties,
-                "at": {"description": _POINT, "allOf": [self._at(every)]},
+                "at": {"description": AT, "allOf": [self._at(every)]},
                 "probability": {
                     "description": "The seed chooses, each time, whether the fault is part of the run.",
                     "default": 1.0,
@@ -270,55 +263,53 @@ class _Maker:
                 1, {key: part for key, part in properties[first].items() if key not in ("default", "description")}
             )
         example = f"Example:\n\n{kind.example}"
-        return {"description": f"{_text(inspect.getdoc(kind))}\n\n{example}", "anyOf": arms}
+        return {"description": f"{paragraphs(inspect.getdoc(kind))}\n\n{example}", "anyOf": arms}
 
     def _at(self, points: frozenset[Point] | set[Point]) -> Schema:
         name = "at-" + "-".join(sorted(points))
         if name not in self._definitions:
-            words = [{"const": point, "description": text} for point, text in _POINTS.items() if point in points]
+            words = [
+                {"const": point, "description": text}
+                for point, text in POINTS.items()
+                if point in points and point not in ALWAYS_NUMBERED
+            ]
             number = {"anyOf": [{"type": "integer", "minimum": 1}, _REFERENCE]}
+            after = {"after": _after(number) | {"description": KEYS["after"]}}
             forms = []
+            if "step" in points:
+                forms.append(
+                    {"type": "object", "properties": after, "additionalProperties": False, "required": ["after"]}
+                )
             for point, keys in _NUMBERS.items():
                 if point in points:
-                    more = {"step": (), "byte": ("every", "times")}.get(point, ("every", "times", "until"))
+                    more = {"message": ("every", "times", "until"), "byte": ("every", "times")}.get(point, ())
                     forms.append(
                         {
                             "type": "object",
-                            "properties": {key: number | {"description": _NUMBERED[key]} for key in (*keys, *more)},
+                            "properties": {
+                                **{key: number | {"description": KEYS[key]} for key in (*keys, *more)},
+                                **(after if point in ("step", "message", "byte") else {}),
+                            },
                             "additionalProperties": False,
                             "required": [*keys],
                             **({"dependencies": {"every": ["times"], "times": ["every"]}} if more else {}),
                         }
                     )
             self._definitions[name] = {
-                "description": _POINT,
+                "description": AT,
                 "anyOf": [*words, *forms, _REFERENCE],
             }
         return {"$ref": f"#/definitions/{name}"}
 
 
+def _after(number: Schema) -> Schema:
+    docs = {
+        "child": {"type": "string", "description": "Another child of the same wave; `name[2]` where it has copies."},
+        "message": number | {"description": "It has sent this message, counted from 1, and can lose it no more."},
+    }
+    keys = {"type": "object", "properties": docs, "additionalProperties": False, "required": [*docs]}
+    return {"anyOf": [keys, _REFERENCE]}
+
+
 def _list_of(definition: str) -> Schema:
     return {"type": "array", "items": {"anyOf": [{"$ref": f"#/definitions/{definition}"}, _REFERENCE]}}
-
-
-def _docs(cls: type[BaseModel]) -> dict[str, str]:
-    """The text below each field, in the class and in those it is made from."""
-    found: dict[str, str] = {}
-    for each in reversed(cls.__mro__):
-        if issubclass(each, BaseModel) and each is not BaseModel:
-            (tree,) = ast.parse(textwrap.dedent(inspect.getsource(each))).body
-            body = tree.body if isinstance(tree, ast.ClassDef) else []
-            for line, below in itertools.pairwise(body):
-                if (
-                    isinstance(line, ast.AnnAssign)
-                    and isinstance(line.target, ast.Name)
-                    and isinstance(below, ast.Expr)
-                    and isinstance(below.value, ast.Constant)
-                ):
-                    found[line.target.id] = _text(str(below.value.value))
-    return found
-
-
-def _text(doc: str | None) -> str:
-    """Paragraphs without the breaks of the source."""
-    return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(doc or "").split("\n\n"))

@@ -24,6 +24,11 @@ def flattened(steps: Iterable[Step]) -> Iterator[Step]:
             yield step
 
 
+def at_least(steps: Iterable[Step]) -> int:
+    """The fewest messages these steps send, when all are done: a user's action may send none."""
+    return sum((of_steps([step]) or Traffic()).total() for step in flattened(steps))
+
+
 def of_steps(steps: Iterable[Step]) -> Traffic | None:
     """What the steps send; None when a user's action is among them."""
     sent = Traffic()
@@ -47,10 +52,17 @@ def of_program(child: Child) -> Traffic | None:
 
 def of_child(steps: Iterable[Step], faults: Sequence[PlacedFault]) -> Traffic | None:
     """The most it can send: by its steps, by these faults, and by the engine at its end. None when nobody can know."""
+    sent = of_its_own(steps, faults)
+    if sent is not None:
+        sent.update(_ENGINE)
+    return sent
+
+
+def of_its_own(steps: Iterable[Step], faults: Sequence[PlacedFault]) -> Traffic | None:
+    """As `of_child`, but for what the engine sends."""
     sent = of_steps(steps)
     if sent is None:
         return None
-    sent.update(_ENGINE)
     for placed in faults:
         fault: object = placed.fault
         if isinstance(fault, SendsMessages):

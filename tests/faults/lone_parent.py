@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 
 class LoneParent:
+    starting = True
+
     def __init__(self) -> None:
         self.command = [sys.executable, "-I", "-S", "-c", "raise SystemExit(7)"]
         self.notes: list[dict[str, Any]] = []
         self.actions: list[Callable[[], object]] = []
         self.looks = 0
+        self.stepped_s = 0.0
 
     def note(self, **facts: Any) -> None:
         self.notes.append({"t_ns": time.monotonic_ns(), "by": "parent", **facts})
 
     def before_reaping(self, action: Callable[[], object]) -> None:
         self.actions.append(action)
-
-    def after_message(self, number: int, action: Callable[[], object]) -> None:
-        self.actions.append(action)  # there are no messages here; a child that runs must do
 
     def close_runner(self) -> None:
         raise NotImplementedError("there is no engine here, and no runner")
@@ -47,7 +47,10 @@ class LoneParent:
     def use_for_messages(self, inbound: Callable[[Any], Any]) -> AbstractContextManager[None]:
         raise NotImplementedError("there is no engine here, and no broker")
 
-    def step_clock(self, seconds: float) -> int:
+    def step_clock(self, seconds: float) -> None:
+        self.stepped_s = seconds
+
+    def clock_looks(self) -> int:
         self.looks += 1
         return self.looks
 

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from gostage_sim.faults import fault_kind, fault_kinds
 from gostage_sim.faults.contract import (
     ANYWHERE,
-    AT_SPAWN,
+    IN_PARENT,
     Fault,
     LimitsPlacement,
     Placement,
@@ -63,11 +63,11 @@ def test_says_what_it_does(kind: type[Fault]) -> None:
 
 @each_kind
 def test_points_are_points(kind: type[Fault]) -> None:
-    """It strikes in the child at points of the child's life, or in the parent at the spawn; one of the two."""
+    """It strikes at points of the child's life, or in the parent at the spawn or in a handler; one of the two."""
     assert kind.points
     in_parent = issubclass(kind, StrikesInParent)
     assert in_parent is not issubclass(kind, StrikesInChild)
-    assert kind.points == AT_SPAWN if in_parent else kind.points <= ANYWHERE
+    assert kind.points <= IN_PARENT if in_parent else kind.points <= ANYWHERE
 
 
 @each_kind

@@ -9,7 +9,7 @@ from gostage_sim.guarantees.contract import Judgement, Verdict
 from gostage_sim.guarantees.fault_fired import FaultFired
 from gostage_sim.history.model import FaultRecord
 
-from .histories import OPENED, history, victim
+from .histories import OPENED, history, sibling, victim
 
 NOOP = FaultRecord(
     id="victim.1",
@@ -54,3 +54,23 @@ def test_never_green() -> None:
 def test_applies() -> None:
     """It has nothing to judge where no fault was planned."""
     assert not FaultFired().applies(history(victim(faults=())))
+
+
+def test_a_fault_that_did_not_wait_for_the_other_child() -> None:
+    """That child's own journal tells when it sent the message, and whether."""
+    point = {"point": "step", "step": 1}
+    other = sibling(1)
+    times = other.sent.rows["t_ns"]
+    number = int((times < OPENED).sum())
+    for message, verdict in ((number, Verdict.PASS), (number + 1, Verdict.UNKNOWN), (len(times) + 1, Verdict.UNKNOWN)):
+        at = {**point, "after": {"child": "sibling[1]", "message": message}}
+        found = FaultFired().judge(history(victim(faults=(replace(NOOP, at=at),)), other))
+        assert found.verdict is verdict
+        if verdict is Verdict.UNKNOWN:
+            assert found.reason == (
+                f"noop (victim.1) of victim fired before message {message} of sibling[1] was sent, "
+                "for which it was to wait"
+            )
+    at = {**point, "after": {"child": "sibling[1]", "message": 3}}
+    reason = "was armed but never fired: its point (step 1, after message 3 of sibling[1]) was not reached"
+    assert judged(at=at, fired_ns=None).reason == f"noop (victim.1) of victim {reason}"

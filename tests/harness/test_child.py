@@ -54,4 +54,15 @@ def test_a_childs_plan_holds_no_more_than_it_needs(tmp_path: Path, scenario: Mak
     plan = make_plan(scenario(("noop", Placement("definition"), {})), seed=1, transport="json")
     write_plan(plan, tmp_path)
     own = json.loads((tmp_path / plan["children"][0]["plan"]).read_text())
-    assert sorted(own) == ["faults", "gates", "imports", "journal", "name", "pools", "search", "seed", "transport"]
+    assert sorted(own) == [
+        "awaited",
+        "faults",
+        "gates",
+        "imports",
+        "journal",
+        "name",
+        "pools",
+        "search",
+        "seed",
+        "transport",
+    ]

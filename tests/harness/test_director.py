@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gostage_sim.harness.director import Director, Gate, Phase
+from gostage_sim.harness.director import Awaited, Director, Gate, Phase
 
 
 def _director() -> Director:
@@ -165,3 +165,45 @@ def test_no_fault_strikes_before_every_sibling_is_in_the_middle_of_its_work(vict
     assert run.waiting == set(run.faults) | set(run.siblings[:-1])
     run.step(run.siblings[-1], dies=False)
     assert run.waiting == set()
+
+
+def _awaiting() -> Director:
+    awaited = {"b": Awaited("victim", "s1", 10)}
+    return Director(faults={"victim": ["a", "b"]}, siblings=["s1"], awaited=awaited)
+
+
+def test_a_fault_waits_in_the_window_for_a_message_of_another_child() -> None:
+    """Whoever does a fault in its name without waiting goes on; it goes when the message is sent."""
+    director = _awaiting()
+    director.reached("victim", "a")
+    director.gate("s1", "before")
+    director.over("victim", "a")
+    director.reached("victim", "b")
+    assert (director.holds("a"), director.holds("b")) == (False, True)
+    assert director.sent("s1", 9) == ["victim"]  # who looks, and still waits
+    assert director.holds("b")
+    assert director.sent("s1", 10) == ["victim"]
+    assert (director.holds("b"), director.in_vain("b")) == (False, False)
+
+
+def test_a_message_before_the_window_opens_nothing() -> None:
+    """The victim waits for the window as well."""
+    director = _awaiting()
+    assert director.sent("s1", 10) == []
+    assert director.reached("victim", "b") == []
+    assert director.gate("s1", "before") == ["victim", "s1"]
+    assert not director.holds("b")
+
+
+def test_who_waits_for_the_dead_goes_on_in_vain() -> None:
+    """But not for one that had sent the message."""
+    director = _awaiting()
+    director.gate("s1", "before")
+    director.reached("victim", "b")
+    assert director.holds("b")
+    assert director.gone("s1") == ["victim"]
+    assert (director.holds("b"), director.in_vain("b")) == (False, True)
+    director = _awaiting()
+    director.sent("s1", 10)
+    director.gone("s1")
+    assert not director.in_vain("b")

@@ -114,7 +114,7 @@ def test_the_kernel_counts_the_strangers_of_a_scenario() -> None:
 
 def test_a_server_that_is_gone(scenario: MakeScenario) -> None:
     """Its children end by themselves, what was acknowledged is handled, and a new server serves the next child."""
-    made = scenario(("lose_server", Placement("spawn"), {"after": 5}))
+    made = scenario(("lose_server", Placement("handler", handler=5), {}))
     sender = made.children["victim"].model_copy(
         update={"steps": (Log(message="begin"), Send.model_validate({"count": 60, "size": "64KiB"}))}
     )

@@ -71,7 +71,7 @@ CASES: list[tuple[str, Placement, dict[str, Any], str | None]] = [
     ("bad_middleware", AT_SPAWN, {}, "completed"),
     ("bad_middleware", AT_SPAWN, {"hook": "after"}, "completed"),
     ("bad_middleware", AT_SPAWN, {"hook": "inbound"}, "completed"),
-    ("clock", AT_SPAWN, {"to": "back"}, "completed"),
+    ("clock", Placement("handler", handler=20), {"to": "back"}, "completed"),
     ("noop", AT_MESSAGE_40, {}, "completed"),
 ]
 

@@ -63,10 +63,13 @@ def test_every_guarantee_is_explained() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("crsh", "unknown fault or guarantee 'crsh'; did you mean 'crash'?"),
-        ("no-los", "unknown fault or guarantee 'no-los'; did you mean 'no-loss'?"),
-        ("transports", "unknown fault or guarantee 'transports'; did you mean 'transports-agree'?"),
-        ("Order", "unknown fault or guarantee 'Order'; did you mean 'order'?"),
+        ("crsh", "nothing is called 'crsh'; did you mean 'crash'?"),
+        ("no-los", "nothing is called 'no-los'; did you mean 'no-loss'?"),
+        ("transport", "nothing is called 'transport'; did you mean 'transports'?"),
+        ("childern", "nothing is called 'childern'; did you mean 'children'?"),
+        ("snd", "nothing is called 'snd'; did you mean 'send'?"),
+        ("children.copis", "nothing is called 'children.copis'; did you mean 'children.copies'?"),
+        ("Order", "nothing is called 'Order'; did you mean 'order'?"),
     ],
 )
 def test_a_misspelt_name_gets_its_close_match(name: str, message: str) -> None:
@@ -81,7 +84,7 @@ def test_a_name_like_nothing_gets_all_names() -> None:
     with pytest.raises(BadInput) as refused:
         explain("\x1b[2J???")
     (line,) = refused.value.lines
-    assert line.startswith("unknown fault or guarantee '\\x1b[2J???'; known faults: bad_middleware, bad_request, ")
+    assert line.startswith("nothing is called '\\x1b[2J???'; known faults: bad_middleware, bad_request, ")
     assert "; guarantees: parent-alive, fault-fired, order, " in line
 
 

@@ -6,12 +6,13 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gostage_sim.scenario.conditions import Here, split, why_skipped
-from gostage_sim.scenario.loader import parse_text
+from gostage_sim.scenario.loader import load, parse_text
 from gostage_sim.scenario.transports import cases_of
 
 HEAD = "name: x\nchildren: {a: {steps: []}}\n"
@@ -42,6 +43,19 @@ def test_each_condition(condition: str, lacking: str | None) -> None:
     scenario = parse_text(HEAD + f"only_on: {{{condition}, reason: it is so}}\n", "x.yaml")
     expected = None if lacking is None else f"it is so (needs {lacking})"
     assert why_skipped(scenario, "json", LINUX) == expected
+
+
+def test_a_shipped_scenario_is_skipped_where_it_cannot_run() -> None:
+    """For anybody but root, and elsewhere than on Linux; where it can it is not."""
+    (made,) = load([Path(__file__).parents[2] / "scenarios/launchers/as-somebody-else.yaml"])[0]
+    reason = "only root can become somebody else"
+    assert why_skipped(made, "json", LINUX) == f"{reason} (needs root)"
+    root = replace(LINUX, root=True)
+    assert why_skipped(made, "json", root) is None
+    assert (
+        why_skipped(made, "json", replace(root, platform="darwin"))
+        == f"{reason} (needs platform linux; this is darwin)"
+    )
 
 
 def test_a_skip_is_for_everybody() -> None:

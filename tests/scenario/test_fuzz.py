@@ -24,7 +24,51 @@ TOKENS += [
     "at",
     "all",
     "with",
+    "after",
+    "handler",
+    "spawn",
+    "child",
+    "expect_run",
+    "at_least",
+    "b[2]",
+    "1MiB",
 ]
+
+#: What `valid` does not say.
+MORE = """\
+name: Who waits for whom
+transports: [grpc]
+children:
+  a:
+    copies: 3
+    steps: [send: 60, log: done]
+    faults:
+      - freeze: {duration: 1ms}
+        at: {after: {child: b, message: 20}}
+      - noop:
+        at: {message: 30, every: 3, times: 2, after: {child: b, message: 30}}
+  b:
+    wave: 1
+    steps: [send: {count: 60, size: 1KiB}, spawn: {steps: [send: 5]}]
+    faults:
+      - pause: {how: stop, duration: 10ms}
+        at: {handler: 7}
+      - slow: per_message
+        at: {message: 10, until: 20}
+        probability: 0.5
+  c:
+    copies: 2
+    steps: [send: 5]
+    faults:
+      - exhaust: {what: files, left: 3}
+        at: {spawn: 2}
+expect_run:
+  handled: {at_least: 10, at_most: 400}
+  malformed: 0
+  strangers: {at_most: 3}
+  memory_growth: {at_most: 64MiB}
+  duration: {at_least: 1ms, at_most: 10s}
+"""
 
 
 @st.composite
@@ -51,11 +95,17 @@ def mutated(draw: st.DrawFn, text: str) -> str:
     return text
 
 
+def test_what_is_mutated_is_right(valid: str) -> None:
+    """Else nothing behind the first mistake would ever be looked at."""
+    for text in (valid, MORE):
+        assert parse_text(text, "x.yaml").children
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_a_mutated_file_gives_a_scenario_or_positions(valid: str, data: st.DataObject) -> None:
     """Never an exception but ScenarioError, always a position, never a control character."""
-    text = data.draw(mutated(valid))
+    text = data.draw(mutated(data.draw(st.sampled_from([valid, MORE]))))
     problems: tuple[Problem, ...] = ()
     try:
         parse_text(text, "x.yaml")

@@ -9,13 +9,16 @@ from typing import Any, ClassVar
 import pytest
 
 from gostage_sim.faults import fault_kinds
-from gostage_sim.faults.contract import ANYWHERE, Placement, Point
+from gostage_sim.faults.contract import ANYWHERE, After, Placement, Point
 from gostage_sim.scenario.loader import parse_child
 from gostage_sim.scenario.problems import ScenarioError
 from gostage_sim.units import Bytes, Seconds
 
 HEAD = "name: x\nchildren:\n  a:\n    steps: [send: 5]\n    faults:\n      - "
-FORMS = "spawn, definition, result, {step: n}, {message: n} or {message: n, byte: b}"
+FORMS = (
+    "spawn, {spawn: n}, definition, result, {step: n}, {message: n}, {message: n, byte: b}, {handler: n} or "
+    "{after: {child: a, message: n}}"
+)
 KINDS = ", ".join(fault_kinds())
 
 
@@ -83,7 +86,8 @@ class Pause:
         ("{noop: , at: {}}", f"6:22: at is empty; expected {FORMS}"),
         (
             "{noop: , at: {mesage: 1}}",
-            "6:23: unknown key 'mesage'; did you mean 'message'? known keys: step, message, byte, every, times, until",
+            "6:23: unknown key 'mesage'; did you mean 'message'? known keys: spawn, step, message, byte, every, times, "
+            "until, handler, after",
         ),
         ("{noop: , at: {message: 0}}", "6:32: message is 0; expected a whole number of at least 1"),
         ("{noop: , at: {message: 1, byte: 0}}", "6:41: byte is 0; expected a whole number of at least 1"),
@@ -132,6 +136,31 @@ class Pause:
             "{noop: , at: result, probability: 30%}",
             "6:43: probability is '30%'; expected a number above 0, and at most 1",
         ),
+        ("{pause: , at: {spawn: 2}}", "6:31: spawn 2 does not exist; child 'a' has 1 copy, each spawned once"),
+        (
+            "{pause: , at: {handler: 8}}",
+            "6:33: message 8 does not exist; child 'a' sends 7, the final store and the result at its end included",
+        ),
+        ("{pause: , at: {handler: 1, message: 1}}", f"6:23: 'handler' stands alone; expected {FORMS}"),
+        ("{noop: , at: {after: b}}", "6:30: after is 'b'; expected {child: name, message: n}"),
+        ("{noop: , at: {after: {child: b}}}", "6:30: after has no 'message'; it is required"),
+        (
+            "{noop: , at: {after: {child: 3, message: 1}}}",
+            "6:38: child is 3; expected text; put it in quotes",
+        ),
+        (
+            "{noop: , at: {after: {child: b, message: 0}}}",
+            "6:50: message is 0; expected a whole number of at least 1",
+        ),
+        (
+            "{noop: , at: {after: {child: b, message: 1, byte: 2}}}",
+            "6:53: unknown key 'byte'; known keys: child, message",
+        ),
+        (
+            "{pause: , at: {handler: 1, after: {child: b, message: 1}}}",
+            "6:43: 'after' has the child wait at a point of its own, and handler is one of the parent; "
+            "expected {step: n, after: …} or {message: n, after: …}",
+        ),
         ("{noop: , at: {byte: 1}}", "6:22: 'byte' counts within a message; expected {message: n, byte: b}"),
         (
             "{panic: , at: result}",
@@ -165,6 +194,28 @@ def test_each_point_has_its_form(at: object, placement: Placement) -> None:
     """The five points of a child's life can be written."""
     child = parse_child({"steps": [{"send": 5}], "faults": [{"noop": None, "at": at}]})
     assert child.faults[0].at == placement
+
+
+@pytest.mark.parametrize(
+    ("at", "placement"),
+    [
+        ({}, Placement("step", step=1, after=After("b[2]", 3))),
+        ({"step": 1}, Placement("step", step=1, after=After("b[2]", 3))),
+        ({"message": 2, "byte": 3}, Placement("byte", message=2, byte=3, after=After("b[2]", 3))),
+    ],
+)
+def test_a_point_may_wait_for_another_child(at: dict[str, Any], placement: Placement) -> None:
+    """At a point of its own, and before the first step where none is said."""
+    faults = [{"noop": None, "at": {**at, "after": {"child": "b[2]", "message": 3}}}]
+    assert parse_child({"steps": [{"send": 5}], "faults": faults}).faults[0].at == placement
+
+
+def test_points_of_the_parent_have_their_forms() -> None:
+    """Around each spawn, around that of one copy, and in a handler."""
+    faults = [{"pause": None, "at": at} for at in ("spawn", {"spawn": 2}, {"handler": 7})]
+    child = parse_child({"copies": 2, "steps": [{"send": 5}], "faults": faults})
+    points = Placement("spawn"), Placement("spawn", spawn=2), Placement("handler", handler=7)
+    assert tuple(fault.at for fault in child.faults) == points
 
 
 def test_a_fault_that_repeats() -> None:
