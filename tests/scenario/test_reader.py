@@ -273,7 +273,7 @@ def test_a_mistake_has_its_position_and_its_words(
             "zzz: {delay: 5s}",
             [
                 "8:12: unknown message type 'zzz'; "
-                "expected one of 'message', 'log', 'final_store', 'workflow_result', 'flood-0'"
+                "expected one of 'message', 'log', 'flood-0', 'final_store', 'workflow_result'"
             ],
         ),
         ("", "log: {}, message: {}, workflow_result: {}, flood-0: {}, recovery: {}", []),
@@ -321,7 +321,7 @@ def test_a_handler_is_for_a_type_that_somebody_sends(
         ("[json]", "kill: {in_write: true}, at: {message: 1, byte: 1}", []),
         (
             "[json]",
-            "lose_server: 3, at: spawn",
+            "lose_server: {}, at: {handler: 3}",
             ["6:15: fault 'lose_server' cannot be done on json: over JSON there is no server"],
         ),
     ],
