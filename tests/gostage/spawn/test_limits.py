@@ -48,14 +48,15 @@ def test_a_limit_that_was_hit(
 ) -> None:
     """The outcome is limit_exceeded, and the error names the limit, what showed it, and what the child had used."""
     monkeypatch.chdir(tmp_path)
-    result = spawn(program(HEAD + code + "\n"), **{limit: value})
+    connected = "ctx.send('n')\n    ctx.flush()\n    "  # for which gRPC needs a descriptor: the traceback comes by it
+    result = spawn(program(HEAD + connected + code + "\n"), **{limit: value})
     assert result.outcome == "limit_exceeded"
     assert result.error is not None
     assert result.usage is not None
     assert result.error.message == f"limit {limit}={value} was hit: {how}; it used {result.usage.describe()}"
     assert (result.usage.cpu_s >= CPU_EXACTNESS) == (limit == "cpu_s")
     if result.signal is None:
-        line = 4 + len(code.splitlines())
+        line = 6 + len(code.splitlines())
         assert f'program.py", line {line}, in act\n' in result.error.traceback
 
 
