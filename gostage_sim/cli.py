@@ -98,7 +98,9 @@ def run(
         Literal["json", "grpc", "all"],
         typer.Option(envvar="GOSTAGE_IPC_TRANSPORT", help="How child and parent talk; all compares the results."),
     ] = "all",
-    workers: Annotated[str, typer.Option(metavar="N|auto", help="How many scenarios run side by side.")] = "auto",
+    workers: Annotated[
+        str, typer.Option(metavar="N|auto", help="How many scenarios run side by side, and one more while one waits.")
+    ] = "auto",
     seed: Annotated[
         int | None,
         typer.Option(

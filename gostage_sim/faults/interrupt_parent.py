@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import socket
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -14,6 +16,26 @@ if TYPE_CHECKING:
     from gostage_sim.history.model import ChildHistory, FaultRecord
 
 _SEEN_WITHIN_S = 5.0
+
+
+def _keep_sigterm_pending() -> None:
+    """Whichever thread gets it, as gRPC has some: the main thread comes to have it blocked, and the kernel shows it
+    pending there."""
+
+    def keep(number: int, frame: object) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+        signal.raise_signal(number)
+
+    def hand_over() -> None:  # Python only notes what comes in another thread, and the main thread may be waiting
+        seen.recv(1)
+        signal.pthread_kill(main, signal.SIGTERM)
+
+    main = threading.get_ident()
+    seen, come = socket.socketpair()
+    come.setblocking(False)
+    signal.signal(signal.SIGTERM, keep)
+    signal.set_wakeup_fd(come.detach(), warn_on_full_buffer=False)
+    threading.Thread(target=hand_over, daemon=True).start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +73,7 @@ class InterruptParent:
 
     def inject(self, victim: Victim) -> None:
         if self.again:
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # blocked, the kernel shows it pending
+            _keep_sigterm_pending()
         victim.note(holding=True)
         victim.hold()
 

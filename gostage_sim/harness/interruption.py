@@ -31,14 +31,20 @@ class Undivided:
             self._busy = False
             due, self._due = self._due, None
             if due is not None:
-                raise due
+                try:
+                    raise due
+                finally:
+                    del due  # see below
 
     def interrupt(self, number: int, frame: FrameType | None = None) -> None:
         """A signal's handler: raises now, or when the lock is released."""
-        error = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
+        due = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
         if not self._busy:
-            raise error
-        self._due = error
+            try:
+                raise due
+            finally:
+                del due  # its traceback names this frame: a cycle, and what the engine holds would stay
+        self._due = due
 
 
 def handle_interruptions(lock: Undivided) -> None:

@@ -1,5 +1,7 @@
 """The pool: observer processes that run scenarios side by side, each one scenario at a time.
 
+There is one for each worker, and one more while a scenario waits for its deadline.
+
 Plans go out and results come back as JSON, never as pickles: texts of hostile children are in the results, and bytes
 that are only data cannot do anything. Python's own JSON, because it alone carries what plans and results may hold:
 names of files that are no UTF-8, and integers of more than 64 bits. An observer that dies costs its scenario a
@@ -30,6 +32,7 @@ from gostage_sim.harness.limits import allow_many_files
 from gostage_sim.harness.observer import run_plan
 from gostage_sim.harness.plan import Plan, make_plan
 from gostage_sim.harness.result import ScenarioResult
+from gostage_sim.harness.schedule import observers
 from gostage_sim.harness.verdict import unjudged
 from gostage_sim.scenario.transports import Case
 
@@ -112,20 +115,22 @@ class ObserverPool:
         """As `run`, for plans made by the caller; each is taken when an observer is free for it."""
         waiting = iter(plans)
         following = next(waiting, None)
-        busy: dict[_Pipe, tuple[_Observer, Plan, float]] = {}
+        busy: dict[_Pipe, tuple[_Observer, Case, Plan, float]] = {}
         idle = list(self._observers)
         while following is not None or busy:
-            while following is not None and len(busy) < self._workers:
+            while following is not None and len(busy) < observers(
+                self._workers, (running for _, running, _, _ in busy.values())
+            ):
                 case, plan = following
                 observer = idle.pop() if idle else self._new_observer()
                 if on_started is not None:
                     on_started(case)
                 observer.give(plan)
-                busy[observer.connection] = (observer, plan, time.monotonic())
+                busy[observer.connection] = (observer, case, plan, time.monotonic())
                 following = next(waiting, None)
-            due = min(started + _patience_s(plan) for _, plan, started in busy.values())
+            due = min(started + _patience_s(plan) for _, _, plan, started in busy.values())
             for connection in wait(list(busy), max(0.0, due - time.monotonic())):
-                observer, plan, started = busy.pop(connection)
+                observer, _, plan, started = busy.pop(connection)
                 try:
                     result = msgspec.convert(json.loads(connection.recv_bytes()), ScenarioResult)
                 except (EOFError, OSError):
@@ -133,7 +138,7 @@ class ObserverPool:
                     continue
                 idle.append(observer)
                 yield result
-            for connection, (observer, plan, started) in list(busy.items()):
+            for connection, (observer, _, plan, started) in list(busy.items()):
                 waited = time.monotonic() - started
                 if waited > _patience_s(plan):
                     del busy[connection]

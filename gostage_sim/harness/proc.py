@@ -161,8 +161,9 @@ def _blocked_write(pid: int) -> int | None:
 
 
 def wait_until_pending(pid: int, number: int, timeout_s: float) -> bool:
-    """Wait until this signal, which the process blocks, is pending there; False when it was not within the time."""
-    return _within(timeout_s, lambda: _is_pending(pid, number))
+    """Wait until this signal, which the process or its main thread blocks, is pending there; False when it was not
+    within the time."""
+    return _within(timeout_s, lambda: _is_pending(pid, number) or _has_signal(pid, "SigPnd", number))
 
 
 def wait_until_taken(pid: int, number: int, timeout_s: float) -> bool:

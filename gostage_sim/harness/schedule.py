@@ -1,4 +1,4 @@
-"""In which order cases are given to observers that work side by side.
+"""In which order cases are given to observers that work side by side, and how many of them there are.
 
 Those that wait for a deadline of theirs use no CPU meanwhile. Scenarios of one family stand together in a folder, so in
 the order of files all observers would wait at the same time, and compete for the CPUs at another.
@@ -6,9 +6,14 @@ the order of files all observers would wait at the same time, and compete for th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gostage_sim.scenario.transports import Case
+
+
+def observers(workers: int, running: Iterable[Case]) -> int:
+    """How many may run side by side for so many `workers`: one more while one of the `running` waits."""
+    return workers + (workers > 1 and any(map(_waits, running)))
 
 
 def side_by_side(cases: Sequence[Case]) -> list[Case]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -50,6 +53,34 @@ def test_it_comes_at_once_when_the_lock_is_free_or_with_another_thread() -> None
     assert left.value.code == 128 + signal.SIGTERM
     let_go.set()
     thread.join()
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_nothing_is_held_by_what_it_raised(busy: bool) -> None:
+    """What the interrupted frames held is given back when the exception is forgotten, not when garbage is collected."""
+
+    class Held:
+        pass
+
+    lock = Undivided()
+
+    def interrupted() -> weakref.ref[Held]:
+        held = Held()
+        try:
+            wait_with(held)
+        except KeyboardInterrupt:
+            return weakref.ref(held)
+        raise AssertionError("not interrupted")
+
+    def wait_with(held: Held) -> None:
+        with lock if busy else contextlib.nullcontext():
+            lock.interrupt(signal.SIGINT)
+
+    gc.disable()
+    try:
+        assert interrupted()() is None
+    finally:
+        gc.enable()
 
 
 def test_signals_are_handled_as_programs_do() -> None:

@@ -79,6 +79,19 @@ def test_every_scenario_gets_its_result_and_its_history(scenario: MakeScenario, 
     assert {result.extra["history"] for result in results} == set(map(str, (tmp_path / "histories").iterdir()))
 
 
+@pytest.mark.parametrize(("outcome", "at_once"), [("timed_out", 3), ("completed", 2)])
+def test_one_more_runs_while_one_waits_for_its_deadline(scenario: MakeScenario, outcome: str, at_once: int) -> None:
+    """Two workers have three observers then, which begin before any of them is done."""
+    waits = scenario(FOREVER, expect={"victim": {"outcome": outcome}}, victim_timeout=2.0)
+    begun: list[Case] = []
+    with ObserverPool(workers=2) as pool:
+        results = pool.run(over_json(*[waits] * 4), seed=1, on_started=begun.append)
+        next(results)
+        assert len(begun) == at_once
+        assert len(list(results)) == 3
+    assert len(begun) == 4
+
+
 def test_a_dead_observer_costs_one_verdict(scenario: MakeScenario) -> None:
     """Killing an observer gives unknown for its scenario, naming how it died; the next one runs all the same."""
     with ObserverPool(workers=1) as pool:

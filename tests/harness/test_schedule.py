@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gostage_sim.harness.schedule import side_by_side
+from gostage_sim.harness.schedule import observers, side_by_side
 from gostage_sim.scenario.model import Child, Log, Scenario
 from gostage_sim.scenario.transports import Case, cases_of
 
@@ -44,3 +44,10 @@ def test_no_case_is_lost() -> None:
     waiting = cases_of([made("w", expect=ENDED), made("x", expect=ENDED)], "all")[0]
     assert side_by_side(waiting) == waiting
     assert side_by_side([]) == []
+
+
+def test_one_more_runs_while_one_waits() -> None:
+    """Beside several workers: who asked for one has one. Two that wait make no room for two."""
+    (working, _), (waits, waits_too) = (cases_of([one], "all")[0] for one in (made("a"), made("w", expect=ENDED)))
+    assert [observers(2, running) for running in ([], [working], [working, waits], [waits, waits_too])] == [2, 2, 3, 3]
+    assert observers(1, [waits]) == 1

@@ -65,7 +65,7 @@ class GrpcServer:
         else:
             _require_free(settings)
         self._door, self._threads = _Door(self), _ThreadEach()
-        self._server = grpc.server(
+        server = grpc.server(
             self._threads,  # type: ignore[arg-type]  # of a pool nothing is used but `submit`
             handlers=[self._door],
             options=(
@@ -78,19 +78,20 @@ class GrpcServer:
                 *keep_alive(settings.keep_alive_ms),
             ),
         )
+        self._server: grpc.Server | None = server
         self.address, self.port = settings.address, 0
         try:
             if settings.unix_socket:
                 self._folder = tempfile.mkdtemp(prefix="gostage-")
                 self.address = f"unix:{self._folder}/s"
-                self._server.add_insecure_port(self.address)
+                server.add_insecure_port(self.address)
             else:
-                self.port = self._server.add_insecure_port(_target(settings.address, settings.port))
+                self.port = server.add_insecure_port(_target(settings.address, settings.port))
                 self._strangers = Strangers(self.address, self.port)
         except RuntimeError as error:
             self.close()
             raise LaunchError(f"the gRPC server cannot listen on {self.address}: {error}") from error
-        self._server.start()
+        server.start()
 
     @property
     def strangers(self) -> int | None:
@@ -131,11 +132,13 @@ class GrpcServer:
         if self._owner != os.getpid():  # a fork of that program, whose server it is not
             return
         dismissed = set() if self._strangers is None else self._strangers.connected()
-        self._server.stop(None).wait(STOP_S)
+        if self._server is not None:
+            self._server.stop(None).wait(STOP_S)
         self._threads.join(STOP_S)
         if self._strangers is not None:
             self._strangers.close(dismissed)
-        self._door.server = None  # no cycle: gRPC returns its descriptors when its server is forgotten
+        # gRPC returns its descriptors when its server is forgotten; a traceback may still name this object.
+        self._server = self._door.server = None
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
