@@ -31,6 +31,9 @@ from gostage_sim.gostage.wire.messages import Message
 READ_BYTES = 64 * 1024
 MAX_WAIT_S = 3600.0
 """`epoll` takes no more than 24 days, and no infinity; waking once an hour costs nothing."""
+MAX_DEAF_S = 1.0
+"""How long the main thread waits at most without running signal handlers that are due: the kernel may have given their
+signal to another thread, which wakes nobody."""
 
 
 class Driver:
@@ -89,9 +92,10 @@ class Driver:
     def run(self, until: float = math.inf) -> None:
         """Until the session is finished, or until this time of `time.monotonic`, and one step at least; in a fork of
         the process that started the child, which has none of its descriptors, not at all."""
+        deaf_s = MAX_DEAF_S if threading.current_thread() is threading.main_thread() else MAX_WAIT_S
         with Turns() as turns:
             while not self.session.finished and self.process.is_ours:
-                self.step(min(self.longest_wait_s, until - time.monotonic()))
+                self.step(min(self.longest_wait_s, until - time.monotonic(), deaf_s))
                 if time.monotonic() >= until:
                     break
                 turns.give_way()

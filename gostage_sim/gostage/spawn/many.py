@@ -13,9 +13,10 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from gostage_sim.gostage.definition import SubWorkflowDef
+from gostage_sim.gostage.spawn.driver import MAX_DEAF_S
 from gostage_sim.gostage.spawn.handle import ChildHandle
 from gostage_sim.gostage.spawn.result import SpawnResult
 from gostage_sim.gostage.spawn.session import UNKILLABLE_S
@@ -37,7 +38,7 @@ def spawn_each(
 def _results(
     definitions: Iterator[SubWorkflowDef], start: Start, max_parallel: int, grace_s: float
 ) -> Generator[SpawnResult, None, None]:
-    finished: SimpleQueue[tuple[_Place, SpawnResult | BaseException]] = SimpleQueue()
+    finished: _Finished = SimpleQueue()
     taken: set[_Place] = set()
     try:
         try:
@@ -48,7 +49,7 @@ def _results(
                     place.run(start, definition, finished)
                 if not taken:
                     return
-                place, outcome = finished.get()
+                place, outcome = _first(finished)
                 place.join(UNKILLABLE_S)
                 taken.remove(place)
                 if isinstance(outcome, BaseException):
@@ -60,6 +61,12 @@ def _results(
         _kill(taken)
 
 
+def _first(finished: _Finished) -> tuple[_Place, SpawnResult | BaseException]:
+    while True:
+        with contextlib.suppress(Empty):
+            return finished.get(timeout=MAX_DEAF_S)
+
+
 class _Place:
     """Room for one child: its thread, and the handle once it is started."""
 
@@ -68,12 +75,7 @@ class _Place:
         self._handle: ChildHandle | None = None
         self._wanted = True
 
-    def run(
-        self,
-        start: Start,
-        definition: SubWorkflowDef,
-        finished: SimpleQueue[tuple[_Place, SpawnResult | BaseException]],
-    ) -> None:
+    def run(self, start: Start, definition: SubWorkflowDef, finished: _Finished) -> None:
         """Start and wait in a thread of its own; what came of it goes to `finished`."""
 
         def work() -> None:
@@ -112,6 +114,9 @@ class _Place:
             with contextlib.suppress(RuntimeError):  # interrupted in its start: it will see that nobody wants it
                 thread.join(max(0.0, timeout_s))
         return thread is None or not thread.is_alive()
+
+
+_Finished = SimpleQueue[tuple[_Place, SpawnResult | BaseException]]
 
 
 def _cancel(places: set[_Place], grace_s: float) -> None:

@@ -145,6 +145,11 @@ def interrupt(message: gostage.Message) -> None:
     os.kill(os.getpid(), signal.SIGINT)  # reaches the main thread, which waits for a result
 
 
+def interrupt_another_thread(message: gostage.Message) -> None:
+    """As the kernel may choose: the handler is due in the main thread, which nothing wakes."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+
 def source(last: Callable[[], Any]) -> Iterator[Any]:
     """One that is quick, two that stay, and something else."""
     yield from named("quick", "stays", "stays too")
@@ -172,6 +177,7 @@ ENDS: dict[str, tuple[Callable[[Any], None], Callable[[], Any], Any, type[BaseEx
     "no definition": (go_on, lambda: 5, None, TypeError),
     "veto": (go_on, vetoed, None, SpawnVetoedError),
     "Ctrl-C": (go_on, one_more, interrupt, KeyboardInterrupt),
+    "Ctrl-C that another thread gets": (go_on, one_more, interrupt_another_thread, KeyboardInterrupt),
     "handler raises SystemExit": (go_on, one_more, raises(SystemExit), SystemExit),
     "handler raises KeyboardInterrupt": (go_on, one_more, raises(KeyboardInterrupt), KeyboardInterrupt),
 }

@@ -238,6 +238,23 @@ def test_interrupt_in_a_handler_ends_the_child_and_passes_through(program: Progr
         os.kill(pids[0], 0)
 
 
+def test_an_interrupt_that_another_thread_gets(program: Program) -> None:
+    """The kernel gives a signal to any thread; the main one, waiting for a child, hears of it soon all the same."""
+    runner = program("import signal\n@gostage.action('act')\ndef act(ctx):\n    ctx.send('up')\n    signal.pause()\n")
+    up = threading.Event()
+    runner.broker.register_handler("up", lambda message: up.set())
+
+    def interrupt_itself() -> None:
+        assert up.wait(20)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    other = threading.Thread(target=interrupt_itself)
+    other.start()
+    with pytest.raises(KeyboardInterrupt):
+        spawn(runner, options=gostage.SpawnOptions(timeout_s=30))
+    other.join()
+
+
 @pytest.mark.parametrize(("way", "signal_name"), [("cancel", "SIGTERM"), ("kill", "SIGKILL")])
 def test_cancel_from_another_thread(program: Program, way: str, signal_name: str) -> None:
     """A handle can be cancelled or killed from any thread while another one waits for it."""
