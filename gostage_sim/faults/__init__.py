@@ -9,6 +9,7 @@ Map of the room:
 * `noop`       does nothing; read it first, it is the tutorial
 * `crash` `exit` `panic`        the child ends itself
 * `kill` `freeze`               the observer does it to the child from outside
+* `out_of_memory`               the kernel does it, at the limit of a group of processes
 * `kill_parent` `interrupt_parent`   the observer does it to the parent, while the child is at its point
 * `slow` `flood` `spill`        too slow, too much
 * `hang` `run_out` `fork_bomb` `respawn`   it gets no further, has no more of something, or has too many of itself
@@ -26,6 +27,7 @@ Map of the room:
 * `steal_status` `ignore_sigchld` `close_stdio` `lose_server`   the parent's own program stands in the engine's way
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
 * `respawner`  the action of the children that `respawn` starts
+* `memory_group`   a cgroup with a limit of memory, made by the observer
 * `passage`    what faults of the stream have in common
 * `tcp`        the kernel's word on a connection
 
@@ -80,6 +82,7 @@ _BUILT_IN = {
     "mismatch": "gostage_sim.faults.mismatch:Mismatch",
     "nonblocking": "gostage_sim.faults.nonblocking:Nonblocking",
     "noop": "gostage_sim.faults.noop:Noop",
+    "out_of_memory": "gostage_sim.faults.out_of_memory:OutOfMemory",
     "panic": "gostage_sim.faults.panic:Panic",
     "pause": "gostage_sim.faults.pause:Pause",
     "reorder": "gostage_sim.faults.reorder:Reorder",

@@ -190,6 +190,9 @@ class Target(Protocol):
         """Wait until the kernel shows that somebody has sent this signal, which the child blocks; False when it did not
         within the time."""
 
+    def wait_for_end(self, timeout_s: float) -> bool:
+        """Wait until the child is gone, a zombie or less; False when it was not within the time."""
+
     def release(self) -> None:
         """Let the child go on from the point where it holds."""
 

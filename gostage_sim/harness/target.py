@@ -59,6 +59,9 @@ class Target:
     def wait_until_pending(self, name: str, timeout_s: float) -> bool:
         return proc.wait_until_pending(self.pid, signal.Signals[name], timeout_s)
 
+    def wait_for_end(self, timeout_s: float) -> bool:
+        return proc.wait_for_end(self._child.pidfd, timeout_s)
+
     def record_descendants(self) -> None:
         self._observer.record_descendants()
 

@@ -373,6 +373,8 @@ class OnlyOn(_Part):
     """The version of Python."""
     kernel: Versions | None = None
     """The release of the operating system's kernel."""
+    memory_group: Literal[True] | None = None
+    """true: where the observer may make a cgroup with a limit of memory, as `out_of_memory` needs."""
 
 
 class Scenario(_Part):

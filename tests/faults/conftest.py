@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -49,6 +50,9 @@ class OutsideTarget:
 
     def wait_until_pending(self, name: str, timeout_s: float) -> bool:
         raise NotImplementedError("there is no engine here, and nobody who sends signals")
+
+    def wait_for_end(self, timeout_s: float) -> bool:
+        return bool(select.select([self.pidfd], [], [], timeout_s)[0])
 
     def record_descendants(self) -> None:
         raise NotImplementedError("the parent here is the test")
@@ -154,7 +158,7 @@ def _end_as_the_engine_would(process: subprocess.Popen[bytes]) -> None:
 
 def _ends_by_itself(fault: Fault) -> bool:
     killed = fault.kind == "kill" and not getattr(fault, "ignored", False)
-    return killed or (fault.kind == "freeze" and getattr(fault, "duration", 0) > 0)
+    return killed or fault.kind == "out_of_memory" or (fault.kind == "freeze" and getattr(fault, "duration", 0) > 0)
 
 
 def _record(fault: Fault, events: list[dict[str, Any]], notes: list[dict[str, Any]]) -> FaultRecord:

@@ -144,7 +144,8 @@ def test_kinds_are_named_as_they_call_themselves() -> None:
         "bad_middleware", "bad_request", "clock", "close", "close_stdio", "connection", "crash", "exhaust", "exit",
         "flood", "fork_bomb", "freeze", "hang", "ignore_sigchld", "interleave", "interrupt_parent", "intruder",
         "kill", "kill_parent", "lose_server", "malformed",
-        "mismatch", "noop", "panic", "pause", "replay", "respawn", "run_out", "second_result", "second_store", "slow",
+        "mismatch", "noop", "out_of_memory", "panic", "pause", "replay", "respawn", "run_out",
+        "second_result", "second_store", "slow",
         "spill", "steal_status", "stray", "unstartable", "wrong_program",
         # of the stream
         "slicer", "coalescer", "latency", "bandwidth", "corrupt", "limit_bytes", "slow_close",

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ import pytest
 
 from gostage_sim.faults.fork_bomb import ForkBomb
 from gostage_sim.faults.hang import Hang
+from gostage_sim.faults.memory_group import memory_group, why_impossible
+from gostage_sim.faults.out_of_memory import OutOfMemory
 from gostage_sim.faults.respawn import Respawn
 from gostage_sim.faults.run_out import RunOut
 from gostage_sim.faults.second_store import SecondStore
@@ -60,6 +63,34 @@ def test_what_is_used_up_is_a_signal(run_fault: RunFault, of: str, name: str, li
     assert ended.returncode == -signal.Signals[name]
     assert ended.witness is not None
     assert re.fullmatch(rf"killed by {name} at its limit \({limit}\)", ended.witness)
+
+
+needs_memory_group = pytest.mark.skipif(
+    why_impossible() is not None, reason=f"the kernel's kill needs a memory cgroup: {why_impossible()}"
+)
+
+
+@needs_memory_group
+def test_the_kernel_kills_for_memory(run_fault: RunFault) -> None:
+    """out_of_memory: SIGKILL by the OOM killer, which the group has counted; the group is removed."""
+    ended = run_fault(OutOfMemory(limit=16 * 2**20))
+    assert ended.returncode == -signal.SIGKILL
+    assert ended.witness == "killed by the kernel's OOM killer in a group of 16MiB"
+
+
+@needs_memory_group
+def test_a_memory_group_ends_with_its_block() -> None:
+    """Who is still in it goes on living elsewhere or is killed; the group itself is gone."""
+    child = subprocess.Popen(["sleep", "60"])
+    try:
+        with memory_group(64 * 2**20) as group:
+            group.take(child.pid)
+            assert "gostage-" in Path(f"/proc/{child.pid}/cgroup").read_text()
+            assert group.oom_kills() == 0
+        assert "gostage-" not in Path(f"/proc/{child.pid}/cgroup").read_text()
+    finally:
+        child.kill()
+        child.wait()
 
 
 @pytest.mark.parametrize(

@@ -251,6 +251,13 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         "killed by SIGXCPU at its limit (2 s of CPU time, soft)",
     ),
     (
+        "out_of_memory",
+        {},
+        ({"by": "observer", "oom_kills": 1},),
+        {"exit": "SIGKILL"},
+        "killed by the kernel's OOM killer in a group of 64MiB",
+    ),
+    (
         "hang",
         {},
         ({"hangs": "deadlock"},),
@@ -426,6 +433,9 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("still alive", "run_out", {}, ({"met": "MemoryError", "used": ""},), {}),
     ("another signal", "run_out", {"of": "cpu_hard"}, ({"limit": "2 s"},), {"exit": "SIGXCPU"}),
     ("never limited", "run_out", {"of": "cpu"}, (), {"exit": "SIGXCPU"}),
+    ("killed by somebody", "out_of_memory", {}, ({"by": "observer", "oom_kills": 0},), {"exit": "SIGKILL"}),
+    ("by its own word", "out_of_memory", {}, ({"oom_kills": 1},), {"exit": "SIGKILL"}),
+    ("another was killed", "out_of_memory", {}, ({"by": "observer", "oom_kills": 1},), {"exit": "SIGTERM"}),
     ("went on", "hang", {}, ({"hangs": "deadlock"},), {"exit": "SIGTERM"}),
     ("left by itself", "hang", {"form": "atexit"}, ({"hangs": "on the way out"},), {"exit": 0}),
     ("heard it", "hang", {"form": "deaf"}, ({"hangs": "deaf"},), {"over": None, "exit": "SIGTERM"}),

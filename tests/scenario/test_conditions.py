@@ -16,7 +16,7 @@ from gostage_sim.scenario.loader import load, parse_text
 from gostage_sim.scenario.transports import cases_of
 
 HEAD = "name: x\nchildren: {a: {steps: []}}\n"
-LINUX = Here(platform="linux", root=False, python="3.12.1", kernel="6.1.0-13-amd64")
+LINUX = Here("linux", root=False, python="3.12.1", kernel="6.1.0-13-amd64", no_memory_group=lambda: "no cgroup here")
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,7 @@ LINUX = Here(platform="linux", root=False, python="3.12.1", kernel="6.1.0-13-amd
         ("python: '>=3.9,<3.12'", "python >=3.9,<3.12; this is 3.12.1"),
         ("kernel: '>=6.15'", "kernel >=6.15; this is 6.1.0-13-amd64"),
         ("kernel: '<=6.1'", None),
+        ("memory_group: true", "a memory group; no cgroup here"),
         ("kernel: '>=6.2', root: true", "root, kernel >=6.2; this is 6.1.0-13-amd64"),
     ],
 )
@@ -91,7 +92,7 @@ def test_here_is_this_process() -> None:
         ),
         (
             "only_on: {reason: r}\n",
-            "3:10: only_on has only a reason; expected one of transports, platform, root, python, kernel as well",
+            "3:10: only_on has only a reason; expected one of transports, platform, root, python, kernel, memory_group as well",
         ),
         ("only_on: {reason: r, rot: true}\n", "3:22: unknown key 'rot'; did you mean 'root'? known keys: "),
         ("only_on: {reason: r, root: 1}\n", "3:28: root is 1; expected true or false"),
