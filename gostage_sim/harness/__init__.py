@@ -33,8 +33,7 @@ Map of the room:
 * `verdict`    a history, judged, as a result
 * `agreement`  results of one scenario on several transports, compared
 * `result`     the shape of that result
-* `saboteurs`  the engine broken on purpose, one way for each guarantee
-* `orphan_saboteurs` those that leave children behind when they are killed
+* `saboteurs`  the engine broken on purpose, in ways that each guarantee must notice
 * `selftest`   sees that every saboteur is caught
 
 Nothing is imported here: children run this module.

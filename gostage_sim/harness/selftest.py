@@ -17,7 +17,8 @@ from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.plan import make_plan
 from gostage_sim.harness.pool import ObserverPool
 from gostage_sim.harness.result import ScenarioResult
-from gostage_sim.harness.saboteurs import SABOTEURS, Saboteur
+from gostage_sim.harness.saboteurs import SABOTEURS
+from gostage_sim.harness.saboteurs.contract import Saboteur
 from gostage_sim.scenario.model import TRANSPORTS, Child, Expectation, Log, PlacedFault, Scenario, Send
 from gostage_sim.scenario.transports import Case
 

@@ -10,9 +10,10 @@ import signal
 
 from gostage_sim.gostage.spawn import process
 from gostage_sim.gostage.spawn.process import Pipes
+from gostage_sim.harness.saboteurs.contract import Saboteur
 
 
-def ties_nobody() -> None:
+def _abandons() -> None:
     """The parent's end means nothing to its children."""
 
     def untied(self: Pipes, pid: int) -> None:
@@ -21,7 +22,7 @@ def ties_nobody() -> None:
     Pipes.tie = untied  # type: ignore[method-assign]
 
 
-def ties_children_alone() -> None:
+def _orphans() -> None:
     """The parent's end kills each child, and nobody else of its group."""
     tie = process.tie
 
@@ -32,7 +33,7 @@ def ties_children_alone() -> None:
     Pipes.tie = to_the_child  # type: ignore[method-assign]
 
 
-def asks_children_to_leave() -> None:
+def _asks() -> None:
     """The parent's end is told by a signal that a child may ignore, and that a stopped one does not see."""
     tie = process.tie
 
@@ -41,3 +42,10 @@ def asks_children_to_leave() -> None:
         fcntl.fcntl(self.child_lifeline, fcntl.F_SETSIG, signal.SIGTERM)
 
     Pipes.tie = by_sigterm  # type: ignore[method-assign]
+
+
+SABOTEURS = (
+    Saboteur("abandons", "no-orphans", "ties no child to the life of the parent", _abandons),
+    Saboteur("orphans", "no-orphans", "ties children to its life, but not theirs", _orphans),
+    Saboteur("asks", "no-orphans", "asks children to leave with it, which they need not", _asks),
+)

@@ -1,0 +1,16 @@
+"""What a saboteur is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Saboteur:
+    """One way to break the engine, and the guarantee that must not pass then."""
+
+    name: str
+    guarantee: str
+    does: str
+    sabotage: Callable[[], None]
