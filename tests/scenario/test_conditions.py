@@ -92,7 +92,8 @@ def test_here_is_this_process() -> None:
         ),
         (
             "only_on: {reason: r}\n",
-            "3:10: only_on has only a reason; expected one of transports, platform, root, python, kernel, memory_group as well",
+            "3:10: only_on has only a reason; expected one of transports, platform, root, python, kernel, "
+            "memory_group as well",
         ),
         ("only_on: {reason: r, rot: true}\n", "3:22: unknown key 'rot'; did you mean 'root'? known keys: "),
         ("only_on: {reason: r, root: 1}\n", "3:28: root is 1; expected true or false"),
