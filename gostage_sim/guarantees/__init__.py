@@ -41,6 +41,7 @@ _BUILT_IN = {
     "true-verdict": "true_verdict:TrueVerdict",
     "prompt-return": "prompt_return:PromptReturn",
     "quarantine": "quarantine:Quarantine",
+    "handler-contained": "handler_contained:HandlerContained",
     "nothing-left": "nothing_left:NothingLeft",
     "no-orphans": "no_orphans:NoOrphans",
     "recovers": "recovers:Recovers",

@@ -19,14 +19,14 @@ from gostage_sim.harness.pool import ObserverPool
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.harness.saboteurs import SABOTEURS
 from gostage_sim.harness.saboteurs.contract import Saboteur
-from gostage_sim.scenario.model import TRANSPORTS, Child, Expectation, Log, PlacedFault, Scenario, Send
+from gostage_sim.scenario.model import TRANSPORTS, Child, Expectation, Handler, Log, PlacedFault, Scenario, Send
 from gostage_sim.scenario.transports import Case
 
 _STEPS = (Log(message="begin"), Send(count=90, payload={"i": "{i}", "name": "{faker.name}"}))
 
 _SCENARIO = Scenario(
     name="self-test",
-    description="A bad line and a crash between two siblings: something to see for every guarantee.",
+    description="A bad line, a crash, a handler that raises, and two siblings: something for every guarantee.",
     children={
         "victim": Child(
             steps=_STEPS,
@@ -37,6 +37,7 @@ _SCENARIO = Scenario(
         ),
         "sibling": Child(steps=_STEPS, copies=2),
     },
+    handlers={"message": Handler(raise_every=25)},
     expect={"victim": Expectation(outcome="signaled")},
 )
 

@@ -174,8 +174,10 @@ class Subject:
             try:
                 handler(message)
             except ScriptedError:
+                self._raised(message)
                 raise
             except Exception as error:
+                self._raised(message)
                 self._problems += 1
                 if self._problems == 1:
                     text = f"a handler of the parent raised {type(error).__name__}: {error}"
@@ -183,6 +185,10 @@ class Subject:
                 raise
 
         return handle
+
+    def _raised(self, message: gostage.Message) -> None:
+        with self._lock:
+            self._journal.raised(self._index.get(message.origin.workflow_id, STRANGER))
 
     def _record(self, event: str, **facts: Any) -> None:
         with self._lock:

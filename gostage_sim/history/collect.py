@@ -64,6 +64,7 @@ def collect(folder: Path) -> History:
         window=_window(sources.observer),
         leftovers=tuple(Leftover(**event.facts) for event in _named(sources.observer, "leftover")),
         descendants=tuple(_descendants(sources.observer)),
+        handlers=plan.get("handlers", {}),
         expect_run=plan["scenario"].get("expect_run", {}),  # which plans of older versions do not have
         problems=tuple(sources.problems),
     )
@@ -164,6 +165,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         handler_exit=None if left is None else HandlerExit(left.facts["error"], left.facts["gone"]),
         unstartable=None if unstartable is None else unstartable.facts["errno"],
         held=tuple((event.facts["since_ns"], event.t_ns) for event in _named(sources.subject, "held", child=name)),
+        raised=_raised(sources.subject, index),
         rejected=tuple(event.facts["position"] for event in _named(sources.subject, "rejected", child=name)),
         clock_ahead_s=_clock_ahead_s(sources.subject, spawned_ns, returned_ns),
     )
@@ -176,6 +178,13 @@ def _clock_ahead_s(subject: JournalFile, spawned_ns: int | None, returned_ns: in
         return 0.0
     within = (step for step in steps if spawned_ns <= step.t_ns and (returned_ns is None or step.t_ns <= returned_ns))
     return float(sum(step.facts["seconds"] for step in within))
+
+
+def _raised(subject: JournalFile, index: int) -> tuple[int, ...]:
+    """Each is recorded behind its own message: handlers of one child are never called concurrently."""
+    kinds = subject.rows["kind"][subject.rows["number"] == index]
+    seen = np.cumsum(kinds == journal.HANDLED)
+    return tuple((seen[kinds == journal.RAISED] - 1).tolist())
 
 
 def _handed_over(own: JournalFile) -> int:

@@ -39,6 +39,8 @@ BEAT = 4
 TYPE = 5
 #: A JSON object as text of `number` bytes.
 EVENT = 6
+#: The handler of the message of child `number` that was recorded last raised.
+RAISED = 7
 
 #: The `number` of a handled message whose sender nobody knows.
 STRANGER = 0xFFFFFFFF
@@ -94,6 +96,14 @@ class Journal:
         if position + SIZE > self._end:
             self._advance(SIZE)
         _pack(self._map, position - self._start, monotonic_ns(), crc, index, child, 0, HANDLED, COMMITTED)
+        self._position = position + SIZE
+
+    def raised(self, child: int) -> None:
+        """Record that the handler of the last message of the child with this index raised."""
+        position = self._position
+        if position + SIZE > self._end:
+            self._advance(SIZE)
+        _pack(self._map, position - self._start, monotonic_ns(), 0, 0, child, 0, RAISED, COMMITTED)
         self._position = position + SIZE
 
     def beat(self) -> None:

@@ -183,6 +183,8 @@ class ChildHistory:
     """What a handler raised on purpose to leave `runner.spawn()`, which then has no report."""
     held: tuple[tuple[int, int], ...] = ()
     """From when to when a handler held up the messages of this child on purpose."""
+    raised: tuple[int, ...] = ()
+    """The messages, by their place in `handled`, at which their handler raised an Exception."""
     rejected: tuple[int, ...] = ()
     """The messages, by their place in `sent`, at which the parent's own middleware raised; no handler sees them."""
     clock_ahead_s: float = 0.0
@@ -299,6 +301,8 @@ class History:
     leftovers: tuple[Leftover, ...] = ()
     descendants: tuple[Descendant, ...] = ()
     """Of a parent that a fault was about to kill."""
+    handlers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What the parent's handlers were to do, by message type: `raise_every`, `block_s`, `at`, … of the plan."""
     expect_run: dict[str, Any] = field(default_factory=dict)
     """The `expect_run:` of the scenario, sizes in bytes and times in seconds."""
     problems: tuple[str, ...] = ()

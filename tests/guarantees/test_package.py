@@ -28,6 +28,7 @@ def test_names_stand_in_a_fixed_order() -> None:
         "true-verdict",
         "prompt-return",
         "quarantine",
+        "handler-contained",
         "nothing-left",
         "no-orphans",
         "recovers",

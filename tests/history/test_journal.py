@@ -45,6 +45,7 @@ def test_every_kind_of_record_is_read_back(written: Journal) -> None:
     written.handed_over(2)
     written.event("armed", fault="victim#1", text="\u2028 ü")
     written.handled(3, "store_put", 8)
+    written.raised(3)
     written.beat()
     found = read_journal(Path(written.path))
     assert found.types == ("store_put", "größe")
@@ -54,6 +55,7 @@ def test_every_kind_of_record_is_read_back(written: Journal) -> None:
     assert [(event.name, event.facts) for event in found.events] == [
         ("armed", {"fault": "victim#1", "text": "\u2028 ü"})
     ]
+    assert len(found.times(journal.RAISED)) == 1
     assert len(found.times(journal.BEAT)) == 1
     assert found.torn == 0
 

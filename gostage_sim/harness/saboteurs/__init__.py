@@ -12,6 +12,7 @@ otherwise.
 * `parent`     those that do not survive a child's death, or are of no use after it
 * `returning`  those by which `spawn()` comes back late
 * `reports`    those that say what is not true of a child
+* `handlers`   those in which a handler that raises harms more than its message
 * `remains`    those that leave something behind
 * `orphans`    those that leave children behind when they are killed
 """
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 from gostage_sim.harness.saboteurs import (
     bad_lines,
+    handlers,
     messages,
     orphans,
     parent,
@@ -39,6 +41,7 @@ SABOTEURS: tuple[Saboteur, ...] = (
     *reports.SABOTEURS,
     *returning.SABOTEURS,
     *bad_lines.SABOTEURS,
+    *handlers.SABOTEURS,
     *remains.SABOTEURS,
     *orphans.SABOTEURS,
 )
