@@ -91,7 +91,13 @@ def test_no_wait_of_the_engine_looks_at_the_wall_clock(tmp_path: Path) -> None:
 import itertools, sys, time
 leaps = itertools.cycle([3600.0, -3600.0, 0.0])
 real = time.time
-time.time = lambda: real() + next(leaps)
+
+def leaping():
+    # gRPC compares what it gets with its core's own clock: it would take this for a deadline in an hour.
+    by_grpc = sys._getframe(1).f_globals["__name__"].startswith("grpc")
+    return real() + (0.0 if by_grpc else next(leaps))
+
+time.time = leaping
 from gostage_sim import gostage
 import signal
 
