@@ -37,6 +37,7 @@ _BUILT_IN = {
     "no-loss": "no_loss:NoLoss",
     "no-duplicate": "no_duplicate:NoDuplicate",
     "no-phantom": "no_phantom:NoPhantom",
+    "no-crosstalk": "no_crosstalk:NoCrosstalk",
     "siblings-unharmed": "siblings_unharmed:SiblingsUnharmed",
     "true-verdict": "true_verdict:TrueVerdict",
     "prompt-return": "prompt_return:PromptReturn",

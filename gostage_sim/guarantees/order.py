@@ -29,7 +29,7 @@ class Order:
         """Where some child's steps send two types, and not so few messages that each may be handled before the next is
         sent, or where they may; and wherever the order was broken after all."""
         planned = ((child.expected_types, child.expected_messages) for child in history.journalled)
-        may_show = any((types is None or types >= 2) and (sent is None or sent >= FEW) for types, sent in planned)
+        may_show = any((types is None or len(types) >= 2) and (sent is None or sent >= FEW) for types, sent in planned)
         return may_show or any(map(first_swap, history.journalled))
 
     def judge(self, history: History) -> Judgement:

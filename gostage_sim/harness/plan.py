@@ -143,7 +143,7 @@ def _child(
         "search": [str(Path(scenario.file).resolve().parent), os.getcwd()],
         "expect": {} if expected is None else _expectation(expected),
         "expected_messages": None if sent is None else sent.total(),
-        "expected_types": None if sent is None else len(sent),
+        "expected_types": None if sent is None else sorted(sent),
         "plan": f"child-{index:03}.json",
         "journal": f"child-{index:03}.journal",
     }

@@ -47,9 +47,9 @@ def collect(folder: Path) -> History:
     """The history of the run in this folder; OSError or ValueError when not even its plan can be read."""
     plan = json.loads((folder / PLAN_NAME).read_text("utf-8"))
     sources = _Sources.read(folder, plan)
-    strangers = len(sources.subject.messages(journal.HANDLED, journal.STRANGER))
-    if strangers:
-        sources.problems.append(f"{strangers} messages were handled in the name of a child that nobody knows")
+    unattributed = sources.subject.messages(journal.HANDLED, journal.STRANGER)
+    if len(unattributed):
+        sources.problems.append(f"{len(unattributed)} messages were handled in the name of a child that nobody knows")
     parent = _parent(folder, sources)
     if parent.baseline is None:
         last = next((line for line in reversed(parent.stderr_tail.splitlines()) if line.strip()), "nothing")
@@ -64,6 +64,7 @@ def collect(folder: Path) -> History:
         window=_window(sources.observer),
         leftovers=tuple(Leftover(**event.facts) for event in _named(sources.observer, "leftover")),
         descendants=tuple(_descendants(sources.observer)),
+        unattributed=unattributed,
         handlers=plan.get("handlers", {}),
         expect_run=plan["scenario"].get("expect_run", {}),  # which plans of older versions do not have
         problems=tuple(sources.problems),
@@ -160,7 +161,8 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         report=own_report,
         expect=planned["expect"],
         expected_messages=planned["expected_messages"],
-        expected_types=planned.get("expected_types"),
+        expected_types=_types(planned.get("expected_types")),
+        wave=planned.get("wave", 1),
         spawn_error=None if error is None else error.facts["text"],
         handler_exit=None if left is None else HandlerExit(left.facts["error"], left.facts["gone"]),
         unstartable=None if unstartable is None else unstartable.facts["errno"],
@@ -178,6 +180,11 @@ def _clock_ahead_s(subject: JournalFile, spawned_ns: int | None, returned_ns: in
         return 0.0
     within = (step for step in steps if spawned_ns <= step.t_ns and (returned_ns is None or step.t_ns <= returned_ns))
     return float(sum(step.facts["seconds"] for step in within))
+
+
+def _types(planned: Any) -> tuple[str, ...] | None:
+    """Plans of older versions only have their number."""
+    return tuple(planned) if isinstance(planned, list) else None
 
 
 def _raised(subject: JournalFile, index: int) -> tuple[int, ...]:

@@ -175,8 +175,10 @@ class ChildHistory:
     """The `expect:` of the scenario for this child."""
     expected_messages: int | None = None
     """How many messages its steps send when nothing goes wrong, None when only the run can tell."""
-    expected_types: int | None = None
-    """Of how many types those are."""
+    expected_types: tuple[str, ...] | None = None
+    """Of which types those are."""
+    wave: int = 1
+    """Those of one wave are spawned side by side."""
     spawn_error: str | None = None
     """Text of an exception that came out of `runner.spawn()`."""
     handler_exit: HandlerExit | None = None
@@ -301,6 +303,8 @@ class History:
     leftovers: tuple[Leftover, ...] = ()
     descendants: tuple[Descendant, ...] = ()
     """Of a parent that a fault was about to kill."""
+    unattributed: Messages = field(default_factory=Messages)
+    """Recorded by the subject's handler in the name of a child that was never spawned."""
     handlers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What the parent's handlers were to do, by message type: `raise_every`, `block_s`, `at`, … of the plan."""
     expect_run: dict[str, Any] = field(default_factory=dict)

@@ -104,7 +104,15 @@ def test_nobody_was_seen_alive(descendants: tuple[Descendant, ...], reason: str)
 def test_what_takes_a_living_parent_is_left_out() -> None:
     """Of a parent that was killed nobody asks whether it lives, recovers or has cleaned up; the rest is judged."""
     found = {judgement.name: judgement.verdict for judgement in judge(bereft())}
-    assert found.keys() == {"fault-fired", "order", "no-loss", "no-duplicate", "no-phantom", "no-orphans"}
+    assert found.keys() == {
+        "fault-fired",
+        "order",
+        "no-loss",
+        "no-duplicate",
+        "no-phantom",
+        "no-crosstalk",
+        "no-orphans",
+    }
     assert set(found.values()) == {Verdict.PASS}
 
 

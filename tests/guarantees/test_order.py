@@ -58,13 +58,13 @@ def test_where_no_child_is_to_send_two_types() -> None:
     """There order is not judged, unless it was broken; asked for by name it is unknown."""
     sent = [("log", str(index)) for index in range(10)]
     lone = child("victim", "victim", sent, pid=1, times=[SECOND + index for index in range(10)])
-    plain = replace(lone, expected_types=1)
-    other = replace(sibling(1), expected_types=1)
+    plain = replace(lone, expected_types=("log",))
+    other = replace(sibling(1), expected_types=("log",))
     assert not Order().applies(history(plain, other))
     assert Order().applies(history(handled_as(plain, [*sent[1:], sent[0]]), other))
-    assert Order().applies(history(plain, replace(other, expected_types=2)))
+    assert Order().applies(history(plain, replace(other, expected_types=("log", "row"))))
     assert Order().applies(history(plain, replace(other, expected_types=None)))
-    few = replace(other, expected_types=2, expected_messages=19)
+    few = replace(other, expected_types=("log", "row"), expected_messages=19)
     assert not Order().applies(history(plain, few)), "it would be chance whether any is in flight"
     assert Order().applies(history(plain, replace(few, expected_messages=20)))
 

@@ -24,6 +24,7 @@ def test_names_stand_in_a_fixed_order() -> None:
         "no-loss",
         "no-duplicate",
         "no-phantom",
+        "no-crosstalk",
         "siblings-unharmed",
         "true-verdict",
         "prompt-return",

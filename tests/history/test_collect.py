@@ -141,7 +141,9 @@ def test_steps_of_the_clock_count_within_the_spawn(run: Run) -> None:
 def test_messages_in_the_name_of_nobody_are_a_problem(run: Run) -> None:
     """A message attributed to a workflow that was never spawned is reported."""
     run.subject.handled(STRANGER, "data", 1)
-    assert run.collect().problems == ("1 messages were handled in the name of a child that nobody knows",)
+    history = run.collect()
+    assert history.unattributed.types == ("data",)
+    assert history.problems == ("1 messages were handled in the name of a child that nobody knows",)
 
 
 def test_a_cut_that_was_completed_is_no_raw_frame(run: Run) -> None:

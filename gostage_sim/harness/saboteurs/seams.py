@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from gostage_sim.gostage.spawn.process import Process
 from gostage_sim.gostage.spawn.session import ExitStatus, Session
-from gostage_sim.gostage.wire.messages import Message
+from gostage_sim.gostage.wire.messages import Message, Origin
 
 #: The message of each child that is tampered with, counted from 1.
 CHOSEN = 10
@@ -26,6 +26,21 @@ def tamper(change: Callable[[Message, list[Message]], list[Message]]) -> None:
                 yield message
 
     Session._number = tampered  # type: ignore[method-assign]
+
+
+def mistake(chosen: Callable[[Origin, list[Origin], Message], Origin]) -> None:
+    """Let `chosen(own, known, message)` say whose each message is, of those known so far and the child's own."""
+    number = Session._number
+    known: list[Origin] = []
+
+    def mistaken(self: Session, messages: list[Message]) -> Iterator[Message]:
+        if not any(self._origin is origin for origin in known):
+            known.append(self._origin)
+        for message in number(self, messages):
+            message._origin = chosen(self._origin, known, message)
+            yield message
+
+    Session._number = mistaken  # type: ignore[method-assign]
 
 
 def after_a_signal(act: Callable[[Process], None]) -> None:
