@@ -46,6 +46,7 @@ _BUILT_IN = {
     "nothing-left": "nothing_left:NothingLeft",
     "no-orphans": "no_orphans:NoOrphans",
     "recovers": "recovers:Recovers",
+    "final-store": "final_store:FinalStore",
     "as-expected": "as_expected:AsExpected",
 }
 

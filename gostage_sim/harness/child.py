@@ -110,7 +110,7 @@ class Child:
         for planned in self.plan["faults"]:
             self.record("armed", fault=planned["id"])
         self.control.ask("hello", child=self.plan["name"])
-        register_steps(self.plan["pools"], lambda number: self.strike_at("step", number), self.pass_gates)
+        register_steps(self.plan["pools"], lambda number: self.strike_at("step", number), self.pass_gates, self.record)
         child_main(
             wrap_channel=self.wrap,
             before_definition=self.before_definition,

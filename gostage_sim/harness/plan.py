@@ -20,11 +20,13 @@ from gostage_sim.scenario.fakes import render_pools
 from gostage_sim.scenario.model import (
     Call,
     Child,
+    Delete,
     Expectation,
     Handler,
     Limits,
     Log,
     PlacedFault,
+    Put,
     Scenario,
     Send,
     Spawn,
@@ -144,9 +146,21 @@ def _child(
         "expect": {} if expected is None else _expectation(expected),
         "expected_messages": None if sent is None else sent.total(),
         "expected_types": None if sent is None else sorted(sent),
+        "expected_store": _store_of(child.steps),
         "plan": f"child-{index:03}.json",
         "journal": f"child-{index:03}.journal",
     }
+
+
+def _store_of(steps: Iterable[Step]) -> Plan:
+    """What the steps leave in the child's store."""
+    store: Plan = {}
+    for step in steps:
+        if isinstance(step, Put):
+            store[step.key] = step.value
+        elif isinstance(step, Delete):
+            store.pop(step.key, None)
+    return store
 
 
 def _await(children: list[Plan]) -> None:

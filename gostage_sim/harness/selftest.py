@@ -19,14 +19,25 @@ from gostage_sim.harness.pool import ObserverPool
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.harness.saboteurs import SABOTEURS
 from gostage_sim.harness.saboteurs.contract import Saboteur
-from gostage_sim.scenario.model import TRANSPORTS, Child, Expectation, Handler, Log, PlacedFault, Scenario, Send
+from gostage_sim.scenario.model import (
+    TRANSPORTS,
+    Child,
+    Delete,
+    Expectation,
+    Handler,
+    Log,
+    PlacedFault,
+    Put,
+    Scenario,
+    Send,
+)
 from gostage_sim.scenario.transports import Case
 
 _STEPS = (Log(message="begin"), Send(count=90, payload={"i": "{i}", "name": "{faker.name}"}))
 
 _SCENARIO = Scenario(
     name="self-test",
-    description="A bad line, a crash, a handler that raises, and two siblings: something for every guarantee.",
+    description="A bad line, a crash, a handler that raises, and three siblings: something for every guarantee.",
     children={
         "victim": Child(
             steps=_STEPS,
@@ -35,7 +46,8 @@ _SCENARIO = Scenario(
                 PlacedFault(fault=Crash(), at=Placement("message", message=60)),
             ),
         ),
-        "sibling": Child(steps=_STEPS, copies=2),
+        "sibling": Child(steps=(*_STEPS, Put(key="who", value="a sibling")), copies=2),
+        "other": Child(steps=(*_STEPS, Put(key="who", value="another"), Put(key="gone"), Delete(key="gone"))),
     },
     handlers={"message": Handler(raise_every=25)},
     expect={"victim": Expectation(outcome="signaled")},

@@ -41,8 +41,14 @@ def definition_of(name: str, steps: Sequence[Mapping[str, Any]], least_size: int
     return SubWorkflowDef(id=name, description="x" * least_size, stages=[stage])
 
 
-def register_steps(pools: Mapping[str, Sequence[Any]], before_step: BeforeStep, at_the_end: Callable[[], None]) -> None:
-    """Register the actions in this child. `before_step(number)` is called before each step, counted from 1."""
+def register_steps(
+    pools: Mapping[str, Sequence[Any]],
+    before_step: BeforeStep,
+    at_the_end: Callable[[], None],
+    record: Callable[..., None] = lambda event, **facts: None,
+) -> None:
+    """Register the actions in this child. `before_step(number)` is called before each step, counted from 1;
+    `record(event, **facts)` is told of everything that happens to the store."""
 
     def send(context: ActionContext) -> None:
         params = context.params
@@ -61,17 +67,21 @@ def register_steps(pools: Mapping[str, Sequence[Any]], before_step: BeforeStep, 
     def call(context: ActionContext) -> None:
         target, own = context.params["target"], context.params["with"]
         context.action.params = own  # what the user's action finds in its context
+        record("called", target=target)  # what it does to the store nobody knows
         _import_target(target)(context)
 
     def log(context: ActionContext) -> None:
         getattr(context.logger, context.params["level"])(context.params["message"])
 
     def put(context: ActionContext) -> None:
-        context.store.put(context.params["key"], context.params["value"])
+        key, value = context.params["key"], context.params["value"]
+        context.store.put(key, value)
+        record("put", key=key, value=value)
 
     def delete(context: ActionContext) -> None:
         if not context.store.delete(context.params["key"]):
             raise KeyError(f"there is no {context.params['key']!r} in the store to delete")
+        record("deleted", key=context.params["key"])
 
     def rest(context: ActionContext) -> None:
         at_the_end()

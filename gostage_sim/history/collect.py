@@ -27,6 +27,7 @@ from gostage_sim.history.model import (
     RawFrame,
     Resources,
     SpawnReport,
+    StoreWrite,
     Window,
 )
 from gostage_sim.history.read import RECORD_DTYPE, Event, JournalFile, read_journal
@@ -162,6 +163,8 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         expect=planned["expect"],
         expected_messages=planned["expected_messages"],
         expected_types=_types(planned.get("expected_types")),
+        expected_store=planned.get("expected_store", {}),
+        store_writes=_store_writes(own),
         wave=planned.get("wave", 1),
         spawn_error=None if error is None else error.facts["text"],
         handler_exit=None if left is None else HandlerExit(left.facts["error"], left.facts["gone"]),
@@ -180,6 +183,16 @@ def _clock_ahead_s(subject: JournalFile, spawned_ns: int | None, returned_ns: in
         return 0.0
     within = (step for step in steps if spawned_ns <= step.t_ns and (returned_ns is None or step.t_ns <= returned_ns))
     return float(sum(step.facts["seconds"] for step in within))
+
+
+def _store_writes(own: JournalFile) -> tuple[StoreWrite, ...] | None:
+    if any(event.name == "called" for event in own.events):
+        return None
+    return tuple(
+        StoreWrite(event.facts["key"], event.facts.get("value"), event.name == "deleted")
+        for event in own.events
+        if event.name in ("put", "deleted")
+    )
 
 
 def _types(planned: Any) -> tuple[str, ...] | None:

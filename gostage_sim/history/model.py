@@ -123,6 +123,15 @@ class SpawnReport:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreWrite:
+    """One put into a child's store, or one deletion."""
+
+    key: str
+    value: Any = None
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HandlerExit:
     """A handler raised what passes through `runner.spawn()`, as the scenario wants, and it came out."""
 
@@ -177,6 +186,10 @@ class ChildHistory:
     """How many messages its steps send when nothing goes wrong, None when only the run can tell."""
     expected_types: tuple[str, ...] | None = None
     """Of which types those are."""
+    expected_store: dict[str, Any] = field(default_factory=dict)
+    """What its steps leave in its store when nothing goes wrong."""
+    store_writes: tuple[StoreWrite, ...] | None = ()
+    """What its steps did to its store, in this order; None where a user's action may have done more."""
     wave: int = 1
     """Those of one wave are spawned side by side."""
     spawn_error: str | None = None

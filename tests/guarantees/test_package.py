@@ -33,6 +33,7 @@ def test_names_stand_in_a_fixed_order() -> None:
         "nothing-left",
         "no-orphans",
         "recovers",
+        "final-store",
         "as-expected",
     ]
     assert [found.name for found in all_guarantees()] == guarantee_names()

@@ -10,7 +10,7 @@ import pytest
 
 from gostage_sim.history.collect import collect
 from gostage_sim.history.journal import STRANGER, Journal
-from gostage_sim.history.model import History
+from gostage_sim.history.model import History, StoreWrite
 
 CHILD = {
     "name": "victim",
@@ -264,3 +264,28 @@ def test_a_relay_that_failed_is_a_problem(run: Run) -> None:
     assert run.collect().problems == ("the relay of fault victim#1 failed: OSError: no",)
     (run.folder / "child.relay-1").unlink()
     assert collect(run.folder).problems == ()
+
+
+def test_what_a_child_did_to_its_store(run: Run) -> None:
+    """Puts and deletions in their order."""
+    run.child.event("put", key="a", value=None)
+    run.child.event("deleted", key="a")
+    assert run.collect().children[0].store_writes == (StoreWrite("a"), StoreWrite("a", deleted=True))
+
+
+def test_a_store_in_the_hands_of_an_action(run: Run) -> None:
+    """Behind an action of the user's nobody knows what a store holds."""
+    run.child.event("put", key="a", value=1)
+    run.child.event("called", target="myapp:act")
+    assert run.collect().children[0].store_writes is None
+
+
+def test_at_which_messages_handlers_raised(run: Run) -> None:
+    """By their place among what was handled of this child, whatever other children did in between."""
+    for number in range(5):
+        run.subject.handled(0, "data", number)
+        run.subject.handled(1, "data", number)
+        if number in (1, 4):
+            run.subject.raised(0)
+            run.subject.raised(1)
+    assert run.collect().children[0].raised == (1, 4)

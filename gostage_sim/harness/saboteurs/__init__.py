@@ -15,6 +15,7 @@ otherwise.
 * `handlers`   those in which a handler that raises harms more than its message
 * `remains`    those that leave something behind
 * `orphans`    those that leave children behind when they are killed
+* `stores`     those that return a wrong store of a child
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from gostage_sim.harness.saboteurs import (
     reports,
     returning,
     siblings,
+    stores,
     work,
 )
 from gostage_sim.harness.saboteurs.contract import Saboteur
@@ -39,6 +41,7 @@ SABOTEURS: tuple[Saboteur, ...] = (
     *messages.SABOTEURS,
     *siblings.SABOTEURS,
     *reports.SABOTEURS,
+    *stores.SABOTEURS,
     *returning.SABOTEURS,
     *bad_lines.SABOTEURS,
     *handlers.SABOTEURS,
