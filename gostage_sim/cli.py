@@ -271,13 +271,29 @@ def workflow_check(file: WorkflowFile, imports: Imports = None) -> None:
     _say(workflow_command.check(file, imports=imports or []))
 
 
-@app.command(short_help="See that every guarantee catches a broken engine.")
-def selftest() -> None:
-    """Break the engine in every way a guarantee must notice, and see that each is noticed."""
-    _need_a_folder()
-    from gostage_sim.harness.selftest import main as selftest_main
+@app.command(
+    epilog="Exit codes: 0 all caught, 1 one survived or the engine as it is fails, 2 bad usage, 3 unknown.",
+    short_help="See that every guarantee catches broken engines.",
+)
+def selftest(
+    transport: Annotated[
+        Literal["json", "grpc", "all"], typer.Option(help="Over which the broken engines talk to their children.")
+    ] = "all",
+    keyword: Annotated[
+        str | None,
+        typer.Option("-k", metavar="EXPR", help="Only these, by saboteur or guarantee: 'order or no-loss'."),
+    ] = None,
+) -> None:
+    """Break the engine on purpose, in several ways for each guarantee, and see that the guarantee notices.
 
-    raise typer.Exit(selftest_main([]))
+    Each saboteur replaces one seam of the engine inside the parent under test, which then runs a scenario with real
+    children. A line says of each by what it was caught; the matrix at the end, what every guarantee said of it. The
+    engine as it is must pass the same scenarios.
+    """
+    _need_a_folder()
+    from gostage_sim.report.selftest_command import selftest as run_it
+
+    raise typer.Exit(run_it(transport=transport, keyword=keyword))
 
 
 @app.command(short_help="Measure speed.")

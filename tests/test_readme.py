@@ -29,7 +29,7 @@ def commands() -> list[str]:
 
 
 def quick_commands() -> list[str]:
-    """All but the self-test: `harness/test_selftest` runs that very command and reads every line."""
+    """All but the self-test: `report/test_selftest_command` runs it and reads every line."""
     assert "gostage-sim selftest" in commands()
     return [command for command in commands() if command != "gostage-sim selftest"]
 

@@ -94,10 +94,15 @@ class PlainTerminal:
         print(line, file=self._stream, flush=True)
 
 
+def is_for_a_person(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether a person looks at it and wants colour."""
+    unwanted = environ.get("NO_COLOR") or environ.get("CI") or environ.get("TERM") == "dumb"
+    return stream.isatty() and not unwanted
+
+
 def terminal_for(stream: TextIO, environ: Mapping[str, str], total: int, *, quiet: bool = False) -> Terminal:
     """The live display where a person looks at it and wants colour, plain lines everywhere else."""
-    unwanted = environ.get("NO_COLOR") or environ.get("CI") or environ.get("TERM") == "dumb"
-    if quiet or unwanted or not stream.isatty():
+    if quiet or not is_for_a_person(stream, environ):
         narrow = stream.isatty() and shutil.get_terminal_size().columns < lines.NARROW
         return PlainTerminal(stream, total, quiet=quiet, narrow=narrow)
     from gostage_sim.report.live import LiveTerminal

@@ -4,6 +4,7 @@ Each replaces one seam of the engine inside the subject, before the first runner
 otherwise.
 
 * `contract`   what a saboteur is
+* `scenes`     the scenarios in which they are shown
 * `seams`      where several of them reach in
 * `messages`   those that change what handlers see of a child
 * `bad_lines`  those that treat wrongly what is no message

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
+
+Scene = Literal["crash", "grandchild", "hang", "killed parent"]
+"""Names of the scenarios in `scenes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +18,5 @@ class Saboteur:
     guarantee: str
     does: str
     sabotage: Callable[[], None]
+    scene: Scene = "crash"
+    """The scenario in which it shows."""

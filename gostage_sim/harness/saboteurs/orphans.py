@@ -45,7 +45,7 @@ def _asks() -> None:
 
 
 SABOTEURS = (
-    Saboteur("abandons", "no-orphans", "ties no child to the life of the parent", _abandons),
-    Saboteur("orphans", "no-orphans", "ties children to its life, but not theirs", _orphans),
-    Saboteur("asks", "no-orphans", "asks children to leave with it, which they need not", _asks),
+    Saboteur("abandons", "no-orphans", "ties no child to the life of the parent", _abandons, "killed parent"),
+    Saboteur("orphans", "no-orphans", "ties children to its life, but not theirs", _orphans, "killed parent"),
+    Saboteur("asks", "no-orphans", "asks children to leave with it, which they need not", _asks, "killed parent"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from gostage_sim.gostage.spawn.process import Process
 from gostage_sim.gostage.spawn.session import ExitStatus, Session
@@ -12,20 +12,26 @@ from gostage_sim.gostage.wire.messages import Message, Origin
 CHOSEN = 10
 
 
-def tamper(change: Callable[[Message, list[Message]], list[Message]]) -> None:
-    """Let `change(message, held)` say what becomes of the chosen message and the one after it, in every session."""
-    number = Session._number
+def tamper(
+    change: Callable[[Message, list[Message]], Iterable[Message]],
+    at_the_end: Callable[[list[Message]], Iterable[Message]] = lambda held: (),
+) -> None:
+    """Let `change(message, held)` say what the handlers get instead of each message, and `at_the_end(held)` what they
+    get when nothing more comes; `held` is for what is kept back, one list a session."""
+    number, ended = Session._number, Session.stream_ended
     of_session: dict[Session, list[Message]] = {}
 
     def tampered(self: Session, messages: list[Message]) -> Iterator[Message]:
         held = of_session.setdefault(self, [])
         for message in number(self, messages):
-            if message._sequence in (CHOSEN, CHOSEN + 1):
-                yield from change(message, held)
-            else:
-                yield message
+            yield from change(message, held)
+
+    def ended_too(self: Session) -> Iterator[Message]:
+        yield from ended(self)
+        yield from at_the_end(of_session.pop(self, []))
 
     Session._number = tampered  # type: ignore[method-assign]
+    Session.stream_ended = ended_too  # type: ignore[method-assign]
 
 
 def mistake(chosen: Callable[[Origin, list[Origin], Message], Origin]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from gostage_sim.gostage.definition import SubWorkflowDef
+from gostage_sim.gostage.spawn import command
+from gostage_sim.gostage.spawn.options import SpawnOptions
 from gostage_sim.harness.saboteurs.contract import Saboteur
 
 
@@ -17,4 +19,18 @@ def _shortens() -> None:
     SubWorkflowDef.to_json = shortened  # type: ignore[method-assign]
 
 
-SABOTEURS = (Saboteur("shortens", "fault-fired", "gives children only the first of their steps", _shortens),)
+def _mislays() -> None:
+    environment_of = command.child_environment
+
+    def without_theirs(options: SpawnOptions, depth: int) -> dict[str, str]:
+        return {
+            name: value for name, value in environment_of(options, depth).items() if name not in options.environment
+        }
+
+    command.child_environment = without_theirs
+
+
+SABOTEURS = (
+    Saboteur("shortens", "fault-fired", "gives children only the first of their steps", _shortens),
+    Saboteur("mislays", "fault-fired", "starts children without the variables that are set for them", _mislays),
+)
