@@ -136,6 +136,23 @@ def run(
     raise typer.Exit(code)
 
 
+@app.command(epilog=_EXIT_CODES, short_help="Judge a stored run again.")
+def report(
+    directory: Annotated[
+        Path, typer.Argument(parser=_path, metavar="DIR", help="What 'run --report DIR' wrote.", show_default=True)
+    ] = Path("reports/latest"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only failures and the count.")] = False,
+) -> None:
+    """Judge a stored run again, from the histories in its folder alone, and write its reports anew.
+
+    What is missing there, or cannot be read, makes unknown.
+    """
+    _need_a_folder()
+    from gostage_sim.report.judge_again import judge_again
+
+    raise typer.Exit(judge_again(directory, quiet=quiet))
+
+
 @app.command(short_help="Validate scenario files without running them.")
 def check(paths: Paths) -> None:
     """Validate scenario files without running them; every mistake of every file at once."""

@@ -22,6 +22,10 @@ def block(kind: str, name: str) -> str:
     return match[1]
 
 
+#: Commands that need what a run has left.
+AFTER_A_RUN = {"report", "history"}
+
+
 def commands() -> list[str]:
     """Every line of a shell block that starts with the tool's name."""
     shell = "".join(re.findall(r"```sh\n(.*?)```", README, re.S))
@@ -75,6 +79,9 @@ def test_the_pytest_example_passes(tmp_path: Path) -> None:
 def test_commands(command: str, tmp_path: Path) -> None:
     """Each command runs as it stands. Only the bench may miss a bound here, where the other tests run beside it."""
     _, *arguments = shlex.split(command)
+    if arguments[0] in AFTER_A_RUN:
+        (tmp_path / "scenario.yaml").write_text(block("snippet", "scenario.yaml"))
+        assert python("-m", "gostage_sim", "run", "scenario.yaml", cwd=tmp_path).returncode == 0
     done = python("-m", "gostage_sim", *arguments, cwd=in_checkout(tmp_path))
     allowed = {0, 1} if arguments[0] == "bench" else {0}
     assert done.returncode in allowed, done.stdout + done.stderr

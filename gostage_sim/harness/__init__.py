@@ -6,6 +6,8 @@ Map of the room:
 * `schedule`   in which order observers side by side get their cases
 * `runs_folder` where their scenarios run: held while it is used, swept up when it is not
 * `observer`   one scenario from its plan to its judged result
+* `keeping`    keeps the folder of a run as a history
+* `again`      judges a history that was kept
 * `watch`      the observer's event loop: control socket, pidfds, timers, samples
 * `target`     what faults do from outside, through the observer
 * `bereaved`   who descended from a parent that is killed, and when they went

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Self
 
 from gostage_sim.guarantees.contract import Judgement, Verdict
 from gostage_sim.guarantees.findings import Findings
@@ -12,6 +13,8 @@ from gostage_sim.scenario.model import Scenario
 from gostage_sim.scenario.transports import Case
 
 _Key = tuple[str, str]
+#: By the key of a child in the file, what its results may differ in.
+_MayDiffer = Mapping[str, Collection[str]]
 
 
 class TransportsAgree:
@@ -36,13 +39,24 @@ class Agreement:
     """
 
     def __init__(self, cases: Iterable[Case]) -> None:
-        self._scenarios: dict[_Key, Scenario] = {}
+        self._may_differ: dict[_Key, _MayDiffer] = {}
         self._to_come: dict[_Key, list[str]] = {}
         self._known: dict[_Key, dict[str, ScenarioResult]] = {}
         for scenario, transport in cases:
-            key = (scenario.file, scenario.name)
-            self._scenarios[key] = scenario
-            self._to_come.setdefault(key, []).append(transport)
+            self._expect(scenario.file, scenario.name, transport, may_differ(scenario))
+
+    @classmethod
+    def of_plans(cls, plans: Iterable[dict[str, Any]]) -> Self:
+        """Of the cases that these plans are of, those of one scenario in the order of its transports."""
+        made = cls(())
+        for plan in plans:
+            scenario = plan["scenario"]
+            made._expect(scenario["file"], scenario["name"], plan["transport"], scenario["may_differ"])
+        return made
+
+    def _expect(self, file: str, name: str, transport: str, may_differ: _MayDiffer) -> None:
+        self._may_differ[file, name] = may_differ
+        self._to_come.setdefault((file, name), []).append(transport)
 
     def take(self, result: ScenarioResult) -> Iterator[ScenarioResult]:
         """The results that this one completes; itself among them, unless it has to wait."""
@@ -58,7 +72,7 @@ class Agreement:
             yield result
         if len(known) == len(transports):
             first = known[transports[0]]
-            yield _with(known[last], _judge(self._scenarios[key], first, known[last]))
+            yield _with(known[last], _judge(self._may_differ[key], first, known[last]))
             del self._known[key]
 
     def left(self) -> list[ScenarioResult]:
@@ -66,7 +80,16 @@ class Agreement:
         return [known[self._to_come[key][-1]] for key, known in self._known.items() if self._to_come[key][-1] in known]
 
 
-def _judge(scenario: Scenario, one: ScenarioResult, other: ScenarioResult) -> Judgement:
+def may_differ(scenario: Scenario) -> dict[str, list[str]]:
+    """By the key of a child in the file, what is expected of it on one transport in particular."""
+    found: dict[str, set[str]] = {}
+    for there in scenario.expect_on.values():
+        for group, expected in there.items():
+            found.setdefault(group, set()).update(expected.model_dump(exclude_none=True))
+    return {group: sorted(keys) for group, keys in found.items()}
+
+
+def _judge(may_differ: _MayDiffer, one: ScenarioResult, other: ScenarioResult) -> Judgement:
     findings = Findings()
     for result in (one, other):
         if not result.children:
@@ -75,7 +98,7 @@ def _judge(scenario: Scenario, one: ScenarioResult, other: ScenarioResult) -> Ju
         return findings.judgement(TransportsAgree.name, "")
     others = {child.name: child for child in other.children}
     for child in one.children:
-        declared = _declared(scenario, child.name)
+        declared = may_differ.get(child.name.partition("[")[0], ())
         for what, seen, seen_there in _differences(child, others[child.name], declared):
             findings.violations.append(
                 f"{what} of {child.name} {seen} on {one.transport} and {seen_there} on {other.transport}; "
@@ -85,14 +108,7 @@ def _judge(scenario: Scenario, one: ScenarioResult, other: ScenarioResult) -> Ju
     return findings.judgement(TransportsAgree.name, seen, {"transports": [one.transport, other.transport]})
 
 
-def _declared(scenario: Scenario, child: str) -> set[str]:
-    """What is expected of this child on one transport in particular."""
-    group = child.partition("[")[0]
-    expectations = (there[group] for there in scenario.expect_on.values() if group in there)
-    return {key for expected in expectations for key in expected.model_dump(exclude_none=True)}
-
-
-def _differences(one: ChildResult, other: ChildResult, declared: set[str]) -> Iterator[tuple[str, str, str]]:
+def _differences(one: ChildResult, other: ChildResult, declared: Collection[str]) -> Iterator[tuple[str, str, str]]:
     for key in ("outcome", "exit_code", "signal"):
         seen, there = getattr(one, key), getattr(other, key)
         if seen != there and key not in declared:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from pathlib import Path
 from gostage_sim.harness import proc
 from gostage_sim.harness.commands import unstartable
 from gostage_sim.harness.control import Listener
+from gostage_sim.harness.keeping import keep
 from gostage_sim.harness.limits import files_problem
 from gostage_sim.harness.plan import Plan, make_plan, write_plan
 from gostage_sim.harness.result import ScenarioResult
@@ -54,16 +54,25 @@ def run_plan(plan: Plan, *, histories: Path | None = None, runs: Path | None = N
     if problem is not None:
         return unjudged(plan, problem, duration_s=0.0)
     with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="gostage-sim-", dir=runs))
+        folder = Path(tempfile.mkdtemp(prefix=folder_prefix(os.getpid()), dir=runs))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         try:
             observe(plan, folder)
             history = collect(folder)
-            kept = {"history": str(_keep(folder, histories, plan))} if histories is not None else {}
+            kept = {} if histories is None else {"history": str(keep(folder, histories, plan))}
             return judged(history, plan, duration_s=time.monotonic() - started, extra=kept)
         except Exception as error:
             reason = f"the harness failed: {type(error).__name__}: {error}"
-            return unjudged(plan, reason, duration_s=time.monotonic() - started)
+            kept = {}
+            if histories is not None:
+                with contextlib.suppress(OSError):  # perhaps the very reason
+                    kept = {"history": str(keep(folder, histories, plan, lost=reason))}
+            return unjudged(plan, reason, duration_s=time.monotonic() - started, extra=kept)
+
+
+def folder_prefix(pid: int) -> str:
+    """Of the names of the folders in which the observer with this pid runs scenarios."""
+    return f"gostage-sim-{pid}-"
 
 
 def observe(plan: Plan, folder: Path) -> None:
@@ -76,6 +85,7 @@ def observe(plan: Plan, folder: Path) -> None:
         (folder / "tmp").mkdir()
         journal = Journal(str(folder / OBSERVER_NAME))
         stack.callback(journal.close)
+        stack.callback(lambda: journal.event("files", names=sorted(os.listdir(folder))))
         stack.callback(_end_leftovers, journal, ignored)
         listener = Listener(str(folder))
         stack.callback(listener.close)  # a child that came too late to be heard learns it now and leaves
@@ -135,22 +145,3 @@ def _still_there(ignored: frozenset[int]) -> list[proc.Stat]:
         elif found.parent == os.getpid():
             proc.reap(found.pid)
     return left
-
-
-def _keep(folder: Path, histories: Path, plan: Plan) -> Path:
-    """Move the run folder to a name of its own under `histories`; returns where it is."""
-    shutil.rmtree(folder / "tmp", ignore_errors=True)
-    (folder / "control").unlink(missing_ok=True)
-    histories.mkdir(parents=True, exist_ok=True)
-    slug = re.sub(r"[^a-z0-9]+", "-", plan["scenario"]["name"].lower()).strip("-")[:80] or "scenario"
-    number = 1
-    while True:
-        kept = histories / (slug if number == 1 else f"{slug}-{number}")
-        try:
-            kept.mkdir()
-        except FileExistsError:
-            number += 1
-            continue
-        for file in folder.iterdir():
-            shutil.move(file, kept / file.name)
-        return kept

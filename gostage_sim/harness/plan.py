@@ -15,7 +15,8 @@ from random import Random
 from typing import Any
 
 from gostage_sim.faults.contract import IN_PARENT, Placement, StandsBetween
-from gostage_sim.history.collect import PLAN_NAME
+from gostage_sim.harness.agreement import may_differ
+from gostage_sim.history.collect import PLAN_NAME, SCHEMA
 from gostage_sim.scenario.fakes import render_pools
 from gostage_sim.scenario.model import (
     Call,
@@ -63,6 +64,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
     _await(children)
     guarantees = scenario.guarantees if isinstance(scenario.guarantees, str) else list(scenario.guarantees)
     return {
+        "schema": SCHEMA,
         "scenario": {
             "name": scenario.name,
             "file": scenario.file,
@@ -73,6 +75,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
             "guarantees": guarantees,
             "expect_verdict": dict(scenario.expect_verdict),
             "expect_run": _run_expectation(scenario, children),
+            "may_differ": may_differ(scenario),
         },
         "transport": transport,
         "seed": seed,

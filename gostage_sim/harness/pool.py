@@ -28,8 +28,9 @@ from multiprocess import resource_tracker
 from multiprocess.connection import wait  # type: ignore[import-untyped]
 
 from gostage_sim.harness import proc, runs_folder
+from gostage_sim.harness.keeping import keep
 from gostage_sim.harness.limits import allow_many_files
-from gostage_sim.harness.observer import run_plan
+from gostage_sim.harness.observer import folder_prefix, run_plan
 from gostage_sim.harness.plan import Plan, make_plan
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.harness.schedule import observers
@@ -134,7 +135,7 @@ class ObserverPool:
                 try:
                     result = msgspec.convert(json.loads(connection.recv_bytes()), ScenarioResult)
                 except (EOFError, OSError):
-                    yield unjudged(plan, self._bury(observer), duration_s=time.monotonic() - started)
+                    yield self._bury(observer, plan, time.monotonic() - started)
                     continue
                 idle.append(observer)
                 yield result
@@ -143,18 +144,24 @@ class ObserverPool:
                 if waited > _patience_s(plan):
                     del busy[connection]
                     observer.process.kill()
-                    yield unjudged(
-                        plan, f"{self._bury(observer)}, after {waited:.0f} s without an answer", duration_s=waited
-                    )
+                    yield self._bury(observer, plan, waited, f", after {waited:.0f} s without an answer")
 
     def _new_observer(self) -> _Observer:
         observer = _Observer.start(self._histories, self._runs)
         self._observers.append(observer)
         return observer
 
-    def _bury(self, observer: _Observer) -> str:
+    def _bury(self, observer: _Observer, plan: Plan, duration_s: float, more: str = "") -> ScenarioResult:
+        """The result of the scenario in which it was lost. What there is of that is kept: it may say how."""
         self._observers.remove(observer)
-        return f"its observer (pid {observer.process.pid}) ended in the middle of it: {observer.end()}"
+        pid = observer.process.pid
+        reason = f"its observer (pid {pid}) ended in the middle of it: {observer.end()}{more}"
+        kept = {}
+        if self._histories is not None:
+            for folder in self._runs.glob(f"{folder_prefix(pid)}*"):
+                with contextlib.suppress(OSError):  # somebody may still write in there
+                    kept = {"history": str(keep(folder, self._histories, plan, lost=reason))}
+        return unjudged(plan, reason, duration_s=duration_s, extra=kept)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,10 @@ from gostage_sim.scenario.selection import exactly
 
 
 def judged(history: History, plan: Plan, *, duration_s: float, extra: dict[str, Any] | None = None) -> ScenarioResult:
-    """Ask every guarantee that the scenario names."""
+    """Ask every guarantee that the scenario names; none where whole files of evidence are missing."""
+    if history.lost:
+        reason = "; ".join([*history.lost, *history.problems])
+        return unjudged(plan, reason, duration_s=duration_s, extra=extra)
     names = plan["scenario"]["guarantees"]
     judgements = as_the_scenario_expects(
         judge(history, names if names == "all" else tuple(names)),
@@ -35,11 +38,11 @@ def judged(history: History, plan: Plan, *, duration_s: float, extra: dict[str, 
         faults=(*(_fault(fault, child) for child in history.children for fault in child.faults), *_not_planned(plan)),
         children=tuple(_child(child) for child in history.children),
         parent=_parent(history.parent),
-        extra=extra or {},
+        extra={**(extra or {}), **({"torn_records": history.torn} if history.torn else {})},
     )
 
 
-def unjudged(plan: Plan, reason: str, *, duration_s: float) -> ScenarioResult:
+def unjudged(plan: Plan, reason: str, *, duration_s: float, extra: dict[str, Any] | None = None) -> ScenarioResult:
     """The result of a scenario whose history could not be had: unknown, with the reason."""
     return ScenarioResult(
         **_identity(plan),
@@ -55,6 +58,7 @@ def unjudged(plan: Plan, reason: str, *, duration_s: float) -> ScenarioResult:
         + _not_planned(plan),
         children=(),
         parent=ParentResult(alive=False, peak_rss_growth_bytes=0, max_heartbeat_gap_s=0.0),
+        extra=extra or {},
     )
 
 

@@ -37,6 +37,11 @@ SUBJECT_NAME = "subject.journal"
 HEART_NAME = "heart.journal"
 OBSERVER_NAME = "observer.journal"
 STDERR_NAME = "subject.stderr"
+#: Why nothing can be judged, where that was known before the folder was kept: a text. Others do not have the file.
+LOST_NAME = "lost.txt"
+
+#: Changes with every change of plan or journals after which an older reader would judge otherwise.
+SCHEMA = "gostage-sim/history/1"
 
 _STDERR_BYTES = 16 << 10
 #: Points of faults that the subject does itself; it is the subject's journal that tells of them.
@@ -44,9 +49,26 @@ _IN_PARENT = ("spawn", "handler")
 _EMPTY = JournalFile(np.zeros(0, RECORD_DTYPE), (), (), 0)
 
 
-def collect(folder: Path) -> History:
-    """The history of the run in this folder; OSError or ValueError when not even its plan can be read."""
+class OtherSchemaError(ValueError):
+    """You get it for a history that another version wrote in a way that this one does not know. Its text says which."""
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """The plan of the run in this folder, which says how the rest is read.
+
+    OSError or ValueError when it cannot be read, OtherSchemaError when it is not for this version.
+    """
     plan = json.loads((folder / PLAN_NAME).read_text("utf-8"))
+    if not isinstance(plan, dict):
+        raise ValueError("it holds no plan")
+    if plan.get("schema") != SCHEMA:
+        raise OtherSchemaError(f"its schema is {plan.get('schema', 'not said')!r}, this version reads {SCHEMA!r}")
+    return plan
+
+
+def collect(folder: Path) -> History:
+    """The history of the run in this folder; the errors of `read_plan` when not even its plan can be read."""
+    plan = read_plan(folder)
     sources = _Sources.read(folder, plan)
     unattributed = sources.subject.messages(journal.HANDLED, journal.STRANGER)
     if len(unattributed):
@@ -69,6 +91,8 @@ def collect(folder: Path) -> History:
         handlers=plan.get("handlers", {}),
         expect_run=plan["scenario"].get("expect_run", {}),  # which plans of older versions do not have
         problems=tuple(sources.problems),
+        lost=tuple(sources.lost),
+        torn=sources.torn,
     )
 
 
@@ -83,27 +107,41 @@ class _Sources:
     heart: JournalFile
     observer: JournalFile
     problems: list[str]
+    lost: list[str]
+    torn: int
 
     @classmethod
     def read(cls, folder: Path, plan: dict[str, Any]) -> _Sources:
         problems: list[str] = []
+        lost: list[str] = []
+        torn = 0
+        left = {OBSERVER_NAME}  # there was one when the observer had done its work
         killed: set[str] = set()  # on purpose, perhaps in the middle of a record
 
         def read(name: str, whose: str, *, needed: bool = True) -> JournalFile:
+            nonlocal torn
             try:
                 found = read_journal(folder / name)
             except FileNotFoundError:
-                if needed:
+                if name in left:
+                    lost.append(f"the journal of {whose} ({name}) is missing")
+                elif needed:
                     problems.append(f"there is no journal of {whose}")
                 return _EMPTY
             except (OSError, ValueError, KeyError) as error:
-                problems.append(f"the journal of {whose} cannot be read: {error}")
+                lost.append(f"the journal of {whose} ({name}) cannot be read: {error}")
                 return _EMPTY
+            torn += found.torn
             if found.torn and whose in ("the parent", "the observer") and whose not in killed:
                 problems.append(f"the last record in the journal of {whose} is torn")
             return found
 
         observer = read(OBSERVER_NAME, "the observer")
+        files = _first(observer, "files")
+        if files is not None:
+            left.update(files.facts["names"])
+        elif not lost:
+            lost.append(f"the journal of the observer ({OBSERVER_NAME}) ends before its work was done")
         if any(note.facts["facts"].get("killed_parent") for note in _named(observer, "note")):
             killed.add("the parent")
         said_hello = {event.facts["child"] for event in _named(observer, "hello")}
@@ -120,7 +158,7 @@ class _Sources:
         subject, heart = read(SUBJECT_NAME, "the parent"), read(HEART_NAME, "the parent's heart")
         tellers = (observer, subject, *relays.values())
         problems += [event.facts["text"] for source in tellers for event in _named(source, "problem")]
-        return cls(children, relays, subject, heart, observer, problems)
+        return cls(children, relays, subject, heart, observer, problems, lost, torn)
 
 
 def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHistory:

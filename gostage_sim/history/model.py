@@ -324,6 +324,10 @@ class History:
     """The `expect_run:` of the scenario, sizes in bytes and times in seconds."""
     problems: tuple[str, ...] = ()
     """Evidence that is missing or damaged: a torn journal, a time-out of the harness itself."""
+    lost: tuple[str, ...] = ()
+    """Whole files of evidence that are missing or that nobody can read; without them nothing can be judged."""
+    torn: int = 0
+    """How many journals ended in the middle of a record, which was dropped: their writers died in it."""
 
     @property
     def journalled(self) -> tuple[ChildHistory, ...]:

@@ -101,7 +101,8 @@ def _why(result: ScenarioResult) -> Iterable[str]:
     for judgement in result.guarantees:
         if judgement.verdict is not Verdict.PASS:
             yield f"{judgement.name}: {judgement.verdict}: {judgement.reason}"
-    yield f"repeat: {result.reproduce}"
+    if result.reproduce:
+        yield f"repeat: {result.reproduce}"
 
 
 def _seen(result: ScenarioResult) -> Iterable[str]:

@@ -85,7 +85,8 @@ def failure(result: ScenarioResult) -> Iterable[Line]:
         yield [("", f"  {visible_line(result.reason) or 'no reason was given'}")]
     for child in result.children:
         yield from _stderr(child)
-    yield [("", "  repeat: "), ("bold", visible_line(result.reproduce))]
+    if result.reproduce:
+        yield [("", "  repeat: "), ("bold", visible_line(result.reproduce))]
 
 
 def closing(run: Run, directory: Path) -> Iterable[Line]:

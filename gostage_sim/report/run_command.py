@@ -76,13 +76,13 @@ def run(
             interrupted = interruption.signal_number is not None
             finished = without_results(empty, cases, [*results, *agreement.left()], interrupted=interrupted)
             finished = dataclasses.replace(finished, duration_s=time.monotonic() - began)
-            _write_and_show(finished, report, terminal)
+            write_and_show(finished, report, terminal)
     if interruption.signal_number is not None:
         return 128 + interruption.signal_number
     return EXIT_CODES[finished.verdict]
 
 
-def _write_and_show(run: Run, report: Path, terminal: Terminal) -> None:
+def write_and_show(run: Run, report: Path, terminal: Terminal) -> None:
     """The files first; a folder that refuses them now does not cost the person at the terminal the results."""
     try:
         write_all(run, report)

@@ -77,6 +77,10 @@ class Run:
     """Scenarios that do not have the transport that was chosen."""
     skipped: tuple[Skipped, ...] = field(default=())
     interrupted: bool = False
+    rejudged_at: str | None = None
+    """ISO 8601, UTC; when `gostage-sim report` judged its histories again, if it did."""
+    rejudged_by: str | None = None
+    """The version that did."""
 
     @property
     def rows(self) -> tuple[ScenarioResult | Skipped, ...]:

@@ -60,10 +60,11 @@ def _failure(result: ScenarioResult) -> Iterable[str]:
     for judgement in result.guarantees:
         if judgement.verdict is not Verdict.PASS:
             yield f"* {_shown(judgement.verdict)} {markdown(judgement.name)}: {markdown(judgement.reason)}"
-    yield ""
-    yield "Repeat it with"
-    yield ""
-    yield markdown_block(result.reproduce, "sh")
+    if result.reproduce:
+        yield ""
+        yield "Repeat it with"
+        yield ""
+        yield markdown_block(result.reproduce, "sh")
     for child in result.children:
         if child.stderr_tail:
             yield ""

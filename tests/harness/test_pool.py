@@ -18,6 +18,7 @@ from gostage_sim.faults.contract import Placement
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness import pool as pool_module
 from gostage_sim.harness import proc
+from gostage_sim.harness.again import judge_kept, plan_kept
 from gostage_sim.harness.plan import make_plan
 from gostage_sim.harness.pool import ObserverPool
 from gostage_sim.scenario.loader import load_file
@@ -92,9 +93,10 @@ def test_one_more_runs_while_one_waits_for_its_deadline(scenario: MakeScenario, 
     assert len(begun) == 4
 
 
-def test_a_dead_observer_costs_one_verdict(scenario: MakeScenario) -> None:
-    """Killing an observer gives unknown for its scenario, naming how it died; the next one runs all the same."""
-    with ObserverPool(workers=1) as pool:
+def test_a_dead_observer_costs_one_verdict(scenario: MakeScenario, tmp_path: Path) -> None:
+    """Killing an observer gives unknown for its scenario, naming how it died, and what it left is kept; the next one
+    runs all the same."""
+    with ObserverPool(workers=1, directory=tmp_path) as pool:
         results = pool.run(over_json(scenario(FOREVER, name="killed"), scenario(name="next")), seed=1)
 
         def kill() -> None:
@@ -108,6 +110,9 @@ def test_a_dead_observer_costs_one_verdict(scenario: MakeScenario) -> None:
         killer.join()
         assert first.verdict is Verdict.UNKNOWN
         assert first.reason.endswith("ended in the middle of it: killed by SIGKILL")
+        kept = Path(first.extra["history"])
+        assert (kept / "subject.journal").stat().st_size > 0
+        assert judge_kept(kept, plan_kept(kept), duration_s=first.duration_s) == first
         _wait_for(lambda: not _running())
         assert [(result.scenario, result.verdict) for result in results] == [("next", Verdict.PASS)]
     _wait_for(lambda: not _running())

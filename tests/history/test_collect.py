@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gostage_sim.history.collect import collect
+from gostage_sim.history.collect import SCHEMA, collect
 from gostage_sim.history.journal import STRANGER, Journal
 from gostage_sim.history.model import History, StoreWrite
 
@@ -34,7 +34,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        plan = {"scenario": {"name": "s"}, "transport": "json", "seed": 1, "children": [CHILD]}
+        plan = {"schema": SCHEMA, "scenario": {"name": "s"}, "transport": "json", "seed": 1, "children": [CHILD]}
         (folder / "plan.json").write_text(json.dumps(plan))
         self.child, self.subject, self.heart, self.observer = (
             Journal(str(folder / f"{name}.journal")) for name in ("child", "subject", "heart", "observer")
@@ -209,7 +209,13 @@ def test_a_parent_that_never_came_to_work_is_named_with_its_last_words(run: Run)
 def test_what_a_fault_of_the_parent_did_is_in_the_journal_of_the_parent(run: Run) -> None:
     """Armed, fired, over and its notes come from the subject; a child that claims the same is not asked."""
     fault = {"id": "victim#1", "kind": "exhaust", "params": {}, "at": {"point": "spawn"}}
-    plan = {"scenario": {"name": "s"}, "transport": "json", "seed": 1, "children": [{**CHILD, "faults": [fault]}]}
+    plan = {
+        "schema": SCHEMA,
+        "scenario": {"name": "s"},
+        "transport": "json",
+        "seed": 1,
+        "children": [{**CHILD, "faults": [fault]}],
+    }
     (run.folder / "plan.json").write_text(json.dumps(plan))
     run.child.event("fired", fault="victim#1")
     run.child.event("note", fault="victim#1", facts={"refused": "EPERM"})

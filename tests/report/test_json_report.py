@@ -47,6 +47,8 @@ def test_the_shape_is_the_documented_one(make_result: MakeResult, make_run: Make
         "left_out": [],
         "skipped": [],
         "interrupted": False,
+        "rejudged_at": None,
+        "rejudged_by": None,
     }
     assert document["results"][1] == {
         "scenario": "A bad pointer",
