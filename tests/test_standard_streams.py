@@ -109,7 +109,7 @@ def test_a_run_goes_on_without_its_output(folder: Path, full: int, closed_pipe: 
 
 def test_a_failure_is_told_before_lost_output(folder: Path, full: int) -> None:
     """A verdict that is not pass keeps its exit code."""
-    scenario = SCENARIO + "expect: {one: {handled: 4}}\n"
+    scenario = SCENARIO + "expect: {one: {handled: 2}}\n"
     (folder / "scenarios" / "one.yaml").write_text(scenario.replace("no-loss", "as-expected"))
     assert gostage_sim("run {} --transport json", folder, full) == (1, LOST)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gostage_sim.faults.contract import StandsBetween
+from gostage_sim.faults.interrupt_parent import InterruptParent
 from gostage_sim.gostage.delivery import MAX_HANDLER_ERRORS
-from gostage_sim.scenario.model import TRANSPORTS, Child, Count, Expectation, RunExpectation
+from gostage_sim.scenario.model import TRANSPORTS, Child, Count, Expectation, Handler, RunExpectation
 from gostage_sim.scenario.patterns import pattern_problem
 from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import close_match, quote, unknown
@@ -17,6 +18,10 @@ from gostage_sim.scenario.traffic import of_its_own
 _SIGNALS = [name.name for name in signal.Signals]
 #: What is told by a result, and by nothing else.
 _OF_A_RESULT = ("outcome", "exit_code", "signal", "malformed", "handler_errors", "error", "stderr", "final_store")
+
+
+#: Which exception a signal to the parent becomes there.
+_RAISED_BY = {"KeyboardInterrupt": "SIGINT", "SystemExit": "SIGTERM"}
 
 
 class ExpectationReader:
@@ -87,6 +92,35 @@ class ExpectationReader:
         if most_handled is not None and _least(expected.handled) > most_handled:
             message = f"handled is {_least(expected.handled)}; all children together send {most_handled}"
             self._report((*path, "handled"), message)
+
+    def of_what_is_done(
+        self,
+        expected: Mapping[str, Expectation],
+        path: Path,
+        children: Mapping[str, Child],
+        handlers: Mapping[str, Handler] | None,
+    ) -> None:
+        """Reports what does not come of what these `children`, those that could be read, do. `handlers`: where all of
+        them could be read."""
+        for name, child in children.items():
+            wanted = expected.get(name)
+            if wanted is None:
+                continue
+            most = _most_handled([child.model_copy(update={"copies": 1})])
+            if most is not None and _least(wanted.handled) > most:
+                message = f"handled is {_least(wanted.handled)}; child '{name}' sends {most} by its steps and faults"
+                self._report((*path, name, "handled"), message)
+            if wanted.raises is None or handlers is None:
+                continue
+            number = _RAISED_BY[wanted.raises]
+            faults: list[object] = [placed.fault for placed in child.faults]
+            interrupted = any(isinstance(fault, InterruptParent) and fault.signal == number for fault in faults)
+            leaves = wanted.raises == "SystemExit" and any(handler.exit for handler in handlers.values())
+            if not interrupted and not leaves:
+                meant = f"interrupt_parent: {{signal: {number}}}, a fault of the child"
+                meant += ", or a handler with exit: true" * (wanted.raises == "SystemExit")
+                message = f"nothing raises {wanted.raises} in the spawn of child '{name}'; expected {meant}"
+                self._report((*path, name, "raises"), message)
 
     def _texts(self, path: Path, item: Mapping[str, Any]) -> None:
         """Names of signals, and patterns, whatever else is wrong beside them."""

@@ -136,6 +136,10 @@ class Reader:
             "expect_verdict": self._expected_verdicts(data, guarantees),
             "file": self._document.file,
         }
+        every_handler = found["handlers"] if len(found["handlers"]) == len(data.get("handlers") or ()) else None
+        for key, expected in (("expect", found["expect"]), *found["expect_on"].items()):
+            path = (key,) if key == "expect" else ("expect_on", key)
+            self._expectations.of_what_is_done(expected, path, children, every_handler)
         every_child = children if len(children) == len(names) else None
         self._expectations.of_run(data, found.get("expect_run"), every_child, found.get("transports") or TRANSPORTS)
         return None if self._document.problems else Scenario.model_construct(**found)

@@ -88,8 +88,8 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
             "6:22: unknown raises 'ValueError'; expected one of 'SystemExit', 'KeyboardInterrupt'",
         ),
         (
-            HEAD + "expect: {a: {raises: SystemExit, outcome: completed}}\n",
-            "6:43: where spawn() raises there is no result; leave out outcome or raises",
+            HEAD + "handlers: {message: {exit: true}}\nexpect: {a: {raises: SystemExit, outcome: completed}}\n",
+            "7:43: where spawn() raises there is no result; leave out outcome or raises",
         ),
         (HEAD + "handlers:\n", "6:1: handlers is nothing; expected a mapping"),
         (HEAD + "expect: {A: {}}\n", "6:10: unknown child 'A'; did you mean 'a'?"),
