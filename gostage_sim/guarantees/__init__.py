@@ -43,6 +43,7 @@ _BUILT_IN = {
     "prompt-return": "prompt_return:PromptReturn",
     "quarantine": "quarantine:Quarantine",
     "handler-contained": "handler_contained:HandlerContained",
+    "bounded-memory": "bounded_memory:BoundedMemory",
     "nothing-left": "nothing_left:NothingLeft",
     "no-orphans": "no_orphans:NoOrphans",
     "recovers": "recovers:Recovers",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from _thread import RLock
 from collections import deque
 from functools import lru_cache
+from select import POLLOUT, poll
 from zlib import crc32
 
 from gostage_sim.gostage.child.channel import BLOCK_BYTES
@@ -118,6 +119,10 @@ class JournallingChannel:
         self._order = RLock()
         self._unacknowledged: deque[tuple[int, int]] = deque()  # after so many bytes there were so many messages
         self._requested = 0  # bytes in requests of their own
+        self._longest_bits = 16  # of the longest line so far, or of one of 64 KiB
+        self._waits = 0  # writes for which there was no room
+        self._writable = poll()
+        self._writable.register(inner.fd, POLLOUT)
 
     def go_on_with(self, connection: GrpcChannel) -> None:
         """Send by gRPC from here on; offsets count the bytes of the connection."""
@@ -158,6 +163,7 @@ class JournallingChannel:
     def write_raw(self, data: bytes, facts: dict[str, Any], message: tuple[str, Any] | None) -> None:
         """Bytes of a fault, journalled with their offset; `message` counts as sent."""
         with self._order:
+            self._look_ahead(len(data), len(data))
             with self._journal_lock:
                 self._journal.event("raw", offset=self.offset, length=len(data), **facts)
                 if message is not None:
@@ -220,6 +226,7 @@ class JournallingChannel:
 
     def _write_whole(self, type: str, frames: list[bytes], sums: list[int]) -> None:
         data = frames[0] if len(frames) == 1 else b"".join(frames)
+        self._look_ahead(len(data), max(map(len, frames)))
         sending = self._journal.sending
         with self._journal_lock:
             for crc in sums:
@@ -227,6 +234,7 @@ class JournallingChannel:
         self._write(data, messages=len(frames))
 
     def _write_in_pieces(self, type: str, frame: bytes, crc: int) -> None:
+        self._look_ahead(len(frame), len(frame))
         with self._journal_lock:
             self._journal.sending(type, crc)
         start, done = self.offset, 0
@@ -253,7 +261,21 @@ class JournallingChannel:
         self.count += messages
         if messages and not self._by_grpc:
             with self._journal_lock:
-                self._journal.handed_over(self.count)
+                self._journal.handed_over(self.count, self.offset)
+
+    def _look_ahead(self, size: int, longest: int) -> None:
+        """Take notice when the next write has to wait for the parent, because there is no room for it, and when one of
+        its lines is longer than those before. Recorded each time that either is twice as much as before."""
+        if longest >> self._longest_bits:
+            self._longest_bits = longest.bit_length()
+            with self._journal_lock:
+                self._journal.event("longest", below=1 << self._longest_bits)
+        connection = self.connection
+        if not (self._writable.poll(0) if connection is None else connection.has_room(size)):
+            self._waits += 1
+            if self._waits & (self._waits - 1) == 0:
+                with self._journal_lock:
+                    self._journal.event("full", writes=self._waits)
 
     def _acknowledged(self, size: int) -> None:
         """In the connection's thread: the parent has so many bytes of all."""
@@ -262,7 +284,7 @@ class JournallingChannel:
             _, count = self._unacknowledged.popleft()
         if count:
             with self._journal_lock:
-                self._journal.handed_over(count)
+                self._journal.handed_over(count, size)
 
     def _next_stop(self) -> Stop | None:
         return self._stops[0] if self._stops else None

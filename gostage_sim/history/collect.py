@@ -189,6 +189,9 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         returned_ns=returned_ns,
         sent=own.messages(journal.SENDING),
         handed_over=_handed_over(own),
+        handed_over_bytes=_handed_over_bytes(own),
+        longest_below=max((event.facts["below"] for event in _named(own, "longest")), default=1 << 16),
+        waits=max((event.facts["writes"] for event in _named(own, "full")), default=0),
         handled=sources.subject.messages(journal.HANDLED, index),
         raw=(*_raw_frames(own), *_broken_lines(own, relays)),
         result=None if result is None else result.facts["says"],
@@ -248,6 +251,11 @@ def _raised(subject: JournalFile, index: int) -> tuple[int, ...]:
 def _handed_over(own: JournalFile) -> int:
     counts = own.rows["number"][own.rows["kind"] == journal.HANDED_OVER]
     return int(counts[-1]) if len(counts) else 0
+
+
+def _handed_over_bytes(own: JournalFile) -> int:
+    sizes = own.rows["crc"][own.rows["kind"] == journal.HANDED_OVER]
+    return int(sizes[-1]) << 10 if len(sizes) else 0
 
 
 def _sent_before(own: JournalFile, event: Event) -> int:

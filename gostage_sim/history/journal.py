@@ -29,7 +29,8 @@ COMMITTED = 0xC5
 
 #: About to put a message on the wire: its CRC-32 and type.
 SENDING = 1
-#: The first `number` messages cannot be lost by any death of the child: the kernel has them, or the parent said so.
+#: The first `number` messages cannot be lost by any death of the child: the kernel has them, or the parent said so. In
+#: place of a CRC-32, how many KiB that were.
 HANDED_OVER = 2
 #: A handler saw a message of the child with the index `number`: its CRC-32 and type.
 HANDLED = 3
@@ -79,12 +80,22 @@ class Journal:
         _pack(self._map, position - self._start, monotonic_ns(), crc, index, 0, 0, SENDING, COMMITTED)
         self._position = position + SIZE
 
-    def handed_over(self, count: int) -> None:
-        """Record that the first `count` messages cannot be lost any more."""
+    def handed_over(self, count: int, size: int = 0) -> None:
+        """Record that the first `count` messages, of so many bytes in all, cannot be lost any more."""
         position = self._position
         if position + SIZE > self._end:
             self._advance(SIZE)
-        _pack(self._map, position - self._start, monotonic_ns(), 0, 0, count, 0, HANDED_OVER, COMMITTED)
+        _pack(
+            self._map,
+            position - self._start,
+            monotonic_ns(),
+            size >> 10 & 0xFFFFFFFF,
+            0,
+            count,
+            0,
+            HANDED_OVER,
+            COMMITTED,
+        )
         self._position = position + SIZE
 
     def handled(self, child: int, type: str, crc: int) -> None:

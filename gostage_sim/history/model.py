@@ -166,6 +166,12 @@ class ChildHistory:
     """Recorded before each message went to the wire."""
     handed_over: int = 0
     """How many of `sent` were surely handed over: over JSON their write returned, by gRPC they were acknowledged."""
+    handed_over_bytes: int = 0
+    """How much they are on the wire, in whole KiB."""
+    longest_below: int = 1 << 16
+    """No line of it was so long: a power of two, at least 64 KiB."""
+    waits: int = 0
+    """At least so many times there was no room for what it wrote next, in the pipe or in the window of gRPC."""
     handled: Messages = field(default_factory=Messages)
     """Recorded by the subject's handler."""
     raw: tuple[RawFrame, ...] = ()

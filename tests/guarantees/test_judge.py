@@ -23,7 +23,13 @@ def test_clean_history_passes_all_that_apply() -> None:
     found = judge(history(victim(expect={"outcome": "signaled"}), sibling(1), recovery()))
     names = [judgement.name for judgement in found]
     assert names == [name for name in guarantee_names() if name in names]
-    assert set(guarantee_names()) - set(names) == {"quarantine", "handler-contained", "no-orphans", "final-store"}
+    assert set(guarantee_names()) - set(names) == {
+        "quarantine",
+        "handler-contained",
+        "bounded-memory",
+        "no-orphans",
+        "final-store",
+    }
     assert set(by_name(found).values()) == {Verdict.PASS}
 
 

@@ -30,6 +30,7 @@ def test_names_stand_in_a_fixed_order() -> None:
         "prompt-return",
         "quarantine",
         "handler-contained",
+        "bounded-memory",
         "nothing-left",
         "no-orphans",
         "recovers",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -269,3 +270,49 @@ def test_what_a_result_says_is_recorded(wire: Wire, payload: Any, says: list[str
     wire.channel().send("workflow_result", payload)
     assert [event.facts["says"] for event in wire.recorded.events if event.name == "result"] == says
     assert decode_line(wire.data).payload == payload
+
+
+class _Drained(JsonChannel):
+    """Of a pipe that somebody empties as soon as something is to be written."""
+
+    def __init__(self, pipe: tuple[int, int]) -> None:
+        self._reading, writing = pipe
+        super().__init__(writing)
+
+    def write(self, data: bytes) -> None:
+        os.set_blocking(self._reading, False)
+        with suppress(BlockingIOError):
+            while os.read(self._reading, 1 << 20):
+                pass
+        super().write(data)
+
+    def fill(self) -> None:
+        os.set_blocking(self.fd, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(self.fd, bytes(4096))
+        os.set_blocking(self.fd, True)
+
+
+def test_a_full_pipe_is_noticed(tmp_path: Path) -> None:
+    """Writes for which there was no room are counted, and recorded when they are twice as many."""
+    made = Journal(str(tmp_path / "child.journal"))
+    inner = _Drained(os.pipe())
+    channel = JournallingChannel(inner, made, threading.Lock(), [])
+    for full in (False, True, True, False, True, True, True):
+        if full:
+            inner.fill()
+        channel.send("data", 1)
+    found = [event for event in read_journal(Path(made.path)).events if event.name == "full"]
+    assert [event.facts["writes"] for event in found] == [1, 2, 4]
+
+
+def test_sizes_are_recorded(wire: Wire) -> None:
+    """How much was handed over, in KiB, and each line that is longer than a power of two than all before."""
+    channel = wire.channel()
+    for size in (1000, 1100, 70_000, 80_000, 140_000):
+        channel.send("data", "x" * size)
+    channel.send_many("data", ["", "x" * 300_000])
+    rows = wire.recorded.rows
+    assert rows["crc"][rows["kind"] == journal.HANDED_OVER].tolist() == [1, 2, 70, 148, 285, 578]
+    assert [event.facts for event in wire.recorded.events] == [{"below": 1 << bits} for bits in (17, 18, 19)]

@@ -108,7 +108,7 @@ class GrpcChannel(JsonChannel):
     def _write(self, data: bytes) -> None:
         """Queue it as soon as there is room; a line that is longer than the window goes into an empty one."""
         with self._emptied:
-            while self._ended is None and self._held_bytes and self._held_bytes + len(data) > self._window_bytes:
+            while self._ended is None and not self.has_room(len(data)):
                 self._emptied.wait()
             self._require_open()
             if data:
@@ -122,6 +122,10 @@ class GrpcChannel(JsonChannel):
         self._until_bulk -= len(data)
         if self._until_bulk <= 0:
             self._prepare_for_bulk()
+
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes would be queued at once, or wait for the parent."""
+        return not self._held_bytes or self._held_bytes + size <= self._window_bytes
 
     @property
     def _held_bytes(self) -> int:

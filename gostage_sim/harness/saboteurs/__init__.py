@@ -14,6 +14,7 @@ otherwise.
 * `returning`  those by which `spawn()` comes back late
 * `reports`    those that say what is not true of a child
 * `handlers`   those in which a handler that raises harms more than its message
+* `memory`     those that hold on to what children sent
 * `remains`    those that leave something behind
 * `orphans`    those that leave children behind when they are killed
 * `stores`     those that return a wrong store of a child
@@ -24,6 +25,7 @@ from __future__ import annotations
 from gostage_sim.harness.saboteurs import (
     bad_lines,
     handlers,
+    memory,
     messages,
     orphans,
     parent,
@@ -46,6 +48,7 @@ SABOTEURS: tuple[Saboteur, ...] = (
     *returning.SABOTEURS,
     *bad_lines.SABOTEURS,
     *handlers.SABOTEURS,
+    *memory.SABOTEURS,
     *remains.SABOTEURS,
     *orphans.SABOTEURS,
 )

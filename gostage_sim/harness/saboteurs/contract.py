@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Scene = Literal["crash", "grandchild", "hang", "killed parent"]
+Scene = Literal["crash", "flood", "grandchild", "hang", "killed parent"]
 """Names of the scenarios in `scenes`."""
 
 

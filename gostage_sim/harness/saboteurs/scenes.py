@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gostage_sim.faults.contract import Placement
 from gostage_sim.faults.crash import Crash
+from gostage_sim.faults.flood import Flood
 from gostage_sim.faults.hang import Hang
 from gostage_sim.faults.kill_parent import KillParent
 from gostage_sim.faults.malformed import Malformed
@@ -32,6 +33,15 @@ SCENES: dict[Scene, Scenario] = {
         },
         handlers={"message": Handler(raise_every=25)},
         expect={"victim": Expectation(outcome="signaled"), "sibling": Expectation(final_store=_STORE)},
+    ),
+    "flood": Scenario(
+        name="more than ten times what the parent may grow by",
+        children={
+            "victim": Child(
+                steps=_STEPS, faults=(PlacedFault(fault=Flood(count=1300, size=256 << 10), at=_FIRST),), timeout=30.0
+            ),
+            "sibling": _SIBLING,
+        },
     ),
     "grandchild": Scenario(
         name="a grandchild that stays",
