@@ -7,7 +7,7 @@ The map of the house, upper rooms import lower ones, never the other way:
 * `plugin`                 what stands behind `pytest_plugin`: the fixture, scenario files as tests, the report
 * `workflow_command`       workflows in files, run and checked from the command line
 * `bench`                  speed as ratios, measured side by side in one run
-* `report`                 report.json, junit.xml, summary.md, the terminal
+* `report`                 report.json, junit.xml, summary.md, report.html, the terminal
 * `harness`                observer, subject and child processes; runs one scenario and collects the evidence
 * `strategies`             Hypothesis strategies for scenarios and their parts
 * `guarantees`             one guarantee a file: a pure function of the history

@@ -91,6 +91,7 @@ def test_commands(command: str, tmp_path: Path) -> None:
         assert {path.name for path in (tmp_path / "reports" / "latest").iterdir()} >= {
             "report.json",
             "junit.xml",
+            "report.html",
             "summary.md",
         }
 

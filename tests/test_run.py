@@ -104,7 +104,13 @@ def test_the_whole_way(folder: Path) -> None:
     assert lines[-2].startswith("2 scenarios: 1 pass, 0 unknown, 1 fail in ")
     assert lines[-1] == "reports: reports/latest/report.json"
     reports = folder / "reports" / "latest"
-    assert sorted(each.name for each in reports.iterdir()) == ["histories", "junit.xml", "report.json", "summary.md"]
+    assert sorted(each.name for each in reports.iterdir()) == [
+        "histories",
+        "junit.xml",
+        "report.html",
+        "report.json",
+        "summary.md",
+    ]
     document = report_in(reports)
     assert [result["verdict"] for result in document["results"]] == ["pass", "fail"]
     assert [result["children"][0]["handled"] for result in document["results"]] == [20, 20]

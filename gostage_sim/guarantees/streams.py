@@ -88,6 +88,12 @@ def _surplus_of_engine(child: ChildHistory) -> tuple[Positions, Positions]:
     return handled[surplus[known]], handled[surplus[~known]]
 
 
+def paired(child: ChildHistory) -> tuple[Positions, Positions, int]:
+    """The application's messages sent, and handled, and how many of both are the same from the beginning on."""
+    sent, sent_keys, handled, handled_keys = _keys(child, by_engine=False)
+    return sent, handled, _common_prefix(sent_keys, handled_keys)
+
+
 def first_early(child: ChildHistory, streams: Streams) -> int | None:
     """The first handled event that came before its message was sent; None too where the two cannot be paired.
 

@@ -63,6 +63,7 @@ class WritesReports:
         self._collected: dict[_Named, None] = {}
         self._run: Run | None = None
         self._began = time.monotonic()
+        self._problems: tuple[str, ...] = ()
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Before any test: a folder that cannot be written ends the session here."""
@@ -105,7 +106,7 @@ class WritesReports:
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         if self._run is None:
             return
-        from gostage_sim.report import folder, run_report
+        from gostage_sim.report import folder, pages, run_report
 
         interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
         have = {(result.scenario, result.file, result.transport) for result in self._results}
@@ -125,6 +126,7 @@ class WritesReports:
         )
         try:
             run_report.write_all(self._run, self._directory)
+            self._problems = pages.write_pages(self._run, self._directory)
         except OSError as error:
             self._run = None
             raise pytest.UsageError(_of_our_option(folder.cannot_write(self._directory, error))) from None
@@ -135,6 +137,8 @@ class WritesReports:
 
             seed, report = self._run.seed, visible_line(str(self._directory / "report.json"))
             terminalreporter.write_line(f"gostage-sim: seed {seed}, report: {report}")
+            for line in self._problems:
+                terminalreporter.write_line(line)
 
 
 def _named(item: ScenarioItem) -> _Named:

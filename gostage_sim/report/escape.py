@@ -20,6 +20,7 @@ _FORMAT = (
 _IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_FORMAT}\ud800-\udfff\ufffe\uffff]")
 _IN_ONE_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f{_FORMAT}\ud800-\udfff\ufffe\uffff]")
 _NOT_FOR_A_TERMINAL = re.compile(f"[\x7f-\x9f{_FORMAT}]")
+_NOT_IN_A_SCRIPT = re.compile("[<>&\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]#|~@$<>&]|(?<=:)//|(?<=www)\.", re.IGNORECASE)
@@ -47,6 +48,12 @@ def terminal_safe_json(document: str) -> str:
     Outside strings JSON is ASCII without control characters other than white space, so no context is needed.
     """
     return _NOT_FOR_A_TERMINAL.sub(lambda found: json.dumps(found[0])[1:-1], document)
+
+
+def json_in_html(document: str) -> str:
+    """The same JSON document for the inside of a `<script>` element, which nothing in it can end, and where nothing
+    begins a comment, https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements."""
+    return _NOT_IN_A_SCRIPT.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 def markdown(text: str) -> str:

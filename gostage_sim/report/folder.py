@@ -8,6 +8,7 @@ from pathlib import Path
 from gostage_sim.report.bad_input import BadInput
 from gostage_sim.report.escape import visible_line
 from gostage_sim.report.json_report import SCHEMA
+from gostage_sim.report.pages import remove_pages
 from gostage_sim.report.run_report import Run, write_all
 
 HISTORIES = "histories"
@@ -26,6 +27,7 @@ def prepare(directory: Path, run: Run) -> None:
         if not _is_ours(directory, histories):
             reason = f"{visible_line(str(histories))} is there and not from a run of gostage-sim"
             raise BadInput([f"{option}: {reason}; it would be replaced, choose another folder"])
+        remove_pages(directory)
         write_all(run, directory)
         if histories.is_dir():
             shutil.rmtree(histories)

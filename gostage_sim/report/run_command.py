@@ -19,6 +19,7 @@ from gostage_sim.harness.agreement import Agreement
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report import choice, folder
 from gostage_sim.report.bad_input import BadInput
+from gostage_sim.report.pages import write_pages
 from gostage_sim.report.run_report import NotRun, Run, Skipped, begin, in_order, write_all
 from gostage_sim.report.terminal import Terminal, terminal_for
 from gostage_sim.scenario.conditions import split
@@ -89,7 +90,10 @@ def write_and_show(run: Run, report: Path, terminal: Terminal) -> None:
     except OSError as error:
         terminal.show(run, report)
         raise BadInput([folder.cannot_write(report, error)]) from error
+    problems = write_pages(run, report)
     terminal.show(run, report)
+    for line in problems:
+        print(line, file=sys.stderr)
 
 
 def without_results(empty: Run, cases: Sequence[Case], results: Sequence[ScenarioResult], *, interrupted: bool) -> Run:

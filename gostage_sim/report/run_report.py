@@ -151,10 +151,10 @@ def write_all(run: Run, directory: Path) -> tuple[Path, ...]:
     from gostage_sim.report import json_report, junit, summary
 
     writers = (junit.render, summary.render, json_report.render)
-    return tuple(_write_whole(directory / name, render(run)) for name, render in zip(FILE_NAMES, writers, strict=True))
+    return tuple(write_whole(directory / name, render(run)) for name, render in zip(FILE_NAMES, writers, strict=True))
 
 
-def _write_whole(path: Path, text: str) -> Path:
+def write_whole(path: Path, text: str) -> Path:
     """Through a file beside it and a rename, so that a reader never sees half a report."""
     try:
         return _replace(path, text)

@@ -102,7 +102,12 @@ def test_the_exit_code_is_the_worst_verdict(
     assert document["run"]["interrupted"] is False
     assert stage.asked["seed"] == document["run"]["seed"] == 99
     assert "seed 99" in capsys.readouterr().out
-    assert sorted(path.name for path in stage.reports.iterdir()) == ["junit.xml", "report.json", "summary.md"]
+    assert sorted(path.name for path in stage.reports.iterdir()) == [
+        "junit.xml",
+        "report.html",
+        "report.json",
+        "summary.md",
+    ]
 
 
 def test_a_seed_is_drawn_and_printed(stage: Stage, make_result: MakeResult, capsys: pytest.CaptureFixture[str]) -> None:
