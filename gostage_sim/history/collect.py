@@ -203,7 +203,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         report=own_report,
         expect=planned["expect"],
         expected_messages=planned["expected_messages"],
-        expected_types=_types(planned.get("expected_types")),
+        expected_types=None if planned.get("expected_types") is None else tuple(planned["expected_types"]),
         expected_store=planned.get("expected_store", {}),
         store_writes=_store_writes(own),
         wave=planned.get("wave", 1),
@@ -234,11 +234,6 @@ def _store_writes(own: JournalFile) -> tuple[StoreWrite, ...] | None:
         for event in own.events
         if event.name in ("put", "deleted")
     )
-
-
-def _types(planned: Any) -> tuple[str, ...] | None:
-    """Plans of older versions only have their number."""
-    return tuple(planned) if isinstance(planned, list) else None
 
 
 def _raised(subject: JournalFile, index: int) -> tuple[int, ...]:

@@ -90,6 +90,9 @@ def write_and_show(run: Run, report: Path, terminal: Terminal) -> None:
     except OSError as error:
         terminal.show(run, report)
         raise BadInput([folder.cannot_write(report, error)]) from error
+    except Exception:  # a defect of a writer, which changes no verdict
+        terminal.show(run, report)
+        raise
     problems = write_pages(run, report)
     terminal.show(run, report)
     for line in problems:

@@ -147,11 +147,23 @@ def begin(*, seed: int, workers: int, transport: str, argv: Sequence[str] | None
 
 
 def write_all(run: Run, directory: Path) -> tuple[Path, ...]:
-    """Write junit.xml, summary.md and last report.json, each whole or not at all; OSError when the folder refuses."""
+    """Write junit.xml, summary.md and last report.json, each whole or not at all, whatever becomes of the others.
+
+    OSError when the folder refuses one, or what went wrong with the making of one, after all have had their turn.
+    """
     from gostage_sim.report import json_report, junit, summary
 
     writers = (junit.render, summary.render, json_report.render)
-    return tuple(write_whole(directory / name, render(run)) for name, render in zip(FILE_NAMES, writers, strict=True))
+    written: list[Path] = []
+    errors: list[Exception] = []
+    for name, render in zip(FILE_NAMES, writers, strict=True):
+        try:
+            written.append(write_whole(directory / name, render(run)))
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return tuple(written)
 
 
 def write_whole(path: Path, text: str) -> Path:

@@ -15,8 +15,9 @@ import pytest
 
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.result import ScenarioResult
-from gostage_sim.report import run_command
+from gostage_sim.report import junit, run_command
 from gostage_sim.report.bad_input import BadInput
+from gostage_sim.report.run_report import Run
 from gostage_sim.scenario.model import Scenario
 from gostage_sim.scenario.transports import Case
 
@@ -178,6 +179,24 @@ def test_a_folder_lost_on_the_way_does_not_cost_the_table(
         stage.run(lambda scenario: make_result(**names(scenario)), lose_it)
     (line,) = refused.value.lines
     assert line.startswith(f"--report {stage.reports}: cannot write there: No such file or directory: ")
+    assert "3 scenarios: 3 pass" in capsys.readouterr().out
+
+
+def test_a_report_that_cannot_be_made_changes_no_verdict(
+    stage: Stage, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A writer that raises is a defect and comes out as one; the other reports and the table say what was judged."""
+    whole = junit.render
+
+    def broken(run: Run) -> str:
+        if not run.results:  # before the run, when all reports are tried
+            return whole(run)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(junit, "render", broken)
+    with pytest.raises(ZeroDivisionError):
+        stage.run(lambda scenario: make_result(**names(scenario)))
+    assert stage.report()["summary"]["pass"] == 3
     assert "3 scenarios: 3 pass" in capsys.readouterr().out
 
 
