@@ -153,6 +153,22 @@ def report(
     raise typer.Exit(judge_again(directory, quiet=quiet))
 
 
+@app.command(short_help="Print everything that happened in one stored scenario.")
+def history(
+    folder: Annotated[
+        Path, typer.Argument(parser=_path, metavar="DIR", help="One of the folders in 'histories'.", show_default=False)
+    ],
+) -> None:
+    """Print everything that happened in one stored scenario, in the order of time, as lines of JSON.
+
+    Exit code 3 when something is missing or torn; stderr says what.
+    """
+    _need_a_folder()
+    from gostage_sim.report import history_command
+
+    raise typer.Exit(history_command.show(folder))
+
+
 @app.command(short_help="Validate scenario files without running them.")
 def check(paths: Paths) -> None:
     """Validate scenario files without running them; every mistake of every file at once."""

@@ -63,7 +63,19 @@ def test_help_is_quick(tmp_path: Path) -> None:
     assert code == 0
     assert all(
         f"\n  {name} " in text
-        for name in ("run", "report", "check", "list", "explain", "new", "schema", "selftest", "bench", "workflow")
+        for name in (
+            "run",
+            "report",
+            "history",
+            "check",
+            "list",
+            "explain",
+            "new",
+            "schema",
+            "selftest",
+            "bench",
+            "workflow",
+        )
     )
     codes = (
         "Exit codes: 0 pass, 1 fail, 2 bad usage, bad scenario file or output that could not be written, "

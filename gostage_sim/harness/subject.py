@@ -183,6 +183,9 @@ class Subject:
                     text = f"a handler of the parent raised {type(error).__name__}: {error}"
                     self._record("problem", text=_shortened(text))
                 raise
+            finally:
+                with self._lock:
+                    self._journal.done(self._index.get(message.origin.workflow_id, STRANGER))
 
         return handle
 

@@ -42,6 +42,8 @@ TYPE = 5
 EVENT = 6
 #: The handler of the message of child `number` that was recorded last raised.
 RAISED = 7
+#: The handler of the message of child `number` that was recorded last came to its end, however.
+DONE = 8
 
 #: The `number` of a handled message whose sender nobody knows.
 STRANGER = 0xFFFFFFFF
@@ -111,10 +113,17 @@ class Journal:
 
     def raised(self, child: int) -> None:
         """Record that the handler of the last message of the child with this index raised."""
+        self._of_child(child, RAISED)
+
+    def done(self, child: int) -> None:
+        """Record that the handler of the last message of the child with this index came to its end."""
+        self._of_child(child, DONE)
+
+    def _of_child(self, child: int, kind: int) -> None:
         position = self._position
         if position + SIZE > self._end:
             self._advance(SIZE)
-        _pack(self._map, position - self._start, monotonic_ns(), 0, 0, child, 0, RAISED, COMMITTED)
+        _pack(self._map, position - self._start, monotonic_ns(), 0, 0, child, 0, kind, COMMITTED)
         self._position = position + SIZE
 
     def beat(self) -> None:

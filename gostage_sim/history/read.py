@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ RECORD_DTYPE = np.dtype(
         ("commit", "u1"),
     ]
 )
+
+_BLOCK_BYTES = (256 << 10) * journal.SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +69,59 @@ class JournalFile:
 
 def read_journal(path: Path) -> JournalFile:
     """Read one file. It may still be growing, and may end anywhere; OSError when it cannot be read."""
-    data = path.read_bytes()
+    rows: list[NDArray[np.void]] = []
+    types: list[str] = []
+    events: list[Event] = []
+    before = torn = 0
+    for block in blocks(path):
+        for index, text in block.texts.items():
+            if block.rows["kind"][index] == journal.TYPE:
+                types.append(text)
+            else:
+                facts = json.loads(text)
+                events.append(Event(int(block.rows["t_ns"][index]), before + index, facts.pop("event"), facts))
+        rows.append(block.rows)
+        before += len(block.rows)
+        torn = block.torn
+    return JournalFile(np.concatenate(rows), tuple(types), tuple(events), torn)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a journal, in its order."""
+
+    rows: NDArray[np.void]
+    """Records, those that carry text included, their text left out."""
+    texts: dict[int, str]
+    """By the row of the record that carries it, a type's name or the JSON of an event."""
+    torn: int
+    """Of the last block: 1 when the journal ends in a record without its commit marker."""
+
+
+def blocks(path: Path) -> Iterator[Block]:
+    """A journal, read as a stream in bounded memory; at least one block. OSError when it cannot be read."""
+    with path.open("rb") as file:
+        data = b""
+        while True:
+            more = file.read(_BLOCK_BYTES)
+            data += more
+            block, used, is_last = _block(data, is_end=not more)
+            yield block
+            if is_last:
+                return
+            data = data[used:]
+
+
+def _block(data: bytes, *, is_end: bool) -> tuple[Block, int, bool]:
+    """What is whole at the beginning of `data`, how many bytes of it that is, and whether the journal ends there."""
     whole = len(data) - len(data) % journal.SIZE
     slots = np.frombuffer(data[:whole], RECORD_DTYPE)
     special = np.flatnonzero((slots["commit"] != journal.COMMITTED) | np.isin(slots["kind"], list(journal.TEXT_KINDS)))
     rows = np.ones(len(slots), bool)
-    types: list[str] = []
-    events: list[Event] = []
+    texts: dict[int, str] = {}
     dropped = position = 0
-    end, torn = len(slots), int(whole != len(data) and any(data[whole:]))
+    end, is_last = len(slots), is_end
+    torn = int(is_end and any(data[whole:]))
     for index in special.tolist():
         if index < position:
             continue  # inside the text of a record before it
@@ -82,17 +129,15 @@ def read_journal(path: Path) -> JournalFile:
         length = int(slot["number"])
         after = index + 1 + -(-length // journal.SIZE)
         begin = (index + 1) * journal.SIZE
-        if slot["commit"] != journal.COMMITTED or after > len(slots):
-            end, torn = index, int(any(data[index * journal.SIZE : begin]))
+        is_committed = slot["commit"] == journal.COMMITTED
+        if not is_committed or after > len(slots):
+            end = index
+            if is_end or not is_committed:
+                is_last, torn = True, int(any(data[index * journal.SIZE : begin]))
             break
-        text = data[begin : begin + length].decode("utf-8", "replace")
-        if slot["kind"] == journal.TYPE:
-            types.append(text)
-        else:
-            facts = json.loads(text)
-            events.append(Event(int(slot["t_ns"]), index - dropped, facts.pop("event"), facts))
+        texts[index - dropped] = data[begin : begin + length].decode("utf-8", "replace")
         rows[index + 1 : after] = False
         dropped += after - index - 1
         position = after
     rows[end:] = False
-    return JournalFile(slots[rows], tuple(types), tuple(events), torn)
+    return Block(slots[rows], texts, torn), end * journal.SIZE, is_last

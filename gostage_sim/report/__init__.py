@@ -9,6 +9,7 @@
 * `run_command`   `gostage-sim run`: from paths to an exit code; `choice` picks them, `folder` minds the reports
 * `selftest_command`   `gostage-sim selftest`, the same way; `selftest_matrix` is what it ends with
 * `judge_again`   `gostage-sim report`: the histories of a run judged again
+* `history_command`   `gostage-sim history`: what happened in one scenario, line by line
 * `bad_input`     what the user gave cannot be used: exit code 2
 * `listing`, `explain`    what there is, and what a name means; `explain_language` for the words of a file
 * `new_scenario`    `gostage-sim new`: a scenario file to begin with, and the schema for editors beside it
