@@ -48,6 +48,8 @@ REASONS = {
     "empties": "the final store of sibling has no 'first', 1 expected",
     "stops": "which came next, was never handled",
     "forgets": "and 0 errors recorded",
+    "hoards": "the parent grew by 3",
+    "transcribes": "the parent grew by 3",
     "leaks": "9 open file descriptors after the last spawn, 8 before the first",
     "looks": "4 zombies after the last spawn, 0 before the first",
     "spares": "1 process after the last spawn, 0 before the first",
