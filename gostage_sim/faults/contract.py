@@ -2,8 +2,9 @@
 
 A fault runs inside the child at its point (`inject`), unless something outside must do it: then it also has `inflict`,
 which the observer runs while the child holds still at the point, or goes on from it. A fault of the parent has `around`
-instead, which the parent enters before it spawns the child, or while it handles one of the child's messages. This
-module and every fault are imported by child processes, so they import little.
+instead, which the parent enters before it spawns the child, or while it handles one of the child's messages. One that
+can be done at points of either kind has both. This module and every fault are imported by child processes, so they
+import little.
 """
 
 from __future__ import annotations
@@ -172,7 +173,7 @@ class Stream(Protocol):
 
 
 class Target(Protocol):
-    """What the observer can do to a child it holds a pidfd on."""
+    """What the observer can do to a child it holds a pidfd on, and to its parent."""
 
     pid: int
 
@@ -224,6 +225,9 @@ class Parent(Protocol):
     def note(self, **facts: Any) -> None:
         """Record facts in the fault's record, `by: parent`."""
 
+    def hold(self) -> None:
+        """In a handler: have the observer inflict its part, and stay there until that ends this process or raises."""
+
     def before_reaping(self, action: Callable[[], object]) -> None:
         """Call `action` when the engine is about to take the exit status of this child."""
 
@@ -250,7 +254,7 @@ class Parent(Protocol):
 class Fault(Protocol):
     """A frozen dataclass in one file of this folder; its fields are the parameters a scenario file may give.
 
-    It has one of two powers: `StrikesInChild`, or `StrikesInParent` where its points are `IN_PARENT`.
+    It has one of two powers: `StrikesInChild`, or `StrikesInParent` where its points are `IN_PARENT`; or both.
 
     Its docstring says exactly what it does for real. Each field has `metadata` with a `description`, and bounds (`ge`,
     `le`) where there are any: pydantic reads these names from the metadata of a plain dataclass, so that a schema
@@ -293,7 +297,8 @@ class StrikesInParent(Protocol):
 
 @runtime_checkable
 class InflictedFromOutside(Protocol):
-    """Optional power of a fault: the observer does it while the child holds still, or when the child has called it."""
+    """Optional power of a fault: the observer does it while the child, or the parent, holds still at the point, or when
+    the child has called it."""
 
     def inflict(self, target: Target) -> None: ...
 

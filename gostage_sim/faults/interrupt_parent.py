@@ -5,14 +5,17 @@ from __future__ import annotations
 import signal
 import socket
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from gostage_sim.faults.contract import ANYWHERE, Point
+from gostage_sim.faults.contract import ANYWHERE, Placement, Point
 from gostage_sim.faults.evidence import note_with
 
 if TYPE_CHECKING:
-    from gostage_sim.faults.contract import Target, Victim
+    from collections.abc import Iterator
+
+    from gostage_sim.faults.contract import Parent, Target, Victim
     from gostage_sim.history.model import ChildHistory, FaultRecord
 
 _SEEN_WITHIN_S = 5.0
@@ -50,12 +53,15 @@ class InterruptParent:
     With `again` the child does not let SIGTERM through, and the parent is interrupted a second time once the engine has
     sent that; the engine must not wait for the grace period then. Give such a child a long `grace`.
 
+    At `{handler: n}` it comes while a handler has a message, and the exception leaves that handler, too; nobody holds
+    the child.
+
     The exception must come out of `spawn()`, with the child gone before; expect `raises: KeyboardInterrupt` of it, or
     `raises: SystemExit`. The parent goes on with the rest of its work.
     """
 
     kind: ClassVar[str] = "interrupt_parent"
-    points: ClassVar[frozenset[Point]] = ANYWHERE
+    points: ClassVar[frozenset[Point]] = ANYWHERE | {"handler"}
     example: ClassVar[str] = """\
 - interrupt_parent: {signal: SIGINT, to: group}
   at: {message: 100}
@@ -77,6 +83,12 @@ class InterruptParent:
         victim.note(holding=True)
         victim.hold()
 
+    @contextmanager
+    def around(self, parent: Parent) -> Iterator[None]:
+        parent.note(holding=True)
+        parent.hold()
+        yield
+
     def inflict(self, target: Target) -> None:
         taken = [self._interrupt(target)]
         if self.again and target.wait_until_pending("SIGTERM", _SEEN_WITHIN_S):
@@ -87,14 +99,20 @@ class InterruptParent:
         target.signal_parent(self.signal, group=self.to == "group")
         return target.wait_until_parent_took(self.signal, _SEEN_WITHIN_S)
 
+    def placement_problem(self, at: Placement) -> str | None:
+        if self.again and at.point == "handler":
+            return "again is about a child that does not let SIGTERM through, and nobody holds it here; leave out again"
+        return None
+
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
         """The observer's note that it sent the signal, each time to a parent that `/proc` showed to have a handler for
         it, and that it was pending there no longer."""
-        held, note = note_with(fault, "holding"), note_with(fault, "interrupted", by="observer")
+        in_handler = fault.at.get("point") == "handler"
+        held = note_with(fault, "holding", by="parent" if in_handler else "child")
+        note = note_with(fault, "interrupted", by="observer")
         if held is None or note is None or note["interrupted"] != self.signal:
             return None
         if note["taken"] != [True] * (2 if self.again else 1):
             return None
-        return f"the parent{' and its group' if self.to == 'group' else ''} took {self.signal}" + (
-            " twice" if self.again else ""
-        )
+        who = f"the parent{' and its group' if self.to == 'group' else ''}"
+        return f"{who} took {self.signal}{' in a handler' if in_handler else ' twice' if self.again else ''}"

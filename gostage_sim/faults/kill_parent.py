@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -10,7 +11,9 @@ from gostage_sim.faults.contract import ANYWHERE, Placement, Point
 from gostage_sim.faults.evidence import note_with
 
 if TYPE_CHECKING:
-    from gostage_sim.faults.contract import Target, Victim
+    from collections.abc import Iterator
+
+    from gostage_sim.faults.contract import Parent, Target, Victim
     from gostage_sim.history.model import ChildHistory, FaultRecord
 
 _SEEN_WITHIN_S = 5.0
@@ -34,12 +37,14 @@ class KillParent:
     * `child: stopped`: is stopped by SIGSTOP, seen in state T
     * `child: in_write`: is blocked in the write of the rest of a message, over JSON; let the parent be too slow for it
 
+    At `{handler: n}` nobody holds the child: the parent is killed in the middle of a handler, and `child` is left out.
+
     Before, the observer writes down who descends from the parent; all of them must go as well (`no-orphans`). What only
     a living parent can give, its result, its recovery, siblings that complete, is not judged then.
     """
 
     kind: ClassVar[str] = "kill_parent"
-    points: ClassVar[frozenset[Point]] = ANYWHERE
+    points: ClassVar[frozenset[Point]] = ANYWHERE | {"handler"}
     example: ClassVar[str] = """\
 - kill_parent: {signal: SIGKILL, child: stopped}
   at: {message: 100}
@@ -62,6 +67,12 @@ class KillParent:
         else:
             victim.hold()
 
+    @contextmanager
+    def around(self, parent: Parent) -> Iterator[None]:
+        parent.note(reached="handler")
+        parent.hold()
+        yield
+
     def inflict(self, target: Target) -> None:
         ready = True
         if self.child == "stopped":
@@ -76,6 +87,8 @@ class KillParent:
         target.note(killed_parent=self.signal if gone else None, ready=ready, waited_up_to_s=_SEEN_WITHIN_S)
 
     def placement_problem(self, at: Placement) -> str | None:
+        if self.child != "holds" and at.point == "handler":
+            return f"child: {self.child} is about a child at a point of its own, and here is none; leave out child"
         if self.child == "in_write" and at.point != "byte":
             return "in_write is about the rest of a message; use {message: n, byte: b}"
         return None
@@ -87,7 +100,11 @@ class KillParent:
 
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
         """The observer's note that the parent's pidfd told of its end after the signal, with the child in its state."""
-        reached, note = note_with(fault, "reached"), note_with(fault, "killed_parent", by="observer")
+        in_handler = fault.at.get("point") == "handler"
+        reached = note_with(fault, "reached", by="parent" if in_handler else "child")
+        note = note_with(fault, "killed_parent", by="observer")
         if reached is None or note is None or note["killed_parent"] != self.signal:
             return None
+        if in_handler:
+            return f"{self.signal} ended the parent in a handler"
         return f"{self.signal} ended the parent while the child {_DOING[self.child]}"

@@ -5,6 +5,7 @@ One spawn's faults are in effect at a time: two that change the same process cou
 
 from __future__ import annotations
 
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,8 @@ from gostage_sim.harness.control import Client
 from gostage_sim.harness.inbound import ChosenInbound
 from gostage_sim.harness.launchers import CHILD_COMMAND, ScenarioLauncher
 from gostage_sim.harness.stepped_clock import SteppedClock
+
+_WAIT_S = 0.1
 
 Record = Callable[..., None]
 Fault = dict[str, Any]
@@ -106,7 +109,7 @@ class ParentFaults:
                 struck: Any = fault_kind(planned["kind"])(**planned["params"])
                 fault: StrikesInParent = struck
                 self._record("fired", fault=id)
-                parent = _Parent(self._runner, self._launcher, self._clock, self._record, child, id, starting)
+                parent = _Parent(self._runner, self._launcher, self._clock, self._record, control, child, id, starting)
                 undo.enter_context(fault.around(parent))
             except Exception as error:  # the harness's own failure, which nothing may take for one of the engine
                 self._record("problem", text=f"fault {id} could not be done: {type(error).__name__}: {error}")
@@ -124,6 +127,7 @@ class _Parent:
         launcher: ScenarioLauncher,
         clock: SteppedClock,
         record: Record,
+        control: Client,
         child: str,
         fault_id: str,
         starting: bool,
@@ -134,11 +138,20 @@ class _Parent:
         self._launcher = launcher
         self._clock = clock
         self._record = record
+        self._control = control
         self._child = child
         self._fault_id = fault_id
 
     def note(self, **facts: Any) -> None:
         self._record("note", fault=self._fault_id, facts=facts)
+
+    def hold(self) -> None:
+        self._control.tell("ready", fault=self._fault_id)
+        # In short waits: a signal that the kernel gives to another thread does not wake this one, and it is here that
+        # Python calls its handler.
+        while not select.select([self._control], [], [], _WAIT_S)[0]:
+            pass
+        self._control.wait()
 
     def before_reaping(self, action: Callable[[], object]) -> None:
         self._launcher.before_reaping[self._child] = action

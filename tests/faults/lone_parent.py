@@ -35,6 +35,9 @@ class LoneParent:
     def note(self, **facts: Any) -> None:
         self.notes.append({"t_ns": time.monotonic_ns(), "by": "parent", **facts})
 
+    def hold(self) -> None:
+        raise NotImplementedError("there is no observer here")
+
     def before_reaping(self, action: Callable[[], object]) -> None:
         self.actions.append(action)
 

@@ -63,11 +63,12 @@ def test_says_what_it_does(kind: type[Fault]) -> None:
 
 @each_kind
 def test_points_are_points(kind: type[Fault]) -> None:
-    """It strikes at points of the child's life, or in the parent at the spawn or in a handler; one of the two."""
+    """It strikes at points of the child's life, or in the parent at the spawn or in a handler, and has the powers for
+    just these."""
     assert kind.points
-    in_parent = issubclass(kind, StrikesInParent)
-    assert in_parent is not issubclass(kind, StrikesInChild)
-    assert kind.points <= IN_PARENT if in_parent else kind.points <= ANYWHERE
+    assert kind.points <= ANYWHERE | IN_PARENT
+    assert bool(kind.points & IN_PARENT) is issubclass(kind, StrikesInParent)
+    assert bool(kind.points & ANYWHERE) is issubclass(kind, StrikesInChild)
 
 
 @each_kind

@@ -36,6 +36,7 @@ def witness(
     kind: str,
     params: dict[str, Any],
     *notes: dict[str, Any],
+    at: dict[str, Any] | None = None,
     over: int | None = OVER,
     exit: int | str | None = None,
     sent: Sequence[tuple[int, str]] = (),
@@ -49,7 +50,7 @@ def witness(
 ) -> str | None:
     fault = fault_kind(kind)(**params)
     noted = tuple({"t_ns": FIRED, "by": "child", **note} for note in notes)
-    record = FaultRecord("victim:1", kind, params, {}, "victim", 1, FIRED, over, noted)
+    record = FaultRecord("victim:1", kind, params, at or {}, "victim", 1, FIRED, over, noted)
     end = None
     if exit is not None:
         code, name = (exit, None) if isinstance(exit, int) else (None, exit)
@@ -74,6 +75,7 @@ def _frame(**changed: Any) -> RawFrame:
 
 BAD_READ = {"how": "a bad read"}
 SIGNALLED = {"by": "observer", "signalled": "SIGTERM"}
+IN_HANDLER = {"point": "handler", "handler": 40}
 HELD = {"holding": True}
 WENT_ON = {"holding": False}
 IN_WRITE = {"by": "observer", "signalled": "SIGKILL", "blocked_bytes": 192_000_110}
@@ -132,7 +134,21 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         {},
         "SIGKILL ended the parent while the child was stopped, in state T",
     ),
+    (
+        "kill_parent",
+        {},
+        ({"by": "parent", "reached": "handler"}, KILLED),
+        {"at": IN_HANDLER},
+        "SIGKILL ended the parent in a handler",
+    ),
     ("interrupt_parent", {}, (HELD, TOOK), {}, "the parent took SIGINT"),
+    (
+        "interrupt_parent",
+        {},
+        ({"by": "parent", **HELD}, TOOK),
+        {"at": IN_HANDLER},
+        "the parent took SIGINT in a handler",
+    ),
     (
         "interrupt_parent",
         {"to": "group", "again": True},
@@ -402,6 +418,8 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("by another signal", "kill_parent", {"signal": "SIGTERM"}, ({"reached": "holds"}, KILLED), {}),
     ("the child was not there", "kill_parent", {}, (KILLED,), {}),
     ("the child says so", "kill_parent", {}, ({"reached": "holds"}, {**KILLED, "by": "child"}), {}),
+    ("no handler was there", "kill_parent", {}, ({"reached": "holds"}, KILLED), {"at": IN_HANDLER}),
+    ("no handler was there", "interrupt_parent", {}, (HELD, TOOK), {"at": IN_HANDLER}),
     ("it was not taken", "interrupt_parent", {}, (HELD, {**TOOK, "taken": [False]}), {}),
     ("once, not twice", "interrupt_parent", {"again": True}, (HELD, TOOK), {}),
     ("it never held", "interrupt_parent", {}, (TOOK,), {}),

@@ -17,6 +17,7 @@ from gostage_sim.scenario.model import TRANSPORTS, Expectation, Scenario, Transp
 
 MakeScenario = Callable[..., Scenario]
 AT_MESSAGE_40 = Placement("message", message=40)
+IN_HANDLER_40 = Placement("handler", handler=40)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -55,6 +56,30 @@ def test_an_interrupted_parent_goes_on(
     assert (result.verdict, result.reason) == (Verdict.PASS, "")
     (fault,) = result.faults
     assert fault.witness == f"the parent took {params.get('signal', 'SIGINT')}{' twice' if raised is None else ''}"
+    assert [child.outcome for child in result.children] == [None, "completed", "completed", "completed"]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_parent_is_killed_in_a_handler(transport: Transport, scenario: MakeScenario) -> None:
+    """The message that the handler has is the last one, wherever the child has got to meanwhile; no child is left."""
+    result = run_scenario(scenario(("kill_parent", IN_HANDLER_40, {})), seed=7, transport=transport)
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
+    assert result.faults[0].witness == "SIGKILL ended the parent in a handler"
+    assert result.children[0].handled == 40
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(("signal", "raised"), [("SIGINT", "KeyboardInterrupt"), ("SIGTERM", "SystemExit")])
+def test_a_parent_is_interrupted_in_a_handler(
+    signal: str, raised: str, transport: Transport, scenario: MakeScenario
+) -> None:
+    """The exception leaves the handler and the spawn; the child, which nobody held, is gone, and no error is recorded
+    of the handler."""
+    expect = {"victim": Expectation.model_validate({"raises": raised, "handled": 40})}
+    made = scenario(("interrupt_parent", IN_HANDLER_40, {"signal": signal}), expect=expect)
+    result = run_scenario(made, seed=7, transport=transport)
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
+    assert result.faults[0].witness == f"the parent took {signal} in a handler"
     assert [child.outcome for child in result.children] == [None, "completed", "completed", "completed"]
 
 
