@@ -197,16 +197,25 @@ def new(
         _say(line)
 
 
-@app.command(short_help="Print the JSON Schema of scenario files.")
+@app.command(short_help="Print the JSON Schema of scenario files, or of report.json.")
 def schema(
+    what: Annotated[Literal["scenario", "report"], typer.Argument(help="Of what.")] = "scenario",
     fragment: Annotated[
         bool, typer.Option("--fragment", help="Of fragments and _defaults.yaml, which may leave out anything.")
     ] = False,
 ) -> None:
-    """Print the JSON Schema of scenario files, with which an editor completes and explains them.
+    """Print the JSON Schema of scenario files, with which an editor completes and explains them, or of report.json.
 
     A file says where it is in a comment: `# yaml-language-server: $schema=scenario.schema.json`.
     """
+    if what == "report":
+        from gostage_sim.report.bad_input import BadInput
+        from gostage_sim.report.report_schema import report_schema_text
+
+        if fragment:
+            raise BadInput(["schema report: '--fragment' is for 'schema scenario'"])
+        _say(report_schema_text().rstrip("\n"))
+        return
     from gostage_sim.report.new_scenario import schema_text
 
     _say(schema_text(fragment=fragment).rstrip("\n"))

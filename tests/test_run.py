@@ -110,6 +110,7 @@ def test_the_whole_way(folder: Path) -> None:
         "report.html",
         "report.json",
         "summary.md",
+        "trace.json",
     ]
     document = report_in(reports)
     assert [result["verdict"] for result in document["results"]] == ["pass", "fail"]

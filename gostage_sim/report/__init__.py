@@ -1,9 +1,10 @@
-"""What a run leaves for people and machines: report.json, junit.xml, summary.md, report.html and the terminal.
+"""What a run leaves for people and machines: its files, and what the terminal shows.
 
 * `run_report`    the run as one value, and writing all its files at once
-* `json_report`, `junit`, `summary`    one writer a format, each a pure function from the run to text
-* `pages`         report.html, when the run is over, made by `html` from `stories`: each result with its scenario file,
-  read by `source`, and its `picture`
+* `json_report`, `junit`, `summary`    one writer a format, each a pure function from the run to text; `report_schema`
+  is that of the first
+* `pages`         report.html and trace.json when the run is over, by `html` and `trace` from `stories`: each result
+  with its scenario file, read by `source`, and its `picture`
 * `terminal`, `live`    progress while it runs, the table and the failures at the end, in the words of `lines`
 * `escape`        text of a child made harmless for each of them
 * `run_command`   `gostage-sim run`: from paths to an exit code; `choice` picks them, `folder` minds the reports

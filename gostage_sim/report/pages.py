@@ -1,7 +1,7 @@
-"""What a run leaves to be looked at: report.html, from its results and the histories that were kept.
+"""What a run leaves to be looked at, report.html and trace.json, from its results and the histories that were kept.
 
-It is made when the run is over and every verdict is reached; none is lost when it cannot be. What it takes is loaded
-then, and not before.
+They are made when the run is over and every verdict is reached; none is lost when they cannot be. What it takes is
+loaded then, and not before.
 """
 
 from __future__ import annotations
@@ -55,4 +55,10 @@ def _html(run: Run, stories: Sequence[Story]) -> str:
     return render(run, stories)
 
 
-_PAGES: dict[str, Callable[[Run, Sequence[Story]], str]] = {"report.html": _html}
+def _trace(run: Run, stories: Sequence[Story]) -> str:
+    from gostage_sim.report.trace import render
+
+    return render(run, stories)
+
+
+_PAGES: dict[str, Callable[[Run, Sequence[Story]], str]] = {"report.html": _html, "trace.json": _trace}

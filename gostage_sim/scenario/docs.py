@@ -6,15 +6,17 @@ import ast
 import inspect
 import itertools
 import textwrap
+from dataclasses import is_dataclass
+from typing import Any
 
 from pydantic import BaseModel
 
 
-def field_docs(cls: type[BaseModel]) -> dict[str, str]:
-    """The text below each field, in the class and in those it is made from."""
+def field_docs(cls: type[Any]) -> dict[str, str]:
+    """The text below each field of a model or a dataclass, in the class and in those it is made from."""
     found: dict[str, str] = {}
     for each in reversed(cls.__mro__):
-        if issubclass(each, BaseModel) and each is not BaseModel:
+        if is_dataclass(each) or (issubclass(each, BaseModel) and each is not BaseModel):
             (tree,) = ast.parse(textwrap.dedent(inspect.getsource(each))).body
             body = tree.body if isinstance(tree, ast.ClassDef) else []
             for line, below in itertools.pairwise(body):

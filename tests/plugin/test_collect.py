@@ -119,7 +119,8 @@ def test_verdicts(suite: Suite) -> None:
     assert any(line.startswith("fault-fired unknown: crash (victim#1) of victim was armed but never") for line in never)
     report = suite.folder / "out" / "report"
     assert f"gostage-sim: seed 5, report: {report}/report.json" in finished.lines
-    assert sorted(each.name for each in report.iterdir()) == ["junit.xml", "report.html", "report.json", "summary.md"]
+    names = ["junit.xml", "report.html", "report.json", "summary.md", "trace.json"]
+    assert sorted(each.name for each in report.iterdir()) == names
     document = json.loads((report / "report.json").read_text())
     assert [each["verdict"] for each in document["results"]] == ["pass", "fail", "fail"]
     assert (document["run"]["seed"], document["run"]["interrupted"], document["run"]["not_run"]) == (5, False, [])

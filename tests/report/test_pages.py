@@ -33,6 +33,7 @@ def test_a_page_that_cannot_be_made_is_told(
     assert "1 scenario: 1 pass" in out
     assert err.startswith(f"{tmp_path}/report.html: not written, which changes no verdict: ModuleNotFoundError: ")
     assert err.count("\n") == 1
+    assert (tmp_path / "trace.json").exists()
     assert "report.html" not in {path.name for path in tmp_path.iterdir()}
     assert (tmp_path / "report.json").exists()
 

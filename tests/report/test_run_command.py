@@ -108,6 +108,7 @@ def test_the_exit_code_is_the_worst_verdict(
         "report.html",
         "report.json",
         "summary.md",
+        "trace.json",
     ]
 
 

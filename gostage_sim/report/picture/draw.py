@@ -128,9 +128,9 @@ class _Drawing:
         return Mark(self._at(note["t_ns"]), f"{note.get('by', 'somebody')}: {_words(facts)}")
 
     def _parent(self, parent: ParentHistory) -> ParentLane:
-        beats = parent.heartbeats_ns
+        beats = parent.heartbeats_ns[parent.heartbeats_ns >= self._start_ns]
         gaps = np.diff(beats.astype(np.int64)).astype(np.float64) / 1e6
-        counted = [each for each in (parent.baseline, *parent.samples, parent.final) if each is not None]
+        counted = [each for each in (*parent.samples, parent.final) if each is not None and each.t_ns >= self._start_ns]
         room = {"start_ns": self._start_ns, "span_ns": self._span_ns, "most": _MOST_COLUMNS}
         memory = largest_of_columns(
             np.array([each.t_ns for each in counted], np.uint64),
@@ -142,7 +142,7 @@ class _Drawing:
             ended=_ended(parent.exit),
             exit_ms=None if parent.exit is None else self._at(parent.exit.t_ns),
             beats=tuple((at, round(gap, 3)) for at, gap in largest_of_columns(beats[1:], gaps, **room)),
-            beats_count=len(beats),
+            beats_count=len(parent.heartbeats_ns),
             memory=tuple((at, int(size)) for at, size in memory),
             baseline_bytes=None if parent.baseline is None else parent.baseline.rss_anon_bytes,
             unhandled=tuple(map(_short, parent.unhandled[:MOST_MARKS])),
