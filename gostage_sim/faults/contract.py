@@ -228,8 +228,8 @@ class Parent(Protocol):
     def hold(self) -> None:
         """In a handler: have the observer inflict its part, and stay there until that ends this process or raises."""
 
-    def before_reaping(self, action: Callable[[], object]) -> None:
-        """Call `action` when the engine is about to take the exit status of this child."""
+    def before_reaping(self, action: Callable[[int], object]) -> None:
+        """Call `action` with its pid when the engine is about to take the exit status of this child."""
 
     def close_runner(self) -> None:
         """`Runner.close()`."""

@@ -36,12 +36,24 @@ class StealStatus:
 
     @contextmanager
     def around(self, parent: Parent) -> Iterator[None]:
-        stolen = threading.Event()
+        stolen: set[int] = set()
+        more = threading.Condition()
         last, end = _last_child()
-        thief = threading.Thread(target=_steal, args=(last, stolen, parent), name="waitpid(-1)")
+
+        def wait_until_stolen(pid: int) -> None:  # of this very child: others end meanwhile, and are stolen as well
+            with more:
+                more.wait_for(lambda: pid in stolen, _LONGEST_S)
+
+        def steal() -> None:
+            for pid in _steal(last, parent):
+                with more:
+                    stolen.add(pid)
+                    more.notify_all()
+
+        thief = threading.Thread(target=steal, name="waitpid(-1)")
         try:
             thief.start()
-            parent.before_reaping(lambda: stolen.wait(_LONGEST_S))
+            parent.before_reaping(wait_until_stolen)
             yield
         finally:
             os.close(end)
@@ -71,11 +83,12 @@ def _last_child() -> tuple[int, int]:
     return pid, writing
 
 
-def _steal(last: int, stolen: threading.Event, parent: Parent) -> None:
+def _steal(last: int, parent: Parent) -> Iterator[int]:
+    """Whose status was taken, one after the other, until `last` has ended."""
     while True:
         pid, status = os.waitpid(-1, 0)
         if pid == last:
             return
         code = os.waitstatus_to_exitcode(status)
         parent.note(stole=pid, status=f"exit code {code}" if code >= 0 else f"killed by signal {-code}")
-        stolen.set()
+        yield pid

@@ -36,8 +36,8 @@ class ScenarioLauncher:
         """What starts a child in place of what its plan says, by its name."""
         self.pids: dict[str, int] = {}
         """Of the children that were started, by name."""
-        self.before_reaping: dict[str, Callable[[], object]] = {}
-        """What is done before a child's status is taken, by its name."""
+        self.before_reaping: dict[str, Callable[[int], object]] = {}
+        """What is done with a child's pid before its status is taken, by its name."""
 
     @property
     def foreign(self) -> bool:
@@ -55,7 +55,7 @@ class ScenarioLauncher:
 
         def peek_and_reap() -> Any:
             if name in self.before_reaping:
-                self.before_reaping.pop(name)()
+                self.before_reaping.pop(name)(process.pid)
             try:
                 status = os.waitid(os.P_PIDFD, process.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
             except OSError:

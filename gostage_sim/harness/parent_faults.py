@@ -153,7 +153,7 @@ class _Parent:
             pass
         self._control.wait()
 
-    def before_reaping(self, action: Callable[[], object]) -> None:
+    def before_reaping(self, action: Callable[[int], object]) -> None:
         self._launcher.before_reaping[self._child] = action
 
     def close_runner(self) -> None:

@@ -28,7 +28,7 @@ class LoneParent:
     def __init__(self) -> None:
         self.command = [sys.executable, "-I", "-S", "-c", "raise SystemExit(7)"]
         self.notes: list[dict[str, Any]] = []
-        self.actions: list[Callable[[], object]] = []
+        self.actions: list[Callable[[int], object]] = []
         self.looks = 0
         self.stepped_s = 0.0
 
@@ -38,7 +38,7 @@ class LoneParent:
     def hold(self) -> None:
         raise NotImplementedError("there is no observer here")
 
-    def before_reaping(self, action: Callable[[], object]) -> None:
+    def before_reaping(self, action: Callable[[int], object]) -> None:
         self.actions.append(action)
 
     def close_runner(self) -> None:
@@ -68,7 +68,7 @@ def start_and_wait(parent: LoneParent) -> dict[str, Any]:
     except OSError as error:
         return {"start": errno.errorcode[error.errno or 0]}
     for action in parent.actions:
-        action()
+        action(pid)
     try:
         return {"pid": pid, "wait": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}
     except ChildProcessError:

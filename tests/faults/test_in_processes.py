@@ -334,6 +334,29 @@ def test_faults_of_the_parent(fault: Fault, started: dict[str, object], notes: l
         assert told["notes"][0]["stole"] == told["pid"]
 
 
+def test_the_status_of_each_child_is_stolen_before_the_engine_waits() -> None:
+    """Also where that of another one, which ended earlier, is stolen already."""
+    program = """
+import os, sys
+from gostage_sim.faults.steal_status import StealStatus
+from tests.faults.lone_parent import LoneParent
+
+parent = LoneParent()
+with StealStatus().around(parent):
+    (wait_until_stolen,) = parent.actions
+    for name in ("the earlier one", "the other one"):
+        pid = os.posix_spawn(sys.executable, [sys.executable, "-I", "-S", "-c", ""], {})
+        wait_until_stolen(pid)
+        try:
+            print(name, "is", "dead" if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) else "alive")
+        except ChildProcessError:
+            print(name, "is stolen")
+"""
+    root = Path(__file__).parent.parent.parent
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["the earlier one is stolen", "the other one is stolen"]
+
+
 @pytest.mark.parametrize("keep_channel", [False, True])
 def test_stray_grandchild_outlives_the_child(run_fault: RunFault, keep_channel: bool) -> None:
     """stray: {form: grandchild} leaves a process in the child's group, holding what it was given."""
