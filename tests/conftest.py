@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
 
 
 def pytest_configure() -> None:
-    """Signals as in a terminal, also under `nohup` or in a script's background: what is ignored there is inherited."""
+    """Signals as in a terminal, also under `nohup` or in a script's background: what is ignored there is inherited.
+
+    And none of the files and words of the job in which the tests may run: runs would add theirs.
+    """
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        os.environ.pop(name, None)
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):

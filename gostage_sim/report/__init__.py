@@ -5,6 +5,7 @@
   is that of the first
 * `pages`         report.html and trace.json when the run is over, by `html` and `trace` from `stories`: each result
   with its scenario file, read by `source`, and its `picture`
+* `github`        annotations and the summary of a step, in GitHub Actions
 * `terminal`, `live`    progress while it runs, the table and the failures at the end, in the words of `lines`
 * `escape`        text of a child made harmless for each of them
 * `run_command`   `gostage-sim run`: from paths to an exit code; `choice` picks them, `folder` minds the reports

@@ -17,7 +17,7 @@ from typing import Any, Self
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.agreement import Agreement
 from gostage_sim.harness.result import ScenarioResult
-from gostage_sim.report import choice, folder
+from gostage_sim.report import choice, folder, github
 from gostage_sim.report.bad_input import BadInput
 from gostage_sim.report.pages import write_pages
 from gostage_sim.report.run_report import NotRun, Run, Skipped, begin, in_order, write_all
@@ -95,7 +95,9 @@ def write_and_show(run: Run, report: Path, terminal: Terminal) -> None:
         raise
     problems = write_pages(run, report)
     terminal.show(run, report)
-    for line in problems:
+    for line in github.commands(run, os.environ):
+        print(line)
+    for line in (*problems, *github.add_summary(run, os.environ)):
         print(line, file=sys.stderr)
 
 
