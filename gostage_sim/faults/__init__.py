@@ -13,6 +13,7 @@ Map of the room:
 * `kill_parent` `interrupt_parent`   the observer does it to the parent, while the child is at its point
 * `slow` `flood` `spill`        too slow, too much
 * `hang` `run_out` `fork_bomb` `respawn`   it gets no further, has no more of something, or has too many of itself
+* `small_disk` it fills a disk of its own
 * `mismatch`   the child lacks what its parent takes for granted
 * `malformed` `interleave` `stray` `replay`   bytes that are no message, bytes from somewhere else
 * `close` `second_result` `second_store`   ends of pipes closed early, the last word said twice
@@ -28,6 +29,7 @@ Map of the room:
 * `crash_site` `core_dumps` `odd_frames` `process_limit`   how crashes, malformed frames and a full machine are made
 * `respawner`  the action of the children that `respawn` starts
 * `memory_group`   a cgroup with a limit of memory, made by the observer
+* `tmpfs`      a disk of a certain size, mounted nowhere
 * `passage`    what faults of the stream have in common
 * `tcp`        the kernel's word on a connection
 
@@ -94,6 +96,7 @@ _BUILT_IN = {
     "slicer": "gostage_sim.faults.slicer:Slicer",
     "slow": "gostage_sim.faults.slow:Slow",
     "slow_close": "gostage_sim.faults.slow_close:SlowClose",
+    "small_disk": "gostage_sim.faults.small_disk:SmallDisk",
     "small_pipe": "gostage_sim.faults.small_pipe:SmallPipe",
     "spill": "gostage_sim.faults.spill:Spill",
     "steal_status": "gostage_sim.faults.steal_status:StealStatus",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from platform import python_version, release
 
-from gostage_sim.faults.memory_group import why_impossible
+from gostage_sim.faults import memory_group, tmpfs
 from gostage_sim.scenario.model import OnlyOn, Scenario
 from gostage_sim.scenario.transports import Case
 
@@ -32,8 +32,10 @@ class Here:
     root: bool = field(default_factory=lambda: os.geteuid() == 0)
     python: str = field(default_factory=python_version)
     kernel: str = field(default_factory=release)
-    no_memory_group: Callable[[], str | None] = why_impossible
+    no_memory_group: Callable[[], str | None] = memory_group.why_impossible
     """Asked only where a scenario needs one, since it tries for real."""
+    no_tmpfs: Callable[[], str | None] = tmpfs.why_impossible
+    """The same."""
 
 
 def split(cases: Iterable[Case], here: Here | None = None) -> tuple[list[Case], list[tuple[Case, str]]]:
@@ -60,6 +62,8 @@ def _lacking(needs: OnlyOn, transport: str, here: Here) -> Iterator[str]:
         yield "root" if needs.root else "a user who is not root"
     if needs.memory_group and (why := here.no_memory_group()) is not None:
         yield f"a memory group; {why}"
+    if needs.tmpfs and (why := here.no_tmpfs()) is not None:
+        yield f"a tmpfs; {why}"
     for name, wanted, found in (("python", needs.python, here.python), ("kernel", needs.kernel, here.kernel)):
         if wanted is not None and not _within(found, wanted):
             yield f"{name} {wanted}; this is {found}"

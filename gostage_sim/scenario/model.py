@@ -375,6 +375,8 @@ class OnlyOn(_Part):
     """The release of the operating system's kernel."""
     memory_group: Literal[True] | None = None
     """true: where the observer may make a cgroup with a limit of memory, as `out_of_memory` needs."""
+    tmpfs: Literal[True] | None = None
+    """true: where a tmpfs may be mounted, as `small_disk` needs."""
 
 
 class Scenario(_Part):

@@ -14,6 +14,7 @@ LEFT_OUT: Mapping[str, str] = {
     "limit_bytes": "as blackhole; and the child may or may not notice before it exits",
     "nonblocking": "has a witness only where the pipe was full, which the parent's speed decides",
     "out_of_memory": "needs a cgroup, which few machines let anybody make",
+    "small_disk": "needs to mount something, which few machines let anybody do",
 }
 
 #: Guarantees that no parent can hold against these, so that a scenario of one expects that they fail.

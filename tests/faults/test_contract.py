@@ -146,7 +146,7 @@ def test_kinds_are_named_as_they_call_themselves() -> None:
         "flood", "fork_bomb", "freeze", "hang", "ignore_sigchld", "interleave", "interrupt_parent", "intruder",
         "kill", "kill_parent", "lose_server", "malformed",
         "mismatch", "noop", "out_of_memory", "panic", "pause", "replay", "respawn", "run_out",
-        "second_result", "second_store", "slow",
+        "second_result", "second_store", "slow", "small_disk",
         "spill", "steal_status", "stray", "unstartable", "wrong_program",
         # of the stream
         "slicer", "coalescer", "latency", "bandwidth", "corrupt", "limit_bytes", "slow_close",

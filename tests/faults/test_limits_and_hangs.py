@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gostage_sim.faults import tmpfs
 from gostage_sim.faults.fork_bomb import ForkBomb
 from gostage_sim.faults.hang import Hang
 from gostage_sim.faults.memory_group import memory_group, why_impossible
@@ -19,6 +20,7 @@ from gostage_sim.faults.out_of_memory import OutOfMemory
 from gostage_sim.faults.respawn import Respawn
 from gostage_sim.faults.run_out import RunOut
 from gostage_sim.faults.second_store import SecondStore
+from gostage_sim.faults.small_disk import SmallDisk
 from gostage_sim.faults.spill import Spill
 from gostage_sim.gostage import SpawnOptions
 
@@ -63,6 +65,28 @@ def test_what_is_used_up_is_a_signal(run_fault: RunFault, of: str, name: str, li
     assert ended.returncode == -signal.Signals[name]
     assert ended.witness is not None
     assert re.fullmatch(rf"killed by {name} at its limit \({limit}\)", ended.witness)
+
+
+@pytest.mark.skipif(tmpfs.why_impossible() is not None, reason=f"no tmpfs: {tmpfs.why_impossible()}")
+def test_a_disk_fills_up(run_fault: RunFault) -> None:
+    """small_disk: the kernel takes as many bytes as there is room for, and the error leaves the action."""
+    ended = run_fault(SmallDisk(size=256 * 2**10))
+    assert ended.witness == "met ENOSPC after 262,144 bytes; the process exited with 1"
+    assert (ended.returncode, ended.record.over_ns, ended.channel) == (1, None, b"")
+
+
+@pytest.mark.skipif(tmpfs.why_impossible() is not None, reason=f"no tmpfs: {tmpfs.why_impossible()}")
+def test_a_tmpfs_is_mounted_nowhere() -> None:
+    """Nothing of it is to be seen in the file system, and its descriptor is all there is to undo."""
+    before = Path("/proc/self/mounts").read_text(), set(os.listdir("/proc/self/fd"))
+    disk = tmpfs.small_tmpfs(2**20)
+    try:
+        assert Path("/proc/self/mounts").read_text() == before[0]
+        assert not os.get_inheritable(disk)
+        assert os.fstatvfs(disk).f_blocks * os.fstatvfs(disk).f_frsize == 2**20
+    finally:
+        os.close(disk)
+    assert set(os.listdir("/proc/self/fd")) == before[1]
 
 
 needs_memory_group = pytest.mark.skipif(

@@ -16,7 +16,14 @@ from gostage_sim.scenario.loader import load, parse_text
 from gostage_sim.scenario.transports import cases_of
 
 HEAD = "name: x\nchildren: {a: {steps: []}}\n"
-LINUX = Here("linux", root=False, python="3.12.1", kernel="6.1.0-13-amd64", no_memory_group=lambda: "no cgroup here")
+LINUX = Here(
+    "linux",
+    root=False,
+    python="3.12.1",
+    kernel="6.1.0-13-amd64",
+    no_memory_group=lambda: "no cgroup here",
+    no_tmpfs=lambda: "to mount one fails",
+)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +43,7 @@ LINUX = Here("linux", root=False, python="3.12.1", kernel="6.1.0-13-amd64", no_m
         ("kernel: '>=6.15'", "kernel >=6.15; this is 6.1.0-13-amd64"),
         ("kernel: '<=6.1'", None),
         ("memory_group: true", "a memory group; no cgroup here"),
+        ("tmpfs: true", "a tmpfs; to mount one fails"),
         ("kernel: '>=6.2', root: true", "root, kernel >=6.2; this is 6.1.0-13-amd64"),
     ],
 )
@@ -93,7 +101,7 @@ def test_here_is_this_process() -> None:
         (
             "only_on: {reason: r}\n",
             "3:10: only_on has only a reason; expected one of transports, platform, root, python, kernel, "
-            "memory_group as well",
+            "memory_group, tmpfs as well",
         ),
         ("only_on: {reason: r, rot: true}\n", "3:22: unknown key 'rot'; did you mean 'root'? known keys: "),
         ("only_on: {reason: r, root: 1}\n", "3:28: root is 1; expected true or false"),
