@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 #: Messages of one type that are sent in one go before it is the next type's turn.
 _RUN = 1000
+#: So much in so many messages fills every pipe and every window, unless a parent holds on to what it cannot handle yet.
+_FILLS_BYTES, _FILLS_COUNT = 8 << 20, 10
+#: The least that a message is on the wire beside its text.
+_LINE_BYTES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,8 @@ class Flood:
         return type == "log" if self.logs else type.startswith("flood-")
 
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
-        """The messages of these types in the child's journal since the fault fired: all, or those before its death."""
+        """The messages of these types in the child's journal since the fault fired: all, or those before its death. Of
+        more than 8 MiB some must have had to wait, because there was no room for them: else it was no flood."""
         if fault.fired_ns is None:
             return None
         times = sent_times(child, fault.fired_ns, fault.over_ns, self._is_mine)
@@ -114,4 +119,8 @@ class Flood:
         if len(times) == 0 or (finished and len(times) < self.count):
             return None
         took = format_duration((int(times[-1]) - fault.fired_ns) / 1e9)
-        return f"sent {len(times):,} of {self.count:,} messages in {took}"
+        large = len(times) >= _FILLS_COUNT and len(times) * (self.size + _LINE_BYTES) >= _FILLS_BYTES
+        if large and not child.waits:
+            return None
+        waited = f", {child.waits:,} writes or more had to wait" if child.waits else ""
+        return f"sent {len(times):,} of {self.count:,} messages in {took}{waited}"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from _thread import RLock
 from collections import deque
+from contextlib import suppress
+from fcntl import F_GETPIPE_SZ, fcntl
 from functools import lru_cache
-from select import POLLOUT, poll
+from select import PIPE_BUF, POLLOUT, poll
 from zlib import crc32
 
 from gostage_sim.gostage.child.channel import BLOCK_BYTES
@@ -270,12 +272,21 @@ class JournallingChannel:
             self._longest_bits = longest.bit_length()
             with self._journal_lock:
                 self._journal.event("longest", below=1 << self._longest_bits)
-        connection = self.connection
-        if not (self._writable.poll(0) if connection is None else connection.has_room(size)):
+        if not self._has_room(size):
             self._waits += 1
             if self._waits & (self._waits - 1) == 0:
                 with self._journal_lock:
                     self._journal.event("full", writes=self._waits)
+
+    def _has_room(self, size: int) -> bool:
+        """Whether so many bytes need not wait for the parent; more than the pipe holds, or the window, always do."""
+        if self.connection is not None:
+            return self.connection.has_room(size)
+        if size > PIPE_BUF:
+            with suppress(OSError):  # it is no pipe
+                if size > fcntl(self.stdout_fd, F_GETPIPE_SZ):
+                    return False
+        return bool(self._writable.poll(0))
 
     def _acknowledged(self, size: int) -> None:
         """In the connection's thread: the parent has so many bytes of all."""

@@ -47,6 +47,7 @@ def witness(
     pid: int | None = None,
     result: Result | None = None,
     rejected: tuple[int, ...] = (),
+    waits: int = 0,
 ) -> str | None:
     fault = fault_kind(kind)(**params)
     noted = tuple({"t_ns": FIRED, "by": "child", **note} for note in notes)
@@ -60,6 +61,7 @@ def witness(
     child = ChildHistory("victim", "victim", "victim", 5.0, 1.0, raw=tuple(raw), exit=end, report=report)
     child = replace(child, sent=_messages(sent), handled=_messages(handled))
     child = replace(child, stopped_ns=stopped, handed_over=handed_over, pid=pid, result=result, rejected=rejected)
+    child = replace(child, waits=waits)
     return fault.witness(record, child)
 
 
@@ -172,6 +174,13 @@ SEEN: list[tuple[str, dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any]
         ({"slow": "never_ready"},),
         {"over": None, "exit": "SIGKILL", "sent": [(FIRED - 1, "m")]},
         "sent nothing for 2s, until killed by SIGKILL",
+    ),
+    (
+        "flood",
+        {"count": 10, "size": 1 << 20},
+        (),
+        {"sent": [(_ms(i), "flood-0") for i in range(1, 11)], "waits": 8},
+        "sent 10 of 10 messages in 10ms, 8 writes or more had to wait",
     ),
     ("flood", FLOOD, (), {"sent": [(_ms(i), "flood-0") for i in (1, 2, 3)]}, "sent 3 of 3 messages in 3ms"),
     (
@@ -510,6 +519,13 @@ UNSEEN: list[tuple[str, str, dict[str, Any], tuple[dict[str, Any], ...], dict[st
     ("it went on", "slow", {"form": "never_ready"}, ({"slow": "x"},), {"exit": "SIGKILL"}),
     ("it spoke", "slow", {"form": "never_ready"}, ({"slow": "x"},), {"over": None, "exit": 0, "sent": AFTER}),
     ("too few", "flood", FLOOD, (), {"sent": [(_ms(1), "flood-0"), (_ms(2), "flood-0")]}),
+    (
+        "the pipe was never full",
+        "flood",
+        {"count": 10, "size": 1 << 20},
+        (),
+        {"sent": [(_ms(i), "flood-0") for i in range(1, 11)]},
+    ),
     ("died before the first", "flood", FLOOD, (), {"over": None, "exit": "SIGKILL"}),
     ("other messages", "flood", FLOOD, (), {"sent": AFTER}),
     ("an earlier flood", "flood", FLOOD, (), {"sent": [(FIRED - i, "flood-0") for i in (3, 2, 1)]}),
