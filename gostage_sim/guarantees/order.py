@@ -27,10 +27,9 @@ class Order:
 
     def applies(self, history: History) -> bool:
         """Where some child's steps send two types, and not so few messages that each may be handled before the next is
-        sent, or where they may; and wherever the order was broken after all."""
-        planned = ((child.expected_types, child.expected_messages) for child in history.journalled)
-        may_show = any((types is None or len(types) >= 2) and (sent is None or sent >= FEW) for types, sent in planned)
-        return may_show or any(map(first_swap, history.journalled))
+        sent; of a user's own action, whose messages no plan knows, where it did so. And wherever the order was broken
+        after all."""
+        return any(map(_may_show, history.journalled)) or any(map(first_swap, history.journalled))
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()
@@ -58,6 +57,12 @@ class Order:
             seen += f", with 2 or more types and more than one in flight in {', '.join(witnesses)}"
         seen += without_journal(history)
         return findings.judgement(self.name, seen, evidence)
+
+
+def _may_show(child: ChildHistory) -> bool:
+    types = types_sent(child) if child.expected_types is None else len(child.expected_types)
+    sent = len(child.sent) if child.expected_messages is None else child.expected_messages
+    return types >= 2 and sent >= FEW
 
 
 def _in_flight(child: ChildHistory, streams: Streams) -> int:

@@ -55,7 +55,8 @@ class SiblingsUnharmed:
             for child in (child for child in siblings if child.meets):
                 phases = _silent_phases(child, window)
                 if phases:
-                    findings.missing.append(f"{child.name} sent nothing {' and nothing '.join(phases)} the faults")
+                    silent = f"{child.name} sent nothing {' and nothing '.join(phases)} the faults"
+                    findings.missing.append(f"{silent}; let its own steps send 3 messages or more")
         there = sum(child.meets for child in siblings)
         seen = f"{count(there, 'sibling')} sent before, during and after the faults and completed unharmed"
         if there < len(siblings):

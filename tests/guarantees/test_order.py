@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.guarantees.order import Order
+from gostage_sim.history.model import ChildHistory
 
 from .histories import SECOND, child, content, handled_as, history, recovery, sibling, victim
 
@@ -63,10 +64,22 @@ def test_where_no_child_is_to_send_two_types() -> None:
     assert not Order().applies(history(plain, other))
     assert Order().applies(history(handled_as(plain, [*sent[1:], sent[0]]), other))
     assert Order().applies(history(plain, replace(other, expected_types=("log", "row"))))
-    assert Order().applies(history(plain, replace(other, expected_types=None)))
     few = replace(other, expected_types=("log", "row"), expected_messages=19)
     assert not Order().applies(history(plain, few)), "it would be chance whether any is in flight"
     assert Order().applies(history(plain, replace(few, expected_messages=20)))
+
+
+def test_of_an_action_that_no_plan_knows_what_it_sent_counts() -> None:
+    """A user's own action is not asked for what it does not do; one that sends enough of two types is judged."""
+
+    def unplanned(sent: list[tuple[str, str]]) -> ChildHistory:
+        times = [SECOND + index for index in range(len(sent))]
+        return replace(child("job", "sibling", sent, pid=1, times=times), expected_types=None, expected_messages=None)
+
+    enough = content(20)
+    assert Order().applies(history(unplanned(enough)))
+    assert not Order().applies(history(unplanned(enough[:-3]))), "with its result these are fewer than 20"
+    assert not Order().applies(history(unplanned([("log", str(index)) for index in range(40)])))
 
 
 def test_one_type_is_no_witness() -> None:

@@ -69,7 +69,9 @@ def test_silent_during_the_faults() -> None:
     """A sibling that sent nothing in the window proves nothing."""
     judgement = SiblingsUnharmed().judge(history(window=Window(OPENED, OPENED + 1)))
     assert judgement.verdict is Verdict.UNKNOWN
-    assert judgement.reason == "sibling[1] sent nothing during the faults (and 1 more)"
+    assert judgement.reason == (
+        "sibling[1] sent nothing during the faults; let its own steps send 3 messages or more (and 1 more)"
+    )
 
 
 def test_no_window() -> None:
