@@ -6,6 +6,7 @@ The map of the house, upper rooms import lower ones, never the other way:
 * `standard_streams`       what the first of them prints to, whatever became of it
 * `plugin`                 what stands behind `pytest_plugin`: the fixture, scenario files as tests, the report
 * `workflow_command`       workflows in files, run and checked from the command line
+* `fuzz`                   scenarios that are drawn, run, and made small where they fail
 * `bench`                  speed as ratios, measured side by side in one run
 * `report`                 report.json, junit.xml, summary.md, report.html, the terminal
 * `harness`                observer, subject and child processes; runs one scenario and collects the evidence

@@ -44,6 +44,19 @@ def _path(text: str | Path) -> Path:
     return Path(text)
 
 
+def _budget(text: str | float) -> float:
+    """`--budget`: seconds, of a duration with its unit."""
+    from gostage_sim.units import parse_duration
+
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if not 1 <= seconds <= 7 * 24 * 3600:
+        raise typer.BadParameter(f"{text!r} is not a duration from 1s to 168h")
+    return seconds
+
+
 def _whole_number(least: int, most: int) -> Callable[[str | int], int]:
     """A parser of numbers from `least` to `most`; of typer's own the words are those of a library for data."""
 
@@ -336,6 +349,58 @@ def selftest(
     from gostage_sim.report.selftest_command import selftest as run_it
 
     raise typer.Exit(run_it(transport=transport, keyword=keyword))
+
+
+@app.command(
+    short_help="Generate scenarios, run them, and make small what fails.",
+    epilog="Exit codes: 0 nothing found, 1 found, 2 bad usage, 3 not one scenario passed; others as of run.",
+)
+def fuzz(
+    budget: Annotated[
+        float, typer.Option(parser=_budget, metavar="TIME", help="How long it searches, such as 90s or 2h.")
+    ] = "5m",  # type: ignore[assignment]  # a default goes through the parser, too
+    transport: Annotated[Literal["json", "grpc", "all"], typer.Option(help="How child and parent talk.")] = "all",
+    workers: Annotated[
+        str, typer.Option(metavar="N|auto", help="How many scenarios run side by side, and one more while one waits.")
+    ] = "auto",
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            parser=_whole_number(0, 2**63 - 1), metavar="N", help="Of all randomness; drawn and printed by default."
+        ),
+    ] = None,
+    report: Annotated[
+        Path, typer.Option(parser=_path, metavar="DIR", help="Folder for the reports and found.yaml.")
+    ] = Path("reports/fuzz"),
+    saboteur: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Plant this bug of the self-test, to see it found.")
+    ] = None,
+) -> None:
+    """Let Hypothesis draw scenarios of all faults, and run them until one fails or the time is over.
+
+    One that fails is made as small as it can be, and saved as found.yaml in the report with how often it fails. One
+    that is found late has half of the budget more for that. 'pip install gostage-sim[fuzz]' installs Hypothesis.
+    """
+    _need_a_folder()
+    from gostage_sim.report.bad_input import BadInput
+
+    try:
+        from gostage_sim.fuzz import command
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        raise BadInput(["fuzz needs Hypothesis; install it with: pip install 'gostage-sim[fuzz]'"]) from None
+    code = command.fuzz(
+        budget_s=budget,
+        transport=transport,
+        workers=workers,
+        seed=seed,
+        report=report,
+        saboteur=saboteur,
+        show=_say,
+        progress=_progress,
+    )
+    raise typer.Exit(code)
 
 
 @app.command(short_help="Measure speed.")

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from gostage_sim.strategies.parameters import Data
 
+#: No two messages alike: what becomes of one could be taken for what becomes of another.
 _PAYLOADS = (
     None,
     {"key": "user-{i}", "value": "{faker.name}"},
     [1, 2.5, None, True, "{i}"],
-    {"text": "h\u00e4\u2028\U0001f600\\ \"'"},
+    {"text": "{i} h\u00e4\u2028\U0001f600\\ \"'"},
 )
 _VALUES = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20)
 

@@ -53,6 +53,12 @@ def alone_in_child(fault: Fault) -> bool:
     return isinstance(fault, StandsBetween) or bool(fault.points & IN_PARENT) or fault.kind in ALONE
 
 
+def bearable(fault: Fault) -> bool:
+    """Whether it leaves every child the time it has: one that ends all of them together is no fault of one."""
+    found: Any = fault
+    return fault.kind != "clock" or found.to == "back" or found.step < 1
+
+
 def between_messages(fault: Fault) -> bool:
     """Whether it is to strike between two messages of its child, where it can."""
     return fault.kind in _BAD_LINES and "message" in fault.points

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gostage_sim.faults import fault_kind, fault_kinds
 from gostage_sim.faults.contract import Fault
-from gostage_sim.strategies.fates import LEFT_OUT
+from gostage_sim.strategies.fates import LEFT_OUT, bearable
 from gostage_sim.units import Bytes, Seconds, format_duration, format_size, parse_duration, parse_size
 
 Data = dict[str, Any]
@@ -25,7 +25,9 @@ _MOST = 255
 _RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("bad_middleware", "every"): (1, 10),
     ("bandwidth", "rate"): (2**14, 2**20),
-    ("clock", "step"): (0.001, 3600.0),
+    ("clock", "step"): (0.001, 3600.0),  # see `fates.bearable`
+    ("drop", "message"): (1, 15),
+    ("duplicate", "message"): (1, 15),
     ("flood", "count"): (1, 2000),
     ("flood", "size"): (0, 2**12),
     ("flood", "threads"): (1, 8),
@@ -35,6 +37,8 @@ _RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("latency", "delay"): (0.001, 0.1),
     ("latency", "jitter"): (0.0, 0.1),
     ("reorder", "behind"): (1, 5),
+    ("reorder", "message"): (1, 15),
+    ("slicer", "size"): (1, 64),
     ("slow", "delay"): (0.0001, 0.02),
 }
 #: Where the default is more than that, too.
@@ -44,9 +48,10 @@ _ALWAYS_GIVEN = frozenset({("flood", "count")})
 def faults(kinds: Iterable[str] | None = None) -> st.SearchStrategy[Data]:
     """`{"crash": {"signal": "SIGBUS"}}`; of all kinds but `LEFT_OUT`, or of these."""
     chosen = sorted(set(fault_kinds()) - set(LEFT_OUT)) if kinds is None else list(kinds)
-    return st.sampled_from(chosen).flatmap(
+    drawn = st.sampled_from(chosen).flatmap(
         lambda kind: parameters_of(fault_kind(kind)).map(lambda given: {kind: given})
     )
+    return drawn.filter(lambda fault: bearable(made(fault)))
 
 
 def parameters_of(kind: type[Fault]) -> st.SearchStrategy[Data]:

@@ -62,10 +62,10 @@ def yaml_text(scenario: Data) -> str:
 
     yaml: Any = YAML(typ="safe", pure=True)
     yaml.default_flow_style = None
-    yaml.representer.ignore_aliases = lambda value: True
     yaml.sort_base_mapping_type_on_output = False
     yaml.width = 110
     yaml.allow_unicode = False
+    yaml.representer.ignore_aliases = lambda value: True
     written = io.StringIO()
     yaml.dump(scenario, written)
     return written.getvalue()
