@@ -44,7 +44,7 @@ REASONS = {
     "swallows": "('not_json') was not reported",
     "misplaces": "where none was written",
     "chokes": "the next good one after the bad line",
-    "shares": "the final store of sibling has \"another\" under 'first', 1 expected",
+    "shares": "under 'first'",  # of the one that ends first
     "empties": "the final store of sibling has no 'first', 1 expected",
     "stops": "which came next, was never handled",
     "forgets": "and 0 errors recorded",
