@@ -70,6 +70,16 @@ def _whole_number(least: int, most: int) -> Callable[[str | int], int]:
     return parse
 
 
+def _duration(text: str | float) -> float:
+    """Seconds, of a text as scenario files have it."""
+    from gostage_sim.units import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 app = typer.Typer(
     cls=_Commands,
     name="gostage-sim",
@@ -131,9 +141,19 @@ def run(
         typer.Option(parser=_path, metavar="DIR", help="Folder for report.json, junit.xml, summary.md, histories."),
     ] = Path("reports/latest"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only failures and the count.")] = False,
+    repeat: Annotated[
+        int | None,
+        typer.Option(parser=_whole_number(1, 1_000_000), metavar="N", help="Run all of them N times, by the one seed."),
+    ] = None,
+    for_s: Annotated[
+        float | None,
+        typer.Option("--for", parser=_duration, metavar="10m", help="Again and again for so long, each at least once."),
+    ] = None,
 ) -> None:
     """Run scenarios against real child processes and write the reports."""
     _need_a_folder()
+    if repeat is not None and for_s is not None:
+        raise typer.BadParameter("'--repeat' and '--for' do not go together; choose one")
     from gostage_sim.report import run_command
 
     code = run_command.run(
@@ -145,6 +165,8 @@ def run(
         keyword=keyword,
         report=report,
         quiet=quiet,
+        repeat=repeat,
+        for_s=for_s,
     )
     raise typer.Exit(code)
 

@@ -163,10 +163,79 @@ def test_the_command_under_a_failure_repeats_it(folder: Path) -> None:
     first = report_in(folder / "reports" / "latest")["results"][1]
     program, command, *arguments = shlex.split(first["reproduce"])
     assert (program, command) == ("gostage-sim", "run")
-    assert run(*arguments, "--report", "again", cwd=folder)[0] == 1
-    (again,) = report_in(folder / "again")["results"]
+    assert arguments[-2:] == ["--repeat", "20"]
+    assert run(*arguments[:-1], "2", "--report", "again", cwd=folder)[0] == 1
+    again, last = report_in(folder / "again")["results"]
+    assert (again["reproduced"], last["reproduced"], last["round"]) == ([2, 2], [2, 2], 2)
     same = ("scenario", "file", "seed", "verdict", "reason")
     assert [again[key] for key in same] == [first[key] for key in same]
+
+
+def test_a_run_that_repeats_counts_and_is_judged_again(folder: Path) -> None:
+    """Each round is counted, one of each is kept where all pass, and `report` comes to the same."""
+    code, out, err = run("scenarios", "--repeat", "3", "--seed", "5", "--transport", "all", cwd=folder)
+    assert (code, err) == (1, "")
+    said = out.splitlines()
+    assert [line.partition(" in ")[0] for line in said if line.startswith("after round")] == [
+        "after round 1: 2 pass, 0 unknown, 2 fail",
+        "after round 2: 4 pass, 0 unknown, 4 fail",
+        "after round 3: 6 pass, 0 unknown, 6 fail",
+    ]
+    assert said.count("  fail in 3 of 3 rounds") == 6
+    assert said[-2].startswith("4 cases in 3 rounds: 6 pass, 0 unknown, 6 fail in ")
+    reports = folder / "reports" / "latest"
+    before = report_in(reports)
+    assert before["run"]["rounds"] == 3
+    assert [(each["round"], each["verdict"]) for each in before["results"]] == [(1, "pass")] * 2 + [
+        (number, "fail") for number in (1, 1, 2, 2, 3, 3)
+    ]
+    assert len(list((reports / "histories").iterdir())) == 8
+    process = start("report", cwd=folder)
+    process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert (report_in(reports)["results"], report_in(reports)["summary"]) == (before["results"], before["summary"])
+
+
+def test_a_soak_ends_when_its_time_is_over(folder: Path) -> None:
+    """`--for 1ms`: all scenarios ran once, for each runs at least once, and no round was begun after."""
+    code, out, _ = run("scenarios/right.yaml", "--for", "1ms", cwd=folder)
+    assert code == 0, out
+    (line,) = (line for line in out.splitlines() if line.startswith("after round"))
+    assert line.startswith("after round 1: 1 pass")
+
+
+def test_a_soak_is_stopped_by_ctrl_c(folder: Path) -> None:
+    """What was done by then is reported, the round in hand as far as it came; exit code 130."""
+    process = start("run", "scenarios", "--for", "10h", "--workers", "1", cwd=folder)
+    assert process.stdout is not None
+    while "after round 2" not in (line := process.stdout.readline()):
+        assert line
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    document = report_in(folder / "reports" / "latest")
+    assert document["run"]["interrupted"] is True
+    assert document["run"]["rounds"] >= 2
+    assert document["run"]["not_run"] == []
+    assert document["summary"]["pass"] >= 2
+    assert document["summary"]["fail"] >= 2
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--repeat", "0"), "'0' is not a whole number from 1 to 1000000"),
+        (("--for", "10"), "10"),
+        (("--repeat", "2", "--for", "1s"), "'--repeat' and '--for' do not go together; choose one"),
+    ],
+)
+def test_wrong_rounds_are_bad_usage(folder: Path, options: tuple[str, ...], why: str) -> None:
+    """Exit code 2, nothing is run."""
+    code, out, err = run("scenarios", *options, cwd=folder)
+    assert (code, out) == (2, "")
+    assert why in err
+    assert "Traceback" not in err
+    assert not (folder / "reports").exists()
 
 
 @pytest.mark.parametrize("who", ["the group", "the tool"])
@@ -263,7 +332,7 @@ def test_a_matrix(folder: Path) -> None:
     cases = ElementTree.parse(folder / "reports" / "latest" / "junit.xml").iter("testcase")
     assert [case.get("name") for case in cases] == [f"{name} [json]" for name in names]
     repeat = shlex.split(document["results"][0]["reproduce"])
-    code, out, _ = run(*repeat[2:], cwd=folder)
+    code, out, _ = run(*repeat[2:-2], cwd=folder)
     assert code == 1, out
     assert [each["id"] for each in report_in(folder / "reports" / "latest")["results"]] == names[:1]
 

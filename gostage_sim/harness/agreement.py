@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from gostage_sim.guarantees.contract import Judgement, Verdict
 from gostage_sim.guarantees.findings import Findings
-from gostage_sim.harness.result import ChildResult, ScenarioResult
+from gostage_sim.harness.result import ChildResult, ScenarioResult, many_times
 from gostage_sim.scenario.model import Scenario
 from gostage_sim.scenario.transports import Case
 
@@ -132,5 +132,5 @@ def _with(result: ScenarioResult, judgement: Judgement) -> ScenarioResult:
         return result
     worse = result.reason if verdict is not judgement.verdict else ""
     reason = worse or f"{TransportsAgree.name}: {judgement.reason}"
-    repeat = result.reproduce.replace(f"--transport {result.transport}", "--transport all")
+    repeat = many_times(result.reproduce.replace(f"--transport {result.transport}", "--transport all"))
     return dataclasses.replace(result, reason=reason, reproduce=repeat)

@@ -102,10 +102,13 @@ class ObserverPool:
         cases: Iterable[Case],
         *,
         seed: int,
+        round: int = 1,
         on_started: Callable[[Case], None] | None = None,
     ) -> Iterator[ScenarioResult]:
-        """Run them all; results come in the order in which they are done."""
-        plans = ((case, make_plan(case.scenario, seed=seed, transport=case.transport)) for case in cases)
+        """Run them all, in this round of a run; results come in the order in which they are done."""
+        plans = (
+            (case, {**make_plan(case.scenario, seed=seed, transport=case.transport), "round": round}) for case in cases
+        )
         yield from self.run_plans(plans, on_started)
 
     def run_plans(

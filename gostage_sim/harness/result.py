@@ -7,6 +7,13 @@ from typing import Any
 
 from gostage_sim.guarantees.contract import Judgement, Verdict
 
+_MANY_TIMES = " --repeat 20"
+
+
+def many_times(command: str) -> str:
+    """The command that repeats what did not pass: where the kernel's scheduler decides, once may not show it."""
+    return command if command.endswith(_MANY_TIMES) else command + _MANY_TIMES
+
 
 @dataclass(frozen=True, slots=True)
 class FaultResult:
@@ -79,3 +86,7 @@ class ScenarioResult:
     parameters: dict[str, Any] = field(default_factory=dict)
     """Of a file with a matrix: the values of this combination."""
     extra: dict[str, Any] = field(default_factory=dict)
+    round: int = 1
+    """Of a run that repeats its scenarios, counted from 1."""
+    reproduced: tuple[int, int] | None = None
+    """In how many rounds, of how many, the scenario came to this verdict; None where there was one, or it passed."""

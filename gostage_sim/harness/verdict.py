@@ -13,7 +13,7 @@ from gostage_sim.guarantees.contract import Judgement, Verdict
 from gostage_sim.guarantees.expected_verdicts import as_the_scenario_expects
 from gostage_sim.guarantees.judge import judge
 from gostage_sim.harness.plan import Plan
-from gostage_sim.harness.result import ChildResult, FaultResult, ParentResult, ScenarioResult
+from gostage_sim.harness.result import ChildResult, FaultResult, ParentResult, ScenarioResult, many_times
 from gostage_sim.history.model import ENGINE_TYPES, ChildHistory, FaultRecord, History, Messages, ParentHistory
 from gostage_sim.scenario.selection import exactly
 
@@ -30,8 +30,7 @@ def judged(history: History, plan: Plan, *, duration_s: float, extra: dict[str, 
     )
     verdict = Verdict.worst([judgement.verdict for judgement in judgements])
     return ScenarioResult(
-        **_identity(plan),
-        verdict=verdict,
+        **_identity(plan, verdict),
         reason=_reason(judgements, verdict),
         duration_s=duration_s,
         guarantees=judgements,
@@ -45,8 +44,7 @@ def judged(history: History, plan: Plan, *, duration_s: float, extra: dict[str, 
 def unjudged(plan: Plan, reason: str, *, duration_s: float, extra: dict[str, Any] | None = None) -> ScenarioResult:
     """The result of a scenario whose history could not be had: unknown, with the reason."""
     return ScenarioResult(
-        **_identity(plan),
-        verdict=Verdict.UNKNOWN,
+        **_identity(plan, Verdict.UNKNOWN),
         reason=reason,
         duration_s=duration_s,
         guarantees=(Judgement("evidence", Verdict.UNKNOWN, reason),),
@@ -72,7 +70,7 @@ def reproduce(plan: Plan) -> str:
     return shlex.join([*command, "--transport", plan["transport"], "--seed", str(plan["seed"])])
 
 
-def _identity(plan: Plan) -> dict[str, Any]:
+def _identity(plan: Plan, verdict: Verdict) -> dict[str, Any]:
     scenario = plan["scenario"]
     return {
         "scenario": scenario["name"],
@@ -82,7 +80,9 @@ def _identity(plan: Plan) -> dict[str, Any]:
         "tags": tuple(scenario["tags"]),
         "transport": plan["transport"],
         "seed": plan["seed"],
-        "reproduce": reproduce(plan),
+        "verdict": verdict,
+        "reproduce": reproduce(plan) if verdict is Verdict.PASS else many_times(reproduce(plan)),
+        "round": plan.get("round", 1),
     }
 
 

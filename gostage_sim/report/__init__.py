@@ -10,6 +10,7 @@
 * `escape`        text of a child made harmless for each of them
 * `run_command`   `gostage-sim run`: from paths to an exit code; `choice` picks them, `folder` minds the reports
 * `selftest_command`   `gostage-sim selftest`, the same way; `selftest_matrix` is what it ends with
+* `rounds`        `--repeat` and `--for`: what is counted and what is kept
 * `judge_again`   `gostage-sim report`: the histories of a run judged again
 * `history_command`   `gostage-sim history`: what happened in one scenario, line by line
 * `bad_input`     what the user gave cannot be used: exit code 2

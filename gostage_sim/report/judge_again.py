@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,7 +36,10 @@ def judge_again(directory: Path, *, quiet: bool) -> int:
     plans, unreadable = _stored(directory)
     before = _before(directory, list(plans.values()))
     seen = {_history_of(result): result for result in before.results}
-    agreement = Agreement.of_plans(sorted(plans.values(), key=in_turn))
+    of_round: defaultdict[int, list[Plan]] = defaultdict(list)
+    for plan in sorted(plans.values(), key=in_turn):
+        of_round[plan.get("round", 1)].append(plan)
+    agreements = {number: Agreement.of_plans(some) for number, some in of_round.items()}
     judged = [_gone(result) for result in before.results if _history_of(result) not in {*plans, *unreadable}]
     for name, reason in unreadable.items():
         was = seen.get(name)
@@ -47,10 +51,11 @@ def judge_again(directory: Path, *, quiet: bool) -> int:
         for name, plan in plans.items():
             history, was = directory / folder.HISTORIES / name, seen.get(name)
             ready = judge_kept(history, plan, duration_s=was.duration_s if was else 0.0)
-            for result in agreement.take(ready):
-                judged.append(result)
+            for result in agreements[plan.get("round", 1)].take(ready):
+                before_it = seen.get(_history_of(result))
+                reproduced = before_it.reproduced if before_it else None
+                judged.append(dataclasses.replace(result, reproduced=reproduced))
                 terminal.finished(result)
-    judged += agreement.left()
     have = {(result.file, result.scenario, result.transport) for result in judged}
     missing = tuple(case for case in before.not_run if (case.file, case.scenario, case.transport) not in have)
     after = dataclasses.replace(before, results=in_order(judged), not_run=missing)

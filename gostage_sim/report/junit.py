@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report.escape import visible, visible_line
+from gostage_sim.report.lines import reproduced
 from gostage_sim.report.run_report import NotRun, Run, Skipped
 
 _Case = ScenarioResult | NotRun | Skipped
@@ -88,9 +89,10 @@ def _add_result(suite: ElementTree.Element, result: ScenarioResult) -> None:
 
 
 def _add_case(suite: ElementTree.Element, case: _Case, duration_s: float) -> ElementTree.Element:
+    round = f", round {case.round}" if isinstance(case, ScenarioResult) and case.round > 1 else ""
     attributes = {
         "classname": visible_line(case.file),
-        "name": visible_line(f"{case.scenario} [{case.transport}]"),
+        "name": visible_line(f"{case.scenario} [{case.transport}{round}]"),
         "time": f"{duration_s:.3f}",
     }
     return ElementTree.SubElement(suite, "testcase", attributes)
@@ -101,6 +103,8 @@ def _why(result: ScenarioResult) -> Iterable[str]:
     for judgement in result.guarantees:
         if judgement.verdict is not Verdict.PASS:
             yield f"{judgement.name}: {judgement.verdict}: {judgement.reason}"
+    if result.reproduced:
+        yield reproduced(result)
     if result.reproduce:
         yield f"repeat: {result.reproduce}"
 

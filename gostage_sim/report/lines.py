@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gostage_sim.guarantees.contract import Verdict
@@ -43,7 +43,10 @@ def row(result: ScenarioResult | Skipped) -> tuple[str, str, str, str, str]:
     verdict, duration = SKIPPED, ""
     if isinstance(result, ScenarioResult):
         verdict, duration = str(result.verdict), format_duration(result.duration_s)
-    return visible_line(result.scenario), visible_line(result.transport), verdict, duration, visible_line(result.reason)
+    name = visible_line(result.scenario)
+    if isinstance(result, ScenarioResult) and result.round > 1:
+        name += f" (round {result.round})"
+    return name, visible_line(result.transport), verdict, duration, visible_line(result.reason)
 
 
 def style_of(result: ScenarioResult | Skipped) -> str:
@@ -51,10 +54,14 @@ def style_of(result: ScenarioResult | Skipped) -> str:
     return STYLES[result.verdict] if isinstance(result, ScenarioResult) else SKIPPED_STYLE
 
 
-def finished(result: ScenarioResult, done: int, total: int) -> Line:
-    """One scenario came to its end."""
+def finished(result: ScenarioResult, done: int, total: int | None) -> Line:
+    """One scenario came to its end; `total` is None where nobody knows how many there will be."""
     (style, verdict), *rest = listed(result)
-    return [("dim", f"[{done:>{len(str(total))}}/{total}] "), (style, f"{verdict:7}"), *rest]
+    return [
+        ("dim", f"[{done}] " if total is None else f"[{done:>{len(str(total))}}/{total}] "),
+        (style, f"{verdict:7}"),
+        *rest,
+    ]
 
 
 def plain_table(run: Run) -> Iterable[str]:
@@ -85,13 +92,27 @@ def failure(result: ScenarioResult) -> Iterable[Line]:
         yield [("", f"  {visible_line(result.reason) or 'no reason was given'}")]
     for child in result.children:
         yield from _stderr(child)
+    if result.reproduced:
+        yield [("", f"  {reproduced(result)}")]
     if result.reproduce:
         yield [("", "  repeat: "), ("bold", visible_line(result.reproduce))]
 
 
+def reproduced(result: ScenarioResult) -> str:
+    """In how many rounds it came to this; empty where there was one round."""
+    return f"{result.verdict} in {result.reproduced[0]} of {result.reproduced[1]} rounds" if result.reproduced else ""
+
+
+def after_a_round(number: int, so_far: Mapping[str, int], seconds: float) -> str:
+    """The counters of a run that repeats its scenarios."""
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in so_far.items())
+    return f"after round {number}: {counts} in {format_duration(seconds)}"
+
+
 def closing(run: Run, directory: Path) -> Iterable[Line]:
     """The count of verdicts, what is missing, and where the reports are."""
-    line: Line = [("", f"{counted(len(run.results), run)}: ")]
+    rounds = f" in {run.rounds} rounds" if run.tallies else ""
+    line: Line = [("", f"{counted(len(run.tallies or run.results), run)}{rounds}: ")]
     for verdict, count in run.summary.items():
         if verdict != SKIPPED:
             line += [(STYLES[Verdict(verdict)] if count else "", f"{count} {verdict}"), ("", ", ")]

@@ -26,11 +26,12 @@ _NAMES_SHOWN = 8
 class LiveTerminal:
     """Names of what is running and how many are done, redrawn in place; failures scroll by above as they come."""
 
-    def __init__(self, stream: TextIO, total: int) -> None:
+    def __init__(self, stream: TextIO, total: int | None) -> None:
         # Text is given as `Text` everywhere: markup and emoji codes in a scenario's name stay text.
         self._console = Console(file=stream, markup=False, emoji=False, highlight=False)
         self._total = total
         self._done = 0
+        self._rounds = ""
         self._running: list[str] = []
         self._lock = threading.Lock()
         self._live = Live(console=self._console, get_renderable=self._progress, transient=True, refresh_per_second=4)
@@ -58,6 +59,10 @@ class LiveTerminal:
                 self._running.remove(name)
         if result.verdict is not Verdict.PASS:
             self._print(lines.finished(result, self._done, self._total))
+
+    def after_a_round(self, line: str) -> None:
+        with self._lock:
+            self._rounds = line
 
     def show(self, run: Run, directory: Path) -> None:
         if self._console.width < lines.NARROW:
@@ -90,11 +95,12 @@ class LiveTerminal:
 
     def _progress(self) -> Group:
         with self._lock:
-            running, done = list(self._running), self._done
+            running, done, rounds = list(self._running), self._done, self._rounds
         head = Table.grid(padding=(0, 1))
         head.add_row(
             ProgressBar(total=self._total, completed=done, width=min(30, self._console.width // 2)),
-            Text(f"{done}/{self._total}"),
+            Text(f"{done}" if self._total is None else f"{done}/{self._total}"),
+            *([Text(rounds)] if rounds else []),
         )
         shown = [Text(f"  {name}", style="dim", no_wrap=True, overflow="ellipsis") for name in running[:_NAMES_SHOWN]]
         if len(running) > _NAMES_SHOWN:

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import secrets
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.agreement import Agreement
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report import choice, folder, github
 from gostage_sim.report.bad_input import BadInput
+from gostage_sim.report.lines import after_a_round
 from gostage_sim.report.pages import write_pages
+from gostage_sim.report.rounds import Rounds
 from gostage_sim.report.run_report import NotRun, Run, Skipped, begin, in_order, write_all
 from gostage_sim.report.terminal import Terminal, terminal_for
 from gostage_sim.scenario.conditions import split
 from gostage_sim.scenario.transports import Case, Choice, cases_of
+
+_T = TypeVar("_T")
 
 EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 3}
 
@@ -38,8 +43,13 @@ def run(
     keyword: str | None,
     report: Path,
     quiet: bool,
+    repeat: int | None = None,
+    for_s: float | None = None,
 ) -> int:
-    """Run the selected scenarios, write the reports, return the exit code; BadInput before anything is started."""
+    """Run the selected scenarios, write the reports, return the exit code; BadInput before anything is started.
+
+    They run `repeat` times, or again and again for `for_s` seconds, but each at least once.
+    """
     count = worker_count(workers)
     scenarios = choice.choose(choice.load_all(paths), keyword, tags)
     cases, left_out = cases_of(scenarios, transport)
@@ -56,31 +66,50 @@ def run(
     from gostage_sim.harness.pool import ObserverPool
     from gostage_sim.harness.schedule import side_by_side
 
-    terminal = terminal_for(sys.stdout, os.environ, len(cases), quiet=quiet)
+    numbers = range(1, 2) if repeat is None else range(1, repeat + 1)
+    total = len(cases) * len(numbers) if for_s is None else None
+    terminal = terminal_for(sys.stdout, os.environ, total, quiet=quiet)
     terminal.opening(empty, len(cases))
-    agreement = Agreement(cases)
     in_turn = side_by_side(cases) if empty.workers > 1 else cases
-    results: list[ScenarioResult] = []
+    rounds = Rounds()
     began = time.monotonic()
+    end = None if for_s is None else began + for_s
     with Interruption() as interruption:
         try:
             with terminal, ObserverPool(workers=empty.workers, directory=report) as pool:
-                for ready in pool.run(in_turn, seed=seed, on_started=terminal.started):
-                    for result in agreement.take(ready):
-                        results.append(result)
-                        terminal.finished(result)
+                for number in numbers if end is None else _until(end, itertools.count(1)):
+                    agreement = Agreement(cases)
+                    results: list[ScenarioResult] = []
+                    turns = in_turn if end is None or number == 1 else _until(end, in_turn)
+                    try:
+                        for ready in pool.run(turns, seed=seed, round=number, on_started=terminal.started):
+                            for result in agreement.take(ready):
+                                results.append(result)
+                                terminal.finished(result)
+                    finally:
+                        rounds.take([*results, *agreement.left()])
+                    if len(numbers) > 1 or end is not None:
+                        line = after_a_round(number, rounds.so_far(), time.monotonic() - began)
+                        terminal.after_a_round(line)
             interruption.shut_out()
         except KeyboardInterrupt:
             interruption.shut_out()
         finally:
             # Also when the pool itself failed: what was found out so far is kept.
             interrupted = interruption.signal_number is not None
-            finished = without_results(empty, cases, [*results, *agreement.left()], interrupted=interrupted)
+            finished = without_results(empty, cases, rounds.results(), interrupted=interrupted)
             finished = dataclasses.replace(finished, duration_s=time.monotonic() - began)
+            if rounds.number > 1:
+                finished = dataclasses.replace(finished, rounds=rounds.number, tallies=rounds.tallies())
             write_and_show(finished, report, terminal)
     if interruption.signal_number is not None:
         return 128 + interruption.signal_number
     return EXIT_CODES[finished.verdict]
+
+
+def _until(end: float, some: Iterable[_T]) -> Iterator[_T]:
+    """As many of them as are asked for before this moment of the monotonic clock."""
+    return itertools.takewhile(lambda _: time.monotonic() < end, some)
 
 
 def write_and_show(run: Run, report: Path, terminal: Terminal) -> None:

@@ -55,6 +55,18 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """What all rounds of a scenario on a transport came to."""
+
+    scenario: str
+    file: str
+    transport: str
+    passed: int
+    unknown: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One call of `gostage-sim run`."""
 
@@ -77,6 +89,10 @@ class Run:
     """Scenarios that do not have the transport that was chosen."""
     skipped: tuple[Skipped, ...] = field(default=())
     interrupted: bool = False
+    rounds: int = 1
+    """How many were begun."""
+    tallies: tuple[Tally, ...] = field(default=())
+    """Of a run of more than one round, whose `results` are those of the first and of some that did not pass."""
     rejudged_at: str | None = None
     """ISO 8601, UTC; when `gostage-sim report` judged its histories again, if it did."""
     rejudged_by: str | None = None
@@ -91,6 +107,9 @@ class Run:
     def summary(self) -> dict[str, int]:
         """How many results of each verdict, and how many scenarios were skipped."""
         counts = {str(verdict): sum(result.verdict is verdict for result in self.results) for verdict in Verdict}
+        if self.tallies:
+            for verdict, name in ((Verdict.PASS, "passed"), (Verdict.UNKNOWN, "unknown"), (Verdict.FAIL, "failed")):
+                counts[str(verdict)] = sum(getattr(tally, name) for tally in self.tallies)
         return {**counts, SKIPPED: len(self.skipped)}
 
     @property
@@ -100,8 +119,8 @@ class Run:
 
 
 def in_order(results: Iterable[ScenarioResult]) -> tuple[ScenarioResult, ...]:
-    """Sorted by file, then name: workers finish in any order."""
-    return tuple(sorted(results, key=lambda result: (result.file, result.scenario, result.transport)))
+    """Sorted by file, then name, then round: workers finish in any order."""
+    return tuple(sorted(results, key=lambda result: (result.file, result.scenario, result.round, result.transport)))
 
 
 def utc_now() -> str:

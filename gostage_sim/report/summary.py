@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report.escape import markdown, markdown_block
-from gostage_sim.report.lines import counted
+from gostage_sim.report.lines import counted, reproduced
 from gostage_sim.report.run_report import SKIPPED, Run
 from gostage_sim.units import format_duration
 
@@ -23,7 +23,8 @@ def _lines(run: Run) -> Iterable[str]:
     counts = ", ".join(f"{number} {what}" for what, number in run.summary.items() if number or what != SKIPPED)
     yield f"# gostage-sim: {'interrupted, ' if run.interrupted else ''}{run.verdict}"
     yield ""
-    yield f"{counted(len(run.results), run)}: {counts}, in {format_duration(run.duration_s)}."
+    rounds = f" in {run.rounds} rounds" if run.tallies else ""
+    yield f"{counted(len(run.tallies or run.results), run)}{rounds}: {counts}, in {format_duration(run.duration_s)}."
     if run.skipped and not run.results and not run.not_run:
         yield "Nothing ran: every scenario that is selected was skipped."
     if run.not_run:
@@ -55,7 +56,8 @@ def _failure(result: ScenarioResult) -> Iterable[str]:
     yield ""
     yield f"## {result.verdict}: {markdown(result.scenario)}"
     yield ""
-    yield f"{markdown(result.file)}, {markdown(result.transport)}, seed {result.seed}"
+    round = f", round {result.round}, {reproduced(result)}" if result.reproduced else ""
+    yield f"{markdown(result.file)}, {markdown(result.transport)}, seed {result.seed}{round}"
     yield ""
     for judgement in result.guarantees:
         if judgement.verdict is not Verdict.PASS:

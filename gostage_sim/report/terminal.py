@@ -34,6 +34,9 @@ class Terminal(Protocol):
     def finished(self, result: ScenarioResult) -> None:
         """It has a result."""
 
+    def after_a_round(self, line: str) -> None:
+        """All of one round have."""
+
     def show(self, run: Run, directory: Path) -> None:
         """The table, the failures, the count."""
 
@@ -44,7 +47,7 @@ class PlainTerminal:
     `narrow` is for a terminal that has no room for columns.
     """
 
-    def __init__(self, stream: TextIO, total: int, *, quiet: bool = False, narrow: bool = False) -> None:
+    def __init__(self, stream: TextIO, total: int | None, *, quiet: bool = False, narrow: bool = False) -> None:
         self._stream = stream
         self._total = total
         self._narrow = narrow
@@ -69,6 +72,10 @@ class PlainTerminal:
         self._done += 1
         if not self._quiet:
             self._say(lines.text(lines.finished(result, self._done, self._total)))
+
+    def after_a_round(self, line: str) -> None:
+        if not self._quiet:
+            self._say(line)
 
     def show(self, run: Run, directory: Path) -> None:
         if not self._quiet:
@@ -100,7 +107,7 @@ def is_for_a_person(stream: TextIO, environ: Mapping[str, str]) -> bool:
     return stream.isatty() and not unwanted
 
 
-def terminal_for(stream: TextIO, environ: Mapping[str, str], total: int, *, quiet: bool = False) -> Terminal:
+def terminal_for(stream: TextIO, environ: Mapping[str, str], total: int | None, *, quiet: bool = False) -> Terminal:
     """The live display where a person looks at it and wants colour, plain lines everywhere else."""
     if quiet or not is_for_a_person(stream, environ):
         narrow = stream.isatty() and shutil.get_terminal_size().columns < lines.NARROW

@@ -95,7 +95,7 @@ def test_a_failure_counts_for_the_scenario_and_is_repeated_on_both() -> None:
     (judged,) = found.take(result("grpc", replace(CHILD, handled=4)))
     assert judged.verdict is Verdict.FAIL
     assert judged.reason.startswith("transports-agree: the messages of victim[1] are 5 on json")
-    assert judged.reproduce == "gostage-sim run s.yaml --transport all --seed 1"
+    assert judged.reproduce == "gostage-sim run s.yaml --transport all --seed 1 --repeat 20"
 
 
 def test_nothing_to_compare_is_unknown() -> None:

@@ -278,3 +278,24 @@ def test_a_program_that_leaves_its_pool_open(tmp_path: Path) -> None:
         [sys.executable, str(tmp_path / "program.py"), str(folder)], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "['pass'] False\n", "")
+
+
+@pytest.mark.slow
+def test_nothing_grows_in_a_soak(scenario: MakeScenario, tmp_path: Path) -> None:
+    """After 12 rounds the observer has the descriptors, threads and temporary files that it had after 3, and the memory
+    but for what an allocator keeps."""
+    made = over_json(scenario(("crash", AT_MESSAGE_40, {}))) * 2
+    held: list[tuple[int, int, int]] = []
+    memory: list[int] = []
+    with ObserverPool(workers=1) as pool:
+        for number in range(1, 13):
+            assert {result.verdict for result in pool.run(made, seed=7, round=number)} == {Verdict.PASS}
+            (observer,) = pool._observers
+            of_it = Path(f"/proc/{observer.process.pid}")
+            fds, threads = len(list((of_it / "fd").iterdir())), len(list((of_it / "task").iterdir()))
+            held.append((fds, threads, len(list(pool._runs.iterdir()))))
+            fields = dict(line.split(":", 1) for line in (of_it / "status").read_text().splitlines())
+            memory.append(int(fields["RssAnon"].split()[0]))
+    assert held[2] == held[11]
+    assert held[2][2] == 0
+    assert memory[11] - memory[2] < 2 << 10  # KiB

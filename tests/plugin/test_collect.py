@@ -112,7 +112,7 @@ def test_verdicts(suite: Suite) -> None:
     assert finished.section("Wrong[json]") == [
         "scenarios/b.yaml:2: fail: Wrong (scenarios/b.yaml, json, seed 5)",
         "as-expected fail: outcome of victim is signaled, completed expected",
-        "repeat: gostage-sim run scenarios/b.yaml --transport json --seed 5",
+        "repeat: gostage-sim run scenarios/b.yaml --transport json --seed 5 --repeat 20",
     ]
     never = finished.section("Never[json]")
     assert never[0] == "scenarios/c.yaml:2: fail: Never (scenarios/c.yaml, json, seed 5)"

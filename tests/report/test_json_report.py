@@ -47,6 +47,8 @@ def test_the_shape_is_the_documented_one(make_result: MakeResult, make_run: Make
         "left_out": [],
         "skipped": [],
         "interrupted": False,
+        "rounds": 1,
+        "tallies": [],
         "rejudged_at": None,
         "rejudged_by": None,
     }
@@ -102,6 +104,8 @@ def test_the_shape_is_the_documented_one(make_result: MakeResult, make_run: Make
         "reproduce": "gostage-sim run a",
         "tags": ["out of order"],
         "extra": {"said": "out of order"},
+        "round": 1,
+        "reproduced": None,
         "id": "A bad pointer",
         "parameters": {},
     }
