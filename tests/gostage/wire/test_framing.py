@@ -32,6 +32,7 @@ def test_cuts_do_not_matter(lines: list[bytes], rest: bytes, cuts: list[int]) ->
             offset += len(line)
     assert seen == [line + b"\n" for line in lines]
     assert splitter.finish() == (Line(rest, len(data) - len(rest)) if rest else None)
+    assert splitter.offset == len(data)
 
 
 @given(st.integers(10, 100), st.lists(st.binary(min_size=1, max_size=50), max_size=30))
@@ -59,6 +60,9 @@ def test_long_last_line() -> None:
     splitter.feed(b"x" * 11)
     splitter.feed(b"y" * 5)
     assert splitter.finish() == Oversize(0, 16, b"xx")
+    splitter = LineSplitter(300)
+    splitter.feed(b"x" * 400)
+    assert splitter.finish() == Oversize(0, 400, b"x" * 256)
 
 
 def in_pieces(splitter: LineSplitter, line: bytes, size: int = LONG_LINE_BYTES) -> bytes | bytearray:
@@ -80,8 +84,10 @@ def test_long_lines_share_a_buffer() -> None:
 
 
 def test_very_long_lines_are_not_kept() -> None:
-    """The buffer of a line that is longer than may be kept goes with the line."""
+    """The buffer of a line that is longer than may be kept goes with the line; one that is just as long stays."""
     splitter = LineSplitter(16 * MAX_KEPT_BYTES)
+    first = in_pieces(splitter, b"a" * (MAX_KEPT_BYTES - 1) + b"\n")
+    assert in_pieces(splitter, b"b" * 3 * LONG_LINE_BYTES + b"\n") is first
     first = in_pieces(splitter, b"a" * MAX_KEPT_BYTES + b"\n")
     assert in_pieces(splitter, b"b" * 3 * LONG_LINE_BYTES + b"\n") is not first
 
@@ -91,3 +97,10 @@ def test_lines_in_small_pieces_are_their_own() -> None:
     splitter = LineSplitter(1000)
     lines = [in_pieces(splitter, b"%d" % number * 100 + b"\n", 7) for number in range(3)]
     assert lines == [b"0" * 100 + b"\n", b"1" * 100 + b"\n", b"2" * 100 + b"\n"]
+
+
+def test_a_line_that_is_just_not_long_is_its_own() -> None:
+    """With 64 KiB, its newline included, it is handed over for good; with a byte more in the shared buffer."""
+    splitter = LineSplitter(16 * MAX_KEPT_BYTES)
+    assert type(in_pieces(splitter, b"a" * (LONG_LINE_BYTES - 1) + b"\n", 1000)) is bytes
+    assert type(in_pieces(splitter, b"a" * LONG_LINE_BYTES + b"\n", 1000)) is bytearray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gostage_sim.gostage.wire.messages import DECODE_ERRORS, Origin, decode_line
+from gostage_sim.gostage.wire.messages import _PIECE_BYTES, DECODE_ERRORS, Message, Origin, decode_line, require_text
 
 
 def test_extra_keys_are_ignored() -> None:
@@ -43,3 +43,26 @@ def test_context_is_the_parents_word(context: bytes, place: tuple[str, str]) -> 
     assert (known.stage_id, known.action_name) == place
     assert (known.workflow_id, known.pid, known.session_id, known.sequence) == ("w", 42, "session", 7)
     assert known.is_child
+
+
+@pytest.mark.parametrize("size", [10, _PIECE_BYTES, _PIECE_BYTES + 1, 2 * _PIECE_BYTES, 3 * _PIECE_BYTES + 5])
+def test_a_line_is_text_or_not(size: int) -> None:
+    """However long it is, and wherever the byte that is none: at either end, or next to where a long line is cut."""
+    text = bytearray("x" + "\u20ac" * (size // 3), "utf-8").ljust(size, b"x")
+    require_text(text)
+    for place in {0, 1, _PIECE_BYTES - 1, _PIECE_BYTES, len(text) - 1}:
+        if place < len(text):
+            bad = text.copy()
+            bad[place] = 0xFF
+            with pytest.raises(UnicodeDecodeError):
+                require_text(bad)
+    with pytest.raises(UnicodeDecodeError):
+        require_text(text + b"\xe2\x82")  # a character that is not finished
+
+
+def test_a_message_in_the_place_of_another() -> None:
+    """It comes from where that one came."""
+    first, second = decode_line(b'{"type":"a","context":{"stage_id":"s"}}'), Message("b")
+    first._origin, first._sequence = Origin("w", 42, "session"), 7
+    second.came_like(first)
+    assert (second.type, second.context) == ("b", first.context)
