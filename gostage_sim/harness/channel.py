@@ -209,7 +209,7 @@ class JournallingChannel:
                     action()
                 if position and self.offset != offset:
                     frames[position] = first + frames[position][len(encode_start(type)) :]
-                room = 1 if self.before_each else self._room(len(frames) - position)
+                room = self._room(1 if self.before_each else len(frames) - position)
                 if room:
                     part = frames[position : position + room]
                     offset = self.offset + sum(map(len, part))

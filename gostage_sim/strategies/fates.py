@@ -12,6 +12,7 @@ LEFT_OUT: Mapping[str, str] = {
     "blackhole": "how many messages a number of bytes is decides which guarantee must fail, or whether any must",
     "corrupt": "what a flipped bit makes of a line decides it: no message, another message, or one that nobody misses",
     "limit_bytes": "as blackhole; and the child may or may not notice before it exits",
+    "lose_server": "takes the connections of all siblings too, which are harmed then as the scenario wants",
     "nonblocking": "has a witness only where the pipe was full, which the parent's speed decides",
     "out_of_memory": "needs a cgroup, which few machines let anybody make",
     "small_disk": "needs to mount something, which few machines let anybody do",
@@ -21,7 +22,7 @@ LEFT_OUT: Mapping[str, str] = {
 EXPECTED_TO_FAIL: Mapping[str, str] = {"drop": "no-loss", "duplicate": "no-duplicate", "reorder": "order"}
 
 #: They change what the whole run is about, or what a fault of another child would find of the parent.
-ALONE = frozenset({*EXPECTED_TO_FAIL, "clock", "exhaust", "interrupt_parent", "kill_parent", "lose_server"})
+ALONE = frozenset({*EXPECTED_TO_FAIL, "clock", "exhaust", "interrupt_parent", "kill_parent"})
 
 #: What becomes of the child, where it goes on with all its work as if nothing had been.
 _GOES_ON: Mapping[str, Callable[[Any], bool]] = {

@@ -26,6 +26,8 @@ _RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("bad_middleware", "every"): (1, 10),
     ("bandwidth", "rate"): (2**14, 2**20),
     ("clock", "step"): (0.001, 3600.0),  # see `fates.bearable`
+    ("coalescer", "longest"): (0.02, 0.1),  # no shorter than what lies between two messages
+    ("coalescer", "size"): (2**12, 2**16),  # no less than what is written at once
     ("drop", "message"): (1, 15),
     ("duplicate", "message"): (1, 15),
     ("flood", "count"): (1, 2000),
@@ -39,6 +41,7 @@ _RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("reorder", "behind"): (1, 5),
     ("reorder", "message"): (1, 15),
     ("slicer", "size"): (1, 64),
+    ("slow_close", "delay"): (0.1, 0.3),  # no shorter than an exit takes
     ("slow", "delay"): (0.0001, 0.02),
 }
 #: Where the default is more than that, too.
@@ -110,7 +113,7 @@ def _values(kind: type[Fault], parameter: Field[Any]) -> st.SearchStrategy[Any]:
         sizes = _within((*_SIZES, 2 * least), least, most)
         return st.sampled_from([format_size(size) for size in sizes])
     if hint == Seconds:
-        more = (60.0, 3600.0) if narrow is not None else ()
+        more = (60.0, 3600.0) if narrow is not None else ()  # where this table says how much is too much
         return st.sampled_from([format_duration(one) for one in _within((*_DURATIONS, *more), least, most)])
     if hint is float:
         return st.floats(least, min(most, max(least, _MOST)), allow_nan=False)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gostage_sim.faults import fault_kinds
 from gostage_sim.scenario.model import TRANSPORTS, Transport
-from gostage_sim.strategies.child import siblings
+from gostage_sim.strategies.child import SELDOM, siblings
 from gostage_sim.strategies.fates import ALONE, EXPECTED_TO_FAIL, LEFT_OUT
 from gostage_sim.strategies.parameters import Data
 from gostage_sim.strategies.placing import kinds_for
@@ -34,12 +34,12 @@ def scenarios(
     transport = draw(st.sampled_from([one for one in transports if kinds_for(one, every)]))
     here = kinds_for(transport, every)
     beside = {"sibling": draw(siblings())}
-    if draw(st.booleans()):
+    if draw(SELDOM):
         beside["other"] = draw(siblings())
     victim = draw(victims(transport, here, others=beside))
     children = {"victim": victim, **beside}
     kind = kind_of(victim["faults"][-1])
-    if kind not in ALONE and draw(st.booleans()):
+    if kind not in ALONE and draw(SELDOM):
         together = [one for one in here if one not in ALONE]
         if together:
             children["second"] = draw(victims(transport, together, others=beside))

@@ -8,16 +8,15 @@ from hypothesis import strategies as st
 
 from gostage_sim.faults.contract import IN_PARENT
 from gostage_sim.scenario.model import Transport
-from gostage_sim.strategies.child import Course, steps
+from gostage_sim.strategies.child import SELDOM, Course, steps
 from gostage_sim.strategies.fates import ALONE, MILD, alone_in_child, goes_on, may_hang
 from gostage_sim.strategies.parameters import Data, faults, made
 from gostage_sim.strategies.placing import messages_before, open_points, placements
 
-#: Of a child whose faults may stop it for ever; to start takes it more than a second on a busy machine.
-_TIMEOUT = "4s"
+#: Of a child whose faults may stop it for ever; to come to them takes it seconds on a busy machine.
+_TIMEOUT = "6s"
 #: A fault that lasts has messages to last over before the next one strikes.
 _APART = 5
-_MOST_COPIES = 2
 
 
 @st.composite
@@ -44,8 +43,8 @@ def victims(
         name = draw(st.sampled_from(sorted(others)))
         at["after"] = {"child": _first(name, others[name]), "message": draw(_early(others[name]))}
     child: Data = {"steps": doing, "faults": placed}
-    if one.kind not in ALONE and not one.points & IN_PARENT and draw(st.booleans()):
-        child["copies"] = draw(st.integers(2, _MOST_COPIES))
+    if one.kind not in ALONE and not one.points & IN_PARENT and draw(SELDOM):
+        child["copies"] = 2
     if may_hang(one):
         child["timeout"] = _TIMEOUT
     return child

@@ -204,6 +204,17 @@ def test_an_action_before_each_message_runs_once_for_each(wire: Wire) -> None:
     assert seen == [1, 2, 3, 4]
 
 
+def test_a_slow_child_stops_inside_a_message_too(wire: Wire) -> None:
+    """What is done before each message takes no point in one away, neither of a single message nor in a block."""
+    seen: list[int] = []
+    channel = wire.channel(*(Stop(number, lambda: seen.append(len(wire.data)), byte=7) for number in (1, 3)))
+    channel.before_each.append(lambda: None)
+    channel.send("data", 0)
+    length = len(wire.data)
+    channel.send_many("data", range(3))
+    assert seen == [7, len(wire.data[: wire.data.index(b"\n", length) + 1]) + 7]
+
+
 def test_raw_bytes_are_recorded_with_their_offset(wire: Wire) -> None:
     """Bytes of a fault that are no message are not counted as one; those that are one are."""
     channel = wire.channel()
