@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from gostage_sim.harness.result import ScenarioResult
-from gostage_sim.history.collect import collect
+from gostage_sim.history.collect import SUBJECT_NAME, collect
 from gostage_sim.report.picture.draw import draw
+from gostage_sim.report.picture.handlers import handler_times
 from gostage_sim.report.picture.model import Picture
 from gostage_sim.report.run_report import Run
 from gostage_sim.report.source import Source, read_source
@@ -44,6 +45,8 @@ def _story(result: ScenarioResult, source: Source) -> Story:
         return Story(result, source, None, "no history was kept of it")
     try:
         witnesses = [fault.witness for fault in result.faults if fault.planned]
-        return Story(result, source, draw(collect(Path(kept)), lines=source.faults, witnesses=witnesses))
+        handlers = handler_times(Path(kept) / SUBJECT_NAME)
+        picture = draw(collect(Path(kept)), lines=source.faults, witnesses=witnesses, handlers=handlers)
+        return Story(result, source, picture)
     except Exception as error:  # of histories anything may be missing or damaged
         return Story(result, source, None, f"its history in {kept} cannot be drawn: {type(error).__name__}: {error}")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gostage_sim.guarantees.contract import Verdict
@@ -24,11 +25,14 @@ MakeResult = Callable[..., ScenarioResult]
 MakeRun = Callable[..., Run]
 
 
+NO_TIMES = np.zeros(0, "u8"), np.zeros(0)
+
+
 def story(result: ScenarioResult, reason: str = "bad") -> Story:
     bad = SpawnReport("signaled", None, "SIGSEGV", 100, malformed_count=1, malformed=(Quarantined(90, 5, reason, 3),))
     silent = replace(sibling(2), sent=messages([], []), handled=messages([], []))
     found = history(victim(report=bad), sibling(1), silent, recovery())
-    return Story(result, Source(""), draw(found, lines={}, witnesses=["killed by SIGSEGV"]))
+    return Story(result, Source(""), draw(found, lines={}, witnesses=["killed by SIGSEGV"], handlers=NO_TIMES))
 
 
 def events(run: Run, *stories: Story) -> list[dict[str, Any]]:

@@ -5,6 +5,6 @@
 * `details`    what the page shows of one result when it is asked for: bounded JSON
 
 `page.css`, `page.js` (overview, keyboard, tables of one result) and `charts.js` (its charts, by plotly) are put into
-the page. What a child said is text wherever it goes: escaped by jinja2, as JSON in which no markup can be, as
-`textContent` in the browser; and the page's own policy lets no other script run.
+the page; `example.png` is what it looks like. What a child said is text wherever it goes: escaped by jinja2, as JSON in
+which no markup can be, as `textContent` in the browser; and the page's own policy lets no other script run.
 """

@@ -124,12 +124,14 @@ const Charts = (() => {
   }
 
   function latency(place, picture) {
-    const found = picture.latency, x = found.columns.map((column) => (column + 0.5) * found.width_ms);
-    const line = (name, y, tint, width) => ({ type: "scatter", mode: "lines+markers", name, x, y, marker: { size: 4 },
-      line: { color: colour(tint), width }, hovertemplate: "%{y:.4g} µs<extra>%{fullData.name}</extra>" });
-    return show(place, [line("median", found.p50, "handled", 2), line("90 %", found.p90, "sent", 1),
-      line("99 %", found.p99, "unknown", 1), line("largest", found.most, "fault", 1)],
-    layout(picture, { shapes: windows(picture), yaxis: { type: "log", title: { text: "µs" } } }));
+    const line = (found, name, y, tint, width, dash) => ({ type: "scatter", mode: "lines+markers", name, y, marker: { size: 4 },
+      x: found.columns.map((column) => (column + 0.5) * found.width_ms), line: { color: colour(tint), width, dash },
+      hovertemplate: "%{y:.4g} µs<extra>%{fullData.name}</extra>" });
+    const lag = picture.latency, own = picture.handlers;
+    return show(place, [line(lag, "median", lag.p50, "handled", 2), line(lag, "90 %", lag.p90, "sent", 1),
+      line(lag, "99 %", lag.p99, "unknown", 1), line(lag, "largest", lag.most, "fault", 1),
+      line(own, "handler itself, median", own.p50, "handled", 1, "dot"), line(own, "handler itself, largest", own.most, "fault", 1, "dot"),
+    ].filter((trace) => trace.x.length), layout(picture, { shapes: windows(picture), yaxis: { type: "log", title: { text: "µs" } } }));
   }
 
   // Sums over time; where handled falls behind sent for good, messages are missing.

@@ -34,10 +34,11 @@
     result.reproduce ? el("pre", { class: "command" }, result.reproduce) : null];
   }
 
-  function guarantees(result) {
+  function guarantees(title, found) {
+    if (!found.length) return null;
     const evidence = (found) => Object.keys(found).length
       ? el("details", null, el("summary", null, "evidence"), el("pre", null, JSON.stringify(found, null, 1))) : "";
-    return section("Guarantees", table(["guarantee", "verdict", "reason", ""], result.guarantees.map((each) =>
+    return section(title, table(["guarantee", "verdict", "reason", ""], found.map((each) =>
       [each.name, verdict(each.verdict), each.reason, evidence(each.evidence)])));
   }
 
@@ -71,6 +72,9 @@
       child.stderr_tail ? el("pre", { class: "stderr" }, child.stderr_tail) : null)));
   }
 
+  const told = (four, number, what) => el("p", { class: "soft" }, `${what}, of ${number.toLocaleString("en")} messages: `
+    + ["median", "90 %", "99 %", "largest"].map((name, n) => `${name} ${four[n].toLocaleString("en")} µs`).join(", ") + ".");
+
   function charts(picture, problem) {
     if (!picture) return [section("Timeline", el("p", { class: "note" }, `No charts: ${problem}.`))];
     const chart = (name) => el("div", { class: "chart", "data-chart": name });
@@ -80,9 +84,8 @@
       `${picture.messages.toLocaleString("en")} handled messages, aggregated in columns of ${range(widths)} ms; above each line what was sent, below it what was handled.${shownLanes}`
       + " Drag to look closer, double-click to see all."), chart("timeline"))];
     if (lag) {
-      found.push(section("Latency of handlers", el("p", { class: "soft" },
-        `From before a message is written until its handler is called, of ${picture.latency.count.toLocaleString("en")} messages:`
-        + ` median ${lag[0]} µs, 90 % ${lag[1]} µs, 99 % ${lag[2]} µs, largest ${lag[3]} µs.`), chart("latency")));
+      found.push(section("Latency of handlers", told(lag, picture.latency.count, "From before a message is written until its handler is called"),
+        picture.handlers.overall ? told(picture.handlers.overall, picture.handlers.count, "The handler itself") : null, chart("latency")));
     }
     found.push(section("Sent against handled", table(["child", "sent", "handled", "agree", "first difference"], picture.lanes.map((lane) =>
       lane.ledger ? [lane.name, lane.ledger.sent, lane.ledger.handled, lane.ledger.agree, lane.ledger.difference ?? "none"]
@@ -115,8 +118,9 @@
     const { result, picture, problem } = JSON.parse(document.getElementById(`d${index}`).textContent);
     if (shown === null) left = document.activeElement;
     shown = index;
-    detail.replaceChildren(...[...facts(result), faults(result, picture), ...charts(picture, problem), guarantees(result), children(result),
-      source(result.file)].filter((part) => part !== null));
+    const bad = result.guarantees.filter((each) => each.verdict !== "pass");
+    detail.replaceChildren(...[...facts(result), guarantees("What did not hold", bad), faults(result, picture), ...charts(picture, problem),
+      guarantees("All guarantees", result.guarantees), children(result), source(result.file)].filter((part) => part !== null));
     overview.hidden = true; detail.hidden = false;
     window.scrollTo(0, 0); detail.focus({ preventScroll: true });
     draw(picture);

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gostage_sim.guarantees.streams import paired
 from gostage_sim.guarantees.wording import plain
 from gostage_sim.history.model import ChildHistory, FaultRecord, History, KernelExit, ParentHistory
 from gostage_sim.report.picture.density import density, largest_of_columns, latency
 from gostage_sim.report.picture.model import FaultStory, Lane, Latency, Ledger, Mark, ParentLane, Picture
+
+HandlerTimes = tuple[NDArray[np.uint64], NDArray[np.float64]]
 
 MOST_LANES = 64
 MOST_FAULTS = 100
@@ -24,10 +27,12 @@ _LONGEST_TEXT = 300
 _FIRST = {"victim": 0, "foreign": 1}
 
 
-def draw(history: History, *, lines: Mapping[str, int], witnesses: Iterable[str | None]) -> Picture:
+def draw(
+    history: History, *, lines: Mapping[str, int], witnesses: Iterable[str | None], handlers: HandlerTimes
+) -> Picture:
     """The picture. `lines` are those of faults in the scenario file, by `group#number`; `witnesses` what proved each
-    fault of the history, in its order."""
-    return _Drawing(history).picture(lines, list(witnesses))
+    fault of the history, in its order; `handlers` what `handler_times` found."""
+    return _Drawing(history).picture(lines, list(witnesses), handlers)
 
 
 class _Drawing:
@@ -36,7 +41,7 @@ class _Drawing:
         self._start_ns, self._end_ns = _extent(history)
         self._span_ns = max(1, self._end_ns - self._start_ns)
 
-    def picture(self, lines: Mapping[str, int], witnesses: list[str | None]) -> Picture:
+    def picture(self, lines: Mapping[str, int], witnesses: list[str | None], handlers: HandlerTimes) -> Picture:
         history = self._history
         children = sorted(history.children, key=lambda child: _FIRST.get(child.role, 2))[:MOST_LANES]
         cells = max(24, min(_MOST_COLUMNS, _MOST_CELLS // max(1, len(children))))
@@ -56,6 +61,7 @@ class _Drawing:
             ),
             faults_count=len(history.faults),
             latency=self._latency(),
+            handlers=self._quantiles(*handlers),
             messages=sum(len(child.handled) for child in history.children),
             problems=history.problems,
         )
@@ -158,13 +164,10 @@ class _Drawing:
             handled_ns = child.handled.rows["t_ns"][theirs[:agree]]
             handled.append(handled_ns)
             lags.append((handled_ns.astype(np.int64) - sent_ns) / 1e3)
-        return latency(
-            np.concatenate(handled),
-            np.concatenate(lags),
-            start_ns=self._start_ns,
-            span_ns=self._span_ns,
-            most=_MOST_COLUMNS,
-        )
+        return self._quantiles(np.concatenate(handled), np.concatenate(lags))
+
+    def _quantiles(self, at_ns: NDArray[np.uint64], spans_us: NDArray[np.float64]) -> Latency:
+        return latency(at_ns, spans_us, start_ns=self._start_ns, span_ns=self._span_ns, most=_MOST_COLUMNS)
 
 
 def _extent(history: History) -> tuple[int, int]:

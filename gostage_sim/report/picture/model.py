@@ -103,7 +103,7 @@ class ParentLane:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """From before a message was written until its handler was called, in microseconds, in columns of time."""
+    """Quantiles of many spans of time, in microseconds, in columns of time."""
 
     width_ms: float
     columns: tuple[int, ...]
@@ -132,6 +132,9 @@ class Picture:
     faults: tuple[FaultStory, ...]
     faults_count: int
     latency: Latency
+    """From before a message was written until its handler was called."""
+    handlers: Latency
+    """From there to the handler's end."""
     messages: int
     """How many were handled in all."""
     problems: tuple[str, ...]

@@ -31,7 +31,8 @@ from ...guarantees.histories import (
 
 
 def drawn(*children: ChildHistory, **changes: Any) -> Picture:
-    return draw(history(*children, **changes), lines={"victim#1": 7}, witnesses=["killed by SIGSEGV"])
+    times = np.array([SECOND, OPENED], "u8"), np.array([3.0, 5.0])
+    return draw(history(*children, **changes), lines={"victim#1": 7}, witnesses=["killed by SIGSEGV"], handlers=times)
 
 
 def test_a_crash() -> None:
@@ -96,6 +97,7 @@ def test_latencies_are_of_messages_that_belong_together() -> None:
     assert drawn(child).latency.overall == (10.5, 18.1, 19.8, 20.0)
     lost = replace(child, handled=replace(slow, rows=np.delete(slow.rows, 10)))
     assert (drawn(child).latency.count, drawn(lost).latency.count) == (20, 10)
+    assert drawn(child).handlers.overall == (4.0, 4.8, 5.0, 5.0)
 
 
 def test_a_foreign_program_has_no_ledger() -> None:
