@@ -197,7 +197,9 @@ class Options(_Part):
     """Octal is written `0o027`."""
     no_new_privs: bool = False
     """Whether it may gain no privileges by what it executes."""
-    environment: dict[str, str] = {}
+    environment: dict[
+        str, Annotated[str, Field(pattern=r"^[^\x00]*$", description="text without null characters")]
+    ] = {}
     """Variables beside those it inherits."""
     user: str | int | None = None
     """Whom a `command` runs as, which takes root. A child of ours writes a journal that nobody else may open."""

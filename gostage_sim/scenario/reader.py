@@ -45,7 +45,7 @@ from gostage_sim.scenario.placement import PlacementReader, transport_problems
 from gostage_sim.scenario.positions import Document, Path
 from gostage_sim.scenario.problems import close_match, quote, unknown, unknown_key
 from gostage_sim.scenario.targets import Target
-from gostage_sim.scenario.traffic import of_child, of_program
+from gostage_sim.scenario.traffic import ENGINE, of_child, of_program
 from gostage_sim.scenario.waits import wait_problems
 
 M = TypeVar("M", bound=BaseModel)
@@ -169,6 +169,7 @@ class Reader:
             if "command" not in data and getattr(found.get("options"), key, None) is not None:
                 message = f"{key} is for a command; a child of ours writes a journal that no other {key} may open"
                 self._report((*path, "options", key), message, key=True)
+        self._environment(data.get("options"), (*path, "options", "environment"))
         raw_steps = self._list(data.get("steps"), (*path, "steps"), "steps") if "steps" in data else []
         steps = [self._step(item, (*path, "steps", i)) for i, item in enumerate(raw_steps)]
         raw_faults = self._list(data["faults"], (*path, "faults"), "faults") if "faults" in data else []
@@ -190,6 +191,13 @@ class Reader:
         return Child.model_construct(
             **{**found, "steps": tuple(step for step in steps if step is not None), "faults": kept}
         )
+
+    def _environment(self, options: Any, path: Path) -> None:
+        variables = options.get("environment") if isinstance(options, dict) else None
+        for name in variables if isinstance(variables, dict) else ():
+            if not name or "=" in name or "\0" in name:
+                message = f"the variable {quote(name)} cannot be set; expected a name without '=' and null characters"
+                self._report((*path, name), message, key=True)
 
     def _points_exist(
         self,
@@ -315,6 +323,9 @@ class Reader:
         if isinstance(data, dict) and not bare:
             for inner, text, is_key in strings(data.get("payload"), (*path, "payload")):
                 self._template(text, inner, is_key)
+            if data.get("type") in ENGINE:
+                message = f"type is {quote(data['type'])}, which the engine sends itself at the end; choose another"
+                self._report((*path, "type"), message)
             if data.get("size") and not isinstance(data.get("payload", {}), dict):
                 found = quote(data["payload"])
                 self._report((*path, "payload"), f"payload is {found}; with size it gets a text: expected a mapping")

@@ -12,7 +12,7 @@ from gostage_sim.scenario.model import Call, Child, Log, PlacedFault, Send, Spaw
 Traffic = Counter[str]
 
 #: What the engine sends at the end of every child.
-_ENGINE = ("final_store", "workflow_result")
+ENGINE = ("final_store", "workflow_result")
 
 
 def flattened(steps: Iterable[Step]) -> Iterator[Step]:
@@ -54,7 +54,7 @@ def of_child(steps: Iterable[Step], faults: Sequence[PlacedFault]) -> Traffic | 
     """The most it can send: by its steps, by these faults, and by the engine at its end. None when nobody can know."""
     sent = of_its_own(steps, faults)
     if sent is not None:
-        sent.update(_ENGINE)
+        sent.update(ENGINE)
     return sent
 
 

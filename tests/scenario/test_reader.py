@@ -158,7 +158,7 @@ STEPS = "send, call, log, put, delete, sleep, spin, allocate, open_files, thread
         (HEAD + "    options: {umask: 0o1000}\n", "6:22: umask is 512; expected a whole number from 0 to 511"),
         (
             HEAD + "    options: {environment: {A: 5}}\n",
-            "6:32: environment is 5; expected text; put it in quotes",
+            "6:32: environment is 5; expected text without null characters; put it in quotes",
         ),
         (HEAD + "    copies: true\n", "6:13: copies is true; expected a whole number from 1 to 500"),
         (
