@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import is_dataclass
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from gostage_sim.guarantees.contract import Judgement, Verdict
-from gostage_sim.harness.result import ChildResult, FaultResult, ParentResult, ScenarioResult
+from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.report.json_report import SCHEMA, Document
-from gostage_sim.report.run_report import SKIPPED, NotRun, Platform, Run, Skipped
+from gostage_sim.report.run_report import SKIPPED, Run
 from gostage_sim.scenario.docs import field_docs, paragraphs
 
 Schema = dict[str, Any]
-
-_TYPES = (Run, Platform, NotRun, Skipped, ScenarioResult, Judgement, FaultResult, ChildResult, ParentResult, Verdict)
 
 
 def report_schema_text() -> str:
@@ -30,10 +27,9 @@ def report_schema_text() -> str:
 
 def report_schema() -> Schema:
     """Of this version. Nothing but what it names is in a report, and all that it names is in every one."""
-    _, definitions = msgspec.json.schema_components(_TYPES, ref_template="#/$defs/{name}")
-    for each in _TYPES:
-        if is_dataclass(each):
-            _describe(definitions[each.__name__], each)
+    _, definitions = msgspec.json.schema_components([Run], ref_template="#/$defs/{name}")
+    for each in _dataclasses(Run):
+        _describe(definitions[each.__name__], each)
     run = definitions["Run"]
     del run["properties"]["results"]  # they stand beside it
     run["required"].remove("results")
@@ -53,6 +49,13 @@ def report_schema() -> Schema:
         ),
         "$defs": dict(sorted(definitions.items())),
     }
+
+
+def _dataclasses(kind: Any) -> set[type[Any]]:
+    """All that a value of this type may hold, itself included."""
+    inner = get_type_hints(kind).values() if is_dataclass(kind) else get_args(kind)
+    found = {each for one in inner for each in _dataclasses(one)}
+    return found | {kind} if isinstance(kind, type) and is_dataclass(kind) else found
 
 
 def _object(properties: Schema) -> Schema:
