@@ -12,6 +12,7 @@ from pathlib import Path
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.report import summary
 from gostage_sim.report.escape import visible_line
+from gostage_sim.report.lines import reproduced
 from gostage_sim.report.run_report import Run
 from gostage_sim.report.source import read_source
 
@@ -25,20 +26,26 @@ _IN_PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", 
 def commands(run: Run, environ: Mapping[str, str]) -> Iterable[str]:
     """A command for each result that is no pass, at the line of the first fault of its file; none elsewhere.
 
-    Unknown is an error too: it is never green.
+    Unknown is an error too: it is never green. Of several rounds with the same verdict the first speaks for all.
     """
     if environ.get("GITHUB_ACTIONS") != "true":
         return
+    told = set()
     for result in run.results:
-        if result.verdict is not Verdict.PASS:
+        case = (result.file, result.scenario, result.transport, result.verdict)
+        if result.verdict is not Verdict.PASS and case not in told:
+            told.add(case)
             line = min(read_source(result.file).faults.values(), default=1)
             title = f"{result.verdict}: {result.scenario} [{result.transport}]"
             place = f"file={_property(_in_repository(result.file, environ))},line={line},title={_property(title)}"
-            text = f"{result.reason} (repeat: {result.reproduce})" if result.reproduce else result.reason
+            often = f" ({reproduced(result)})" if result.reproduced else ""
+            again = f" (repeat: {result.reproduce})" if result.reproduce else ""
+            text = f"{result.reason}{often}{again}"
             yield f"::error {place}::{visible_line(text).translate(_IN_TEXT)}"
-    for case in run.not_run:
-        place = f"file={_property(_in_repository(case.file, environ))},title={_property(f'not run: {case.scenario}')}"
-        yield f"::error {place}::no result on {_property(case.transport)}"
+    for missing in run.not_run:
+        name = _property(f"not run: {missing.scenario}")
+        place = f"file={_property(_in_repository(missing.file, environ))},title={name}"
+        yield f"::error {place}::no result on {_property(missing.transport)}"
 
 
 def add_summary(run: Run, environ: Mapping[str, str]) -> Iterable[str]:

@@ -41,6 +41,13 @@ def test_a_failure_is_shown_at_its_fault(
     assert next(iter(github.commands(run, ACTIONS))).startswith("::error file=a%2Cb.yaml,line=4,")
 
 
+def test_many_rounds_speak_once(make_result: MakeResult, make_run: MakeRun) -> None:
+    """GitHub shows ten errors of a step; one that says how often is worth more than ten alike."""
+    rounds = [replace(make_result(Verdict.FAIL, "late"), round=number, reproduced=(3, 20)) for number in (2, 5, 9)]
+    (line,) = github.commands(make_run(*rounds), ACTIONS)
+    assert line.endswith("::late (fail in 3 of 20 rounds) (repeat: gostage-sim run a)")
+
+
 def test_what_did_not_run_is_shown(make_run: MakeRun) -> None:
     """A scenario without a result is an error as well."""
     run = make_run(not_run=(NotRun("C", "c.yaml", "grpc"),))

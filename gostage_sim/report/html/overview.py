@@ -8,17 +8,20 @@ from dataclasses import dataclass, field
 from gostage_sim.guarantees import guarantee
 from gostage_sim.guarantees.contract import Judgement, Verdict
 from gostage_sim.harness.result import ScenarioResult
-from gostage_sim.report.run_report import SKIPPED, NotRun, Run, Skipped
+from gostage_sim.report.lines import reproduced
+from gostage_sim.report.run_report import SKIPPED, NotRun, Run, Skipped, Tally
 from gostage_sim.report.stories import Story
 from gostage_sim.units import format_duration
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One scenario on one transport."""
+    """One result of a scenario on a transport."""
 
     verdict: str
     """`not run` and `skipped` too."""
+    text: str
+    """The verdict, and in which round where there are several."""
     title: str
     index: int | None
     """Of its result; None where there is none."""
@@ -31,13 +34,15 @@ class Row:
     scenario: str
     file: str
     tags: tuple[str, ...] = ()
-    cells: dict[str, Cell] = field(default_factory=dict)
-    """By transport."""
+    cells: dict[str, list[Cell]] = field(default_factory=dict)
+    """By transport; one each, or those that were kept of several rounds."""
+    tallies: dict[str, str] = field(default_factory=dict)
+    """By transport, what all rounds came to."""
 
     @property
     def verdicts(self) -> str:
         """For the filter."""
-        return " ".join(dict.fromkeys(cell.verdict for cell in self.cells.values()))
+        return " ".join(dict.fromkeys(cell.verdict for cells in self.cells.values() for cell in cells))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class Failure:
     index: int
     result: ScenarioResult
     line: int
+    often: str
+    """In how many rounds it came to this; empty where there was one."""
     broken: tuple[Broken, ...]
 
 
@@ -72,26 +79,40 @@ def matrix(run: Run) -> list[Row]:
 
     def put(scenario: str, file: str, transport: str, cell: Cell, tags: tuple[str, ...] = ()) -> None:
         row = rows.setdefault((file, scenario), Row(scenario, file, tags))
-        row.cells[transport] = cell
+        row.cells.setdefault(transport, []).append(cell)
 
     for index, result in enumerate(run.results):
         title = result.reason or f"pass, in {format_duration(result.duration_s)}"
-        put(result.scenario, result.file, result.transport, Cell(str(result.verdict), title, index), result.tags)
+        verdict = str(result.verdict)
+        cell = Cell(verdict, f"{verdict}, round {result.round}" if run.tallies else verdict, title, index)
+        put(result.scenario, result.file, result.transport, cell, result.tags)
     for case in run.not_run:
-        put(case.scenario, case.file, case.transport, Cell("not run", "no result", None))
+        put(case.scenario, case.file, case.transport, Cell("not run", "not run", "no result", None))
     for each in run.skipped:
-        put(each.scenario, each.file, each.transport, Cell(SKIPPED, each.reason, None))
+        put(each.scenario, each.file, each.transport, Cell(SKIPPED, SKIPPED, each.reason, None))
+    for tally in run.tallies:
+        row = rows.setdefault((tally.file, tally.scenario), Row(tally.scenario, tally.file))
+        row.tallies[tally.transport] = _counts(tally)
     return sorted(rows.values(), key=lambda row: (row.file, row.scenario))
+
+
+def _counts(tally: Tally) -> str:
+    counts = {"pass": tally.passed, "unknown": tally.unknown, "fail": tally.failed}
+    return ", ".join(f"{number} {what}" for what, number in counts.items() if number)
 
 
 def failures(stories: Sequence[Story]) -> list[Failure]:
     """Those that failed first, then those of which nobody knows."""
     found = [
-        Failure(index, story.result, story.line, tuple(_broken(story.result)))
+        Failure(index, story.result, story.line, _often(story.result), tuple(_broken(story.result)))
         for index, story in enumerate(stories)
         if story.result.verdict is not Verdict.PASS
     ]
     return sorted(found, key=lambda failure: failure.result.verdict is not Verdict.FAIL)
+
+
+def _often(result: ScenarioResult) -> str:
+    return f"round {result.round}, {reproduced(result)}" if result.reproduced else ""
 
 
 def _broken(result: ScenarioResult) -> Iterable[Broken]:

@@ -29,7 +29,7 @@
       el("a", { id: "previous", href: `#r${(shown + count - 1) % count}` }, "previous"), " ",
       el("a", { id: "next", href: `#r${(shown + 1) % count}` }, "next")),
     el("h2", { id: "title" }, verdict(result.verdict), ` ${result.scenario} `, el("small", null, result.transport)),
-    el("p", { class: "soft" }, `${result.file} · seed ${result.seed} · ${result.duration_s.toFixed(3)} s`),
+    el("p", { class: "soft" }, `${result.file} · seed ${result.seed}${result.round > 1 ? ` · round ${result.round}` : ""} · ${result.duration_s.toFixed(3)} s`),
     result.reason ? el("p", { id: "reason" }, result.reason) : null,
     result.reproduce ? el("pre", { class: "command" }, result.reproduce) : null];
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -12,7 +13,7 @@ from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.report.html import details
 from gostage_sim.report.html.page import render
-from gostage_sim.report.run_report import NotRun, Run, Skipped
+from gostage_sim.report.run_report import NotRun, Run, Skipped, Tally
 from gostage_sim.report.source import Source
 from gostage_sim.report.stories import Story
 
@@ -84,6 +85,18 @@ def test_a_failure_names_the_invariant_and_the_missing_witness(make_result: Make
     assert "Its pass counts only if" not in failed
     assert "Its pass counts only if some child sent at least 2 types" in unknown
     assert "gostage-sim run a" in failed
+
+
+def test_rounds(make_result: MakeResult, make_run: MakeRun) -> None:
+    """Each result that was kept has its link in the cell of its transport, beside what all rounds came to."""
+    kept = (replace(make_result(), round=1), replace(make_result(Verdict.FAIL), round=7, reproduced=(1, 20)))
+    tally = Tally("A bad pointer", "scenarios/crash/a.yaml", "json", 19, 0, 1)
+    parsed = Parsed(page_of(replace(make_run(*kept), rounds=20, tallies=(tally,))))
+    shown = " ".join(parsed.shown.split())
+    assert "pass, round 1 fail, round 7 19 pass, 1 fail" in shown
+    assert "round 7, fail in 1 of 20 rounds" in shown
+    assert "in 20 rounds, 2.5s" in shown
+    assert {"#r0", "#r1"} <= set(parsed.links)
 
 
 def test_nothing_comes_from_elsewhere(make_result: MakeResult, make_run: MakeRun) -> None:
