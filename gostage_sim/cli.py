@@ -428,8 +428,8 @@ def fuzz(
 @app.command(short_help="Measure speed.")
 def bench(
     what: Annotated[
-        Literal["spawn", "transport", "engine"],
-        typer.Argument(help="Children, the ways they send by, or workflows in one process."),
+        Literal["spawn", "transport", "engine", "judge"],
+        typer.Argument(help="Children, the ways they send by, workflows in one process, or the judging of a run."),
     ] = "spawn",
     only: Annotated[str, typer.Option("-k", metavar="TEXT", help="Only measures with this in their name.")] = "",
     rounds: Annotated[
@@ -443,9 +443,13 @@ def bench(
 
     Spawn: messages, starts and deaths of children, as ratios side by side in one run, also against other libraries;
     'pip install gostage-sim[bench]' installs those. Transport: JSON and gRPC side by side, messages and processor time.
-    Engine: microseconds of an action and of the store, and memory.
+    Engine: microseconds of an action and of the store, and memory. Judge: seconds and memory for ten million messages.
     """
     _need_a_folder()
+    if what == "judge":
+        from gostage_sim.bench import judge
+
+        raise typer.Exit(judge.main(messages=judge.MESSAGES, show=_say))
     if what == "engine":
         from gostage_sim.bench import engine
 

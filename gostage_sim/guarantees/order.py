@@ -33,9 +33,14 @@ class Order:
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()
-        compared = {child.name: compare(child) for child in history.journalled}
+        in_flight: dict[str, int] = {}
+        handled = 0
         evidence: dict[str, object] = {}
         for child in history.journalled:
+            streams = compare(child)
+            handled += len(streams.handled)
+            in_flight[child.name] = _in_flight(child, streams)
+            del streams  # of millions of messages it takes more than they do
             swap = first_swap(child)
             if swap is None:
                 continue
@@ -43,7 +48,6 @@ class Order:
             findings.violations.append(f"{child.name} handled {seen} where {expected} was sent")
             evidence.setdefault("child", child.name)
             evidence.setdefault("handled_t_ns", int(child.handled.rows["t_ns"][swap.event]))
-        in_flight = {child.name: _in_flight(child, compared[child.name]) for child in history.journalled}
         witnesses = [child.name for child in history.journalled if types_sent(child) >= 2 and in_flight[child.name]]
         evidence |= {"in_flight": {name: most for name, most in in_flight.items() if most}, "witnesses": witnesses}
         if not witnesses:
@@ -51,7 +55,6 @@ class Order:
                 "no child sent at least 2 types and had a message in flight while it sent the next, "
                 "so no order could have been broken; let one send more, or name the guarantees without order"
             )
-        handled = sum(len(streams.handled) for streams in compared.values())
         seen = f"{count(handled, 'message')} handled in the order sent"
         if witnesses:
             seen += f", with 2 or more types and more than one in flight in {', '.join(witnesses)}"

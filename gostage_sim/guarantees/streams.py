@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gostage_sim.guarantees.wording import plain
 from gostage_sim.history.model import ENGINE_TYPES, ChildHistory, History, Messages
 
-Positions = NDArray[np.int64]
+Positions = NDArray[np.int32 | np.int64]
 Keys = NDArray[np.uint64]
 _NONE: Positions = np.zeros(0, np.int64)
 
@@ -287,7 +287,14 @@ def _chosen(messages: Messages, codes: dict[str, int], by_engine: bool) -> tuple
     types = messages.rows["type"]
     if not len(types) or not chosen.any():
         return _NONE, np.zeros(0, np.uint64)
-    if chosen.all():
-        return np.arange(len(types)), (numbers[types] << np.uint64(32)) | messages.rows["crc"]
-    positions = np.flatnonzero(chosen[types])
-    return positions, (numbers[types[positions]] << np.uint64(32)) | messages.rows["crc"][positions]
+    numbers <<= np.uint64(32)
+    is_chosen = chosen[types]
+    count = int(np.count_nonzero(is_chosen))
+    if is_chosen[:count].all():  # the engine's own come last; no copy of millions of rows is made that need not be
+        keys = numbers[types[:count]]
+        keys |= messages.rows["crc"][:count]
+        return np.arange(count, dtype=np.int32), keys
+    positions = np.flatnonzero(is_chosen)
+    keys = numbers[types[positions]]
+    keys |= messages.rows["crc"][positions]
+    return positions, keys

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gostage_sim.history import journal
 from gostage_sim.history.model import (
     ChildHistory,
@@ -22,6 +20,7 @@ from gostage_sim.history.model import (
     History,
     KernelExit,
     Leftover,
+    Messages,
     ParentHistory,
     Quarantined,
     RawFrame,
@@ -30,7 +29,7 @@ from gostage_sim.history.model import (
     StoreWrite,
     Window,
 )
-from gostage_sim.history.read import RECORD_DTYPE, Event, JournalFile, read_journal
+from gostage_sim.history.read import Event, JournalFile, read_journal
 
 PLAN_NAME = "plan.json"
 SUBJECT_NAME = "subject.journal"
@@ -46,7 +45,7 @@ SCHEMA = "gostage-sim/history/1"
 _STDERR_BYTES = 16 << 10
 #: Points of faults that the subject does itself; it is the subject's journal that tells of them.
 _IN_PARENT = ("spawn", "handler")
-_EMPTY = JournalFile(np.zeros(0, RECORD_DTYPE), (), (), 0)
+_EMPTY = JournalFile()
 
 
 class OtherSchemaError(ValueError):
@@ -70,7 +69,7 @@ def collect(folder: Path) -> History:
     """The history of the run in this folder; the errors of `read_plan` when not even its plan can be read."""
     plan = read_plan(folder)
     sources = _Sources.read(folder, plan)
-    unattributed = sources.subject.messages(journal.HANDLED, journal.STRANGER)
+    unattributed = sources.subject.handled.get(journal.STRANGER, Messages())
     if len(unattributed):
         sources.problems.append(f"{len(unattributed)} messages were handled in the name of a child that nobody knows")
     parent = _parent(folder, sources)
@@ -187,12 +186,12 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         pid=pid,
         spawned_ns=spawned_ns,
         returned_ns=returned_ns,
-        sent=own.messages(journal.SENDING),
-        handed_over=_handed_over(own),
-        handed_over_bytes=_handed_over_bytes(own),
+        sent=own.sent,
+        handed_over=own.handed_over,
+        handed_over_bytes=own.handed_over_bytes,
         longest_below=max((event.facts["below"] for event in _named(own, "longest")), default=1 << 16),
         waits=max((event.facts["writes"] for event in _named(own, "full")), default=0),
-        handled=sources.subject.messages(journal.HANDLED, index),
+        handled=sources.subject.handled.get(index, Messages()),
         raw=(*_raw_frames(own), *_broken_lines(own, relays)),
         result=None if result is None else result.facts["says"],
         result_error=None if result is None else result.facts.get("error"),
@@ -211,7 +210,7 @@ def _child(index: int, planned: dict[str, Any], sources: _Sources) -> ChildHisto
         handler_exit=None if left is None else HandlerExit(left.facts["error"], left.facts["gone"]),
         unstartable=None if unstartable is None else unstartable.facts["errno"],
         held=tuple((event.facts["since_ns"], event.t_ns) for event in _named(sources.subject, "held", child=name)),
-        raised=_raised(sources.subject, index),
+        raised=sources.subject.raised.get(index, ()),
         rejected=tuple(event.facts["position"] for event in _named(sources.subject, "rejected", child=name)),
         clock_ahead_s=_clock_ahead_s(sources.subject, spawned_ns, returned_ns),
     )
@@ -236,37 +235,16 @@ def _store_writes(own: JournalFile) -> tuple[StoreWrite, ...] | None:
     )
 
 
-def _raised(subject: JournalFile, index: int) -> tuple[int, ...]:
-    """Each is recorded behind its own message: handlers of one child are never called concurrently."""
-    kinds = subject.rows["kind"][subject.rows["number"] == index]
-    seen = np.cumsum(kinds == journal.HANDLED)
-    return tuple((seen[kinds == journal.RAISED] - 1).tolist())
-
-
-def _handed_over(own: JournalFile) -> int:
-    counts = own.rows["number"][own.rows["kind"] == journal.HANDED_OVER]
-    return int(counts[-1]) if len(counts) else 0
-
-
-def _handed_over_bytes(own: JournalFile) -> int:
-    sizes = own.rows["crc"][own.rows["kind"] == journal.HANDED_OVER]
-    return int(sizes[-1]) << 10 if len(sizes) else 0
-
-
-def _sent_before(own: JournalFile, event: Event) -> int:
-    return int(np.count_nonzero(own.rows["kind"][: event.at] == journal.SENDING))
-
-
 def _result(own: JournalFile) -> Event | None:
     """What the last one said. It is recorded before its message, so it counts once that message was written too."""
-    written = [event for event in _named(own, "result") if _sent_before(own, event) < _handed_over(own)]
+    written = [event for event in _named(own, "result") if event.sent_before < own.handed_over]
     return written[-1] if written else None
 
 
 def _raw_frames(own: JournalFile) -> Iterator[RawFrame]:
-    last_cut = max((event.at for event in own.events if event.name == "cut"), default=-1)
+    last_cut = next((event for event in reversed(own.events) if event.name == "cut"), None)
     for event in own.events:
-        before = _sent_before(own, event)
+        before = event.sent_before
         facts = event.facts
         if event.name == "raw":
             yield RawFrame(
@@ -278,7 +256,7 @@ def _raw_frames(own: JournalFile) -> Iterator[RawFrame]:
                 facts["note"],
                 facts.get("request", False),
             )
-        elif event.at == last_cut and _handed_over(own) < before:
+        elif event is last_cut and own.handed_over < before:
             # The last message was never written to its end. It is among those sent, but not before its own bytes.
             yield RawFrame(
                 event.t_ns,
@@ -294,7 +272,7 @@ def _raw_frames(own: JournalFile) -> Iterator[RawFrame]:
 def _broken_lines(own: JournalFile, relays: list[JournalFile]) -> Iterator[RawFrame]:
     """What relays handed on in place of a message of the child. The one it was is among those before it; behind the
     last line of all, which was cut off, no other came to the parent."""
-    sent = len(own.messages(journal.SENDING))
+    sent = len(own.sent)
     for event in (event for relay in relays for event in _named(relay, "note")):
         facts = event.facts["facts"]
         if "broke" in facts:
@@ -359,7 +337,7 @@ def _parent(folder: Path, sources: _Sources) -> ParentHistory:
     return ParentHistory(
         pid=started.facts["pid"] if started else 0,
         alive=alive is not None and alive.facts["alive"],
-        heartbeats_ns=sources.heart.times(journal.BEAT),
+        heartbeats_ns=sources.heart.beats_ns,
         exit=None if ended is None else KernelExit(ended.t_ns, **ended.facts),
         finished=finished is not None,
         refused_calls=0 if finished is None else finished.facts["refused_calls"],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,58 +33,103 @@ _BLOCK_BYTES = (256 << 10) * journal.SIZE
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One JSON event; `at` is its row in `Journal.rows`, so that messages before and after it can be told."""
+    """One JSON event."""
 
     t_ns: int
-    at: int
+    sent_before: int
+    """How many messages its writer had recorded as being sent."""
     name: str
     facts: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class JournalFile:
-    """What a journal holds. `rows` are its records in order, those that carried text included, their text left out."""
+    """What a journal holds, sorted by what it is about."""
 
-    rows: NDArray[np.void]
-    types: tuple[str, ...]
-    events: tuple[Event, ...]
-    torn: int
+    types: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+    torn: int = 0
     """1 when the last record has no commit marker: its writer died in the middle of it, or the file is damaged."""
-
-    def messages(self, kind: int, number: int | None = None) -> Messages:
-        """The records of `SENDING` or `HANDLED`; of one child only, when `number` says which."""
-        wanted = self.rows["kind"] == kind
-        if number is not None:
-            wanted &= self.rows["number"] == number
-        chosen = self.rows[wanted]
-        rows = np.empty(len(chosen), MESSAGE_DTYPE)
-        for name in ("t_ns", "type", "crc"):
-            rows[name] = chosen[name]
-        return Messages(rows, self.types)
-
-    def times(self, kind: int) -> NDArray[np.uint64]:
-        """When the records of this kind were written."""
-        found: NDArray[np.uint64] = self.rows["t_ns"][self.rows["kind"] == kind].copy()
-        return found
+    sent: Messages = field(default_factory=Messages)
+    handed_over: int = 0
+    """How many of them cannot be lost, as was recorded last."""
+    handed_over_bytes: int = 0
+    """How much they are on the wire, in whole KiB."""
+    handled: dict[int, Messages] = field(default_factory=dict)
+    """By the index of the child."""
+    raised: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """By the index of the child, the messages among its `handled` at which the handler raised."""
+    beats_ns: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
 
 
 def read_journal(path: Path) -> JournalFile:
     """Read one file. It may still be growing, and may end anywhere; OSError when it cannot be read."""
-    rows: list[NDArray[np.void]] = []
     types: list[str] = []
     events: list[Event] = []
-    before = torn = 0
+    sent: list[NDArray[np.void]] = []
+    handled: defaultdict[int, list[NDArray[np.void]]] = defaultdict(list)
+    raised: defaultdict[int, list[int]] = defaultdict(list)
+    seen: Counter[int] = Counter()
+    beats = [np.zeros(0, np.uint64)]
+    before = handed_over = handed_over_kib = torn = 0
     for block in blocks(path):
+        rows, kinds = block.rows, block.rows["kind"].copy()
+        is_sent = kinds == journal.SENDING
         for index, text in block.texts.items():
-            if block.rows["kind"][index] == journal.TYPE:
+            if kinds[index] == journal.TYPE:
                 types.append(text)
             else:
                 facts = json.loads(text)
-                events.append(Event(int(block.rows["t_ns"][index]), before + index, facts.pop("event"), facts))
-        rows.append(block.rows)
-        before += len(block.rows)
+                so_far = before + int(np.count_nonzero(is_sent[:index]))
+                events.append(Event(int(rows["t_ns"][index]), so_far, facts.pop("event"), facts))
+        sent.append(_messages(rows, is_sent))
+        before += len(sent[-1])
+        counts = np.flatnonzero(kinds == journal.HANDED_OVER)
+        if len(counts):
+            handed_over = int(rows["number"][counts[-1]])
+            handed_over_kib = int(rows["crc"][counts[-1]])
+        of_handlers = (kinds == journal.HANDLED) | (kinds == journal.RAISED)
+        numbers = rows["number"] if of_handlers.any() else np.zeros(0, np.uint32)
+        for number in np.unique(numbers[of_handlers]).tolist() if len(numbers) else ():
+            mine = numbers == number
+            is_handled = mine & (kinds == journal.HANDLED)
+            for index in np.flatnonzero(mine & (kinds == journal.RAISED)).tolist():
+                raised[number].append(seen[number] + int(np.count_nonzero(is_handled[:index])) - 1)
+            handled[number].append(_messages(rows, is_handled))
+            seen[number] += len(handled[number][-1])
+        beats.append(rows["t_ns"][kinds == journal.BEAT])
         torn = block.torn
-    return JournalFile(np.concatenate(rows), tuple(types), tuple(events), torn)
+    known = tuple(types)
+    return JournalFile(
+        types=known,
+        events=tuple(events),
+        torn=torn,
+        sent=Messages(_joined(sent), known),
+        handed_over=handed_over,
+        handed_over_bytes=handed_over_kib << 10,
+        handled={number: Messages(_joined(handled.pop(number)), known) for number in sorted(handled)},
+        raised={number: tuple(found) for number, found in raised.items()},
+        beats_ns=np.concatenate(beats),
+    )
+
+
+def _messages(rows: NDArray[np.void], chosen: NDArray[np.bool_]) -> NDArray[np.void]:
+    found = np.empty(int(np.count_nonzero(chosen)), MESSAGE_DTYPE)
+    if len(found):
+        for name in ("t_ns", "type", "crc"):
+            found[name] = rows[name][chosen]
+    return found
+
+
+def _joined(parts: list[NDArray[np.void]]) -> NDArray[np.void]:
+    """One array of them; each is let go once it is in there."""
+    whole = np.empty(sum(map(len, parts)), MESSAGE_DTYPE)
+    end = len(whole)
+    while parts:
+        part = parts.pop()
+        whole[end - len(part) : end] = part
+        end -= len(part)
+    return whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from gostage_sim.gostage.child.channel import JsonChannel
 from gostage_sim.gostage.wire.encode import NOWHERE, encode_frame, encode_start, place_first
 from gostage_sim.gostage.wire.messages import decode_line
 from gostage_sim.harness.channel import JournallingChannel, Stop, message_crc
-from gostage_sim.history import journal
 from gostage_sim.history.journal import Journal
 from gostage_sim.history.read import JournalFile, read_journal
 
@@ -91,7 +90,7 @@ def test_it_writes_the_bytes_of_the_engines_channel(wire: Wire, tmp_path: Path) 
     os.close(plain)
     assert wire.data == (tmp_path / "plain").read_bytes()
     sums = [message_crc("one", payloads[0]), *(message_crc("many", p) for p in payloads), message_crc("last", None)]
-    assert wire.recorded.messages(journal.SENDING).rows["crc"].tolist() == sums
+    assert wire.recorded.sent.rows["crc"].tolist() == sums
 
 
 def test_a_message_is_recorded_before_the_wire_and_counted_after_it(wire: Wire) -> None:
@@ -103,8 +102,8 @@ def test_a_message_is_recorded_before_the_wire_and_counted_after_it(wire: Wire) 
         channel.send("data", 2)
     wire.fd = os.open(wire.path, os.O_RDWR)
     found = wire.recorded
-    assert len(found.messages(journal.SENDING)) == 2
-    assert found.rows["number"][found.rows["kind"] == journal.HANDED_OVER].tolist() == [1]
+    assert len(found.sent) == 2
+    assert found.handed_over == 1
 
 
 @pytest.mark.parametrize("bulk", [False, True])
@@ -227,7 +226,7 @@ def test_raw_bytes_are_recorded_with_their_offset(wire: Wire) -> None:
         {"offset": start, "length": 8, "must_quarantine": True, "note": "prose"},
         {"offset": start + 8, "length": 16, "must_quarantine": False, "note": "crlf"},
     ]
-    assert [found.types[i] for i in found.messages(journal.SENDING).rows["type"]] == ["data", "odd"]
+    assert [found.types[i] for i in found.sent.rows["type"]] == ["data", "odd"]
     assert channel.count == 2
 
 
@@ -262,7 +261,7 @@ def test_messages_of_many_threads_are_recorded_in_the_order_of_the_wire(wire: Wi
     for thread in threads:
         thread.join()
     on_wire = [message_crc(m.type, m.payload) for m in map(decode_line, wire.data.splitlines())]
-    assert wire.recorded.messages(journal.SENDING).rows["crc"].tolist() == on_wire
+    assert wire.recorded.sent.rows["crc"].tolist() == on_wire
 
 
 @pytest.mark.parametrize(
@@ -321,9 +320,9 @@ def test_a_full_pipe_is_noticed(tmp_path: Path) -> None:
 def test_sizes_are_recorded(wire: Wire) -> None:
     """How much was handed over, in KiB, and each line that is longer than a power of two than all before."""
     channel = wire.channel()
-    for size in (1000, 1100, 70_000, 80_000, 140_000):
+    for size, sum_kib in ((1000, 1), (1100, 2), (70_000, 70), (80_000, 148), (140_000, 285)):
         channel.send("data", "x" * size)
+        assert wire.recorded.handed_over_bytes == sum_kib << 10
     channel.send_many("data", ["", "x" * 300_000])
-    rows = wire.recorded.rows
-    assert rows["crc"][rows["kind"] == journal.HANDED_OVER].tolist() == [1, 2, 70, 148, 285, 578]
+    assert wire.recorded.handed_over_bytes == 578 << 10
     assert [event.facts for event in wire.recorded.events] == [{"below": 1 << bits} for bits in (17, 18, 19)]

@@ -27,7 +27,7 @@ def test_a_record_without_commit_is_dropped_and_counted(tmp_path: Path) -> None:
     torn = RECORD.pack(1, 2, 0, 0, 0, journal.SENDING, 0)
     path.write_bytes(path.read_bytes() + torn + b"\0" * SIZE * 5)
     found = read_journal(path)
-    assert (len(found.messages(journal.SENDING)), found.torn) == (11, 1)
+    assert (len(found.sent), found.torn) == (11, 1)
 
 
 def test_empty_room_behind_the_last_record_is_not_torn(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_empty_room_behind_the_last_record_is_not_torn(tmp_path: Path) -> None:
     path = _file(tmp_path)
     path.write_bytes(path.read_bytes() + b"\0" * SIZE * 1000)
     found = read_journal(path)
-    assert (len(found.messages(journal.SENDING)), found.torn) == (11, 0)
+    assert (len(found.sent), found.torn) == (11, 0)
 
 
 @pytest.mark.parametrize("missing", range(1, 6 * SIZE))
@@ -44,7 +44,7 @@ def test_a_file_cut_off_anywhere_is_read_up_to_there(tmp_path: Path, missing: in
     path = _file(tmp_path)
     path.write_bytes(path.read_bytes()[:-missing])
     found = read_journal(path)
-    sums = found.messages(journal.SENDING).rows["crc"].tolist()
+    sums = found.sent.rows["crc"].tolist()
     assert sums == list(range(len(sums)))
     assert len(sums) >= 9
 
@@ -53,4 +53,4 @@ def test_an_empty_file_is_an_empty_journal(tmp_path: Path) -> None:
     """A writer that died before its first record leaves nothing, and that is no error."""
     (tmp_path / "empty").touch()
     found = read_journal(tmp_path / "empty")
-    assert (len(found.rows), found.types, found.events, found.torn) == (0, (), (), 0)
+    assert (len(found.sent), found.types, found.events, found.torn) == (0, (), (), 0)
