@@ -12,6 +12,7 @@ The map of this room:
 * `schema`     the JSON Schema of a file, made from the model, for editors
 * `problems`   a mistake with its position, and the wording all mistakes share
 * `main_thread` who is spawned where the parent handles signals
+* `killing`    a parent that is killed, once
 * `waits`      faults that wait for another child, and which of them would wait for ever
 * `traffic`    which messages a child will send, where that is known
 * `patterns`   texts in an expectation that are regular expressions

@@ -13,6 +13,7 @@ from gostage_sim.faults.contract import Fault
 from gostage_sim.scenario.expectations import ExpectationReader
 from gostage_sim.scenario.expected import fields_of, model_within, read
 from gostage_sim.scenario.fakes import provider_problem
+from gostage_sim.scenario.killing import killing_problems
 from gostage_sim.scenario.main_thread import main_thread_problems
 from gostage_sim.scenario.model import (
     FILLED_IN,
@@ -125,8 +126,9 @@ class Reader:
         if found.get("transports") == ():
             self._report(("transports",), "transports is an empty list; expected at least one")
         self._transports_exist(found.get("transports") or TRANSPORTS)
-        for path, problem in main_thread_problems(self._placed, children):
-            self._report(path, problem)
+        for one_in_the_parent in (main_thread_problems, killing_problems):
+            for path, problem in one_in_the_parent(self._placed, children):
+                self._report(path, problem)
         found |= {
             "children": children,
             "handlers": self.handlers(data, children, complete=len(children) == len(names)),
