@@ -11,6 +11,7 @@ The map of the house, upper rooms import lower ones, never the other way:
 * `report`                 report.json, junit.xml, summary.md, report.html, the terminal
 * `harness`                observer, subject and child processes; runs one scenario and collects the evidence
 * `strategies`             Hypothesis strategies for scenarios and their parts
+* `testing`                what a fault and a guarantee of anybody's must be, as checks
 * `guarantees`             one guarantee a file: a pure function of the history
 * `scenario`               the model of a scenario file and its loader
 * `faults`                 one fault a file: what is broken, where, how, and what witnesses it

@@ -33,8 +33,9 @@ Map of the room:
 * `passage`    what faults of the stream have in common
 * `tcp`        the kernel's word on a connection
 
-A package adds its own by an entry point in the group `gostage_sim.faults` whose name is the kind. Children import this
-module and the one fault they need, so it imports nothing until asked.
+A package adds its own by an entry point in the group `gostage_sim.faults` whose name is the kind; `gostage_sim.testing`
+says whether it is a good one. Children import this module and the one fault they need, so it imports nothing until
+asked.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ class UnknownFault(LookupError):  # noqa: N818 - named for what was found, as Lo
 
 
 class FaultNotLoaded(ImportError):  # noqa: N818
-    """You get it when an installed package offers a fault that cannot be imported, or takes a built-in name."""
+    """You get it when an installed package offers what cannot be imported, is no fault, or has a name that is taken."""
 
 
 def fault_kind(name: str) -> type[Fault]:
@@ -140,21 +141,45 @@ def _built_in(name: str) -> type[Fault]:
 def _plug_ins() -> dict[str, EntryPoint]:
     from importlib.metadata import entry_points
 
-    return {entry_point.name: entry_point for entry_point in entry_points(group=ENTRY_POINT_GROUP)}
+    found: dict[str, EntryPoint] = {}
+    for each in entry_points(group=ENTRY_POINT_GROUP):
+        other = found.setdefault(each.name, each)
+        if other.value != each.value:
+            raise FaultNotLoaded(f"{_where(each)}: {other.value} has the same name; uninstall one of the two packages")
+    return found
 
 
 def _load(entry_point: EntryPoint) -> type[Fault]:
-    where = f"fault {entry_point.name!r} ({entry_point.value}), entry point of group {ENTRY_POINT_GROUP}"
+    where = _where(entry_point)
     if entry_point.name in _BUILT_IN:
         raise FaultNotLoaded(f"{where}: this name is taken by a built-in fault; give the entry point another name")
     try:
         found: type[Fault] = entry_point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
         raise FaultNotLoaded(f"{where}: cannot be imported: {type(error).__name__}: {error}") from error
-    kind = getattr(found, "kind", None)
-    if kind != entry_point.name:
-        raise FaultNotLoaded(f"{where}: its kind is {kind!r}; expected the name of the entry point")
+    problem = _problem(found, entry_point.name)
+    if problem is not None:
+        raise FaultNotLoaded(f"{where}: {problem}")
     return found
+
+
+def _where(entry_point: EntryPoint) -> str:
+    return f"fault {entry_point.name!r} ({entry_point.value}), entry point of group {ENTRY_POINT_GROUP}"
+
+
+def _problem(found: object, name: str) -> str | None:
+    """What keeps it from being a fault at all; whether it is a good one is asked by `gostage_sim.testing`."""
+    from dataclasses import is_dataclass
+
+    if not (isinstance(found, type) and is_dataclass(found)):
+        return f"is {found!r}; expected a class, a frozen dataclass as those of gostage_sim.faults are"
+    kind = getattr(found, "kind", None)
+    if kind != name:
+        return f"its kind is {kind!r}; expected the name of the entry point"
+    missing = [each for each in ("points", "example", "witness") if not hasattr(found, each)]
+    if not (hasattr(found, "inject") or hasattr(found, "around")):
+        missing.append("inject or around")
+    return f"it has no {', no '.join(missing)}; see gostage_sim.faults.contract" if missing else None
 
 
 def _unknown(name: str, known: list[str]) -> str:

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from gostage_sim.faults import FaultNotLoaded, fault_kinds
 from gostage_sim.fuzz import telling
 from gostage_sim.fuzz.generated import Data, generated, written
 from gostage_sim.fuzz.shrink import Found, Shrinker
 from gostage_sim.fuzz.trial import Trial
+from gostage_sim.guarantees import plug_in_problems
 from gostage_sim.guarantees.contract import Verdict
 from gostage_sim.harness.pool import ObserverPool
 from gostage_sim.harness.result import ScenarioResult
@@ -43,6 +45,7 @@ def fuzz(
 ) -> int:
     """Search until something fails or the time is over; return the exit code: 0 nothing found, 1 found, 3 when not one
     scenario passed, as of a run when it was interrupted. BadInput before anything is started."""
+    _plug_ins_are_sound()
     planted = None if saboteur is None else _planted(saboteur)
     seed = secrets.randbits(32) if seed is None else seed
     empty = begin(seed=seed, workers=worker_count(workers), transport=transport)
@@ -145,6 +148,17 @@ class _Session:
     def _has_smaller(self, found: Found) -> None:
         self._found = found
         self._progress(telling.shrinking(found))
+
+
+def _plug_ins_are_sound() -> None:
+    """BadInput where an installed package offers a fault or a guarantee that cannot be used."""
+    try:
+        fault_kinds()
+    except FaultNotLoaded as error:
+        raise BadInput([visible_line(str(error))]) from None
+    problems = plug_in_problems()
+    if problems:
+        raise BadInput(list(map(visible_line, problems)))
 
 
 def _planted(name: str) -> str:

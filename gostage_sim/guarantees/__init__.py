@@ -13,8 +13,8 @@ The map of this room:
 * all others   one guarantee each; the table below names them
 
 Other packages add guarantees through entry points of the group `gostage_sim.guarantees`: the entry's name is the
-guarantee's name, its object a `Guarantee`, or a class that makes one without arguments. Nothing is imported until asked
-for by name, so that a plug-in that cannot be imported spoils its own judgement and no other.
+guarantee's name, its object a `Guarantee`, or a class that makes one without arguments; `gostage_sim.testing` says
+whether it is a good one. Ours are not imported until asked for by name.
 """
 
 from __future__ import annotations
@@ -52,13 +52,18 @@ _BUILT_IN = {
 }
 
 
+class GuaranteeNotLoaded(ImportError):  # noqa: N818
+    """You get it when an installed package offers what cannot be imported, or is no guarantee of the name it has."""
+
+
 def guarantee_names() -> list[str]:
     """Every name a scenario's `guarantees:` may hold: ours in a fixed order, then plug-ins by name."""
     return [*_BUILT_IN, *sorted(_plug_ins())]
 
 
 def guarantee(name: str) -> Guarantee:
-    """The guarantee of that name; ValueError with the close match when there is none."""
+    """The guarantee of that name; ValueError with the close match when there is none, GuaranteeNotLoaded when an
+    installed package offers none that can be used."""
     if name in _BUILT_IN:
         module, _, attribute = _BUILT_IN[name].partition(":")
         return cast("Guarantee", getattr(importlib.import_module(f"{__name__}.{module}"), attribute)())
@@ -67,11 +72,7 @@ def guarantee(name: str) -> Guarantee:
         close = difflib.get_close_matches(name, guarantee_names(), n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(guarantee_names())}"
         raise ValueError(f"unknown guarantee {name!r}; {hint}")
-    loaded = entry.load()
-    found = loaded() if isinstance(loaded, type) else loaded
-    if found.name != name:
-        raise ValueError(f"entry point {name!r} ({entry.value}) gives a guarantee that calls itself {found.name!r}")
-    return cast("Guarantee", found)
+    return _load(entry)
 
 
 def all_guarantees() -> list[Guarantee]:
@@ -79,6 +80,46 @@ def all_guarantees() -> list[Guarantee]:
     return [guarantee(name) for name in guarantee_names()]
 
 
+def plug_in_problems() -> list[str]:
+    """What is wrong with the guarantees of other packages, a line for each of which nothing can be expected."""
+    problems = []
+    values: dict[str, str] = {}
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        other = values.setdefault(entry.name, entry.value)
+        try:
+            if entry.name in _BUILT_IN:
+                message = "this name is taken by a guarantee of ours; give the entry point another name"
+                raise GuaranteeNotLoaded(f"{_where(entry)}: {message}")
+            if other != entry.value:
+                message = f"{other} has the same name; uninstall one of the two packages"
+                raise GuaranteeNotLoaded(f"{_where(entry)}: {message}")
+            _load(entry)
+        except GuaranteeNotLoaded as error:
+            problems.append(str(error))
+    return problems
+
+
 def _plug_ins() -> dict[str, EntryPoint]:
     """Entry points by name; a plug-in cannot replace a guarantee of ours."""
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP) if entry.name not in _BUILT_IN}
+
+
+def _load(entry: EntryPoint) -> Guarantee:
+    try:
+        loaded = entry.load()
+        found = loaded() if isinstance(loaded, type) else loaded
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
+        raise GuaranteeNotLoaded(f"{_where(entry)}: cannot be loaded: {type(error).__name__}: {error}") from error
+    missing = [
+        each for each in ("name", "holds_when", "counts_only_if", "applies", "judge") if not hasattr(found, each)
+    ]
+    if missing:
+        message = f"it has no {', no '.join(missing)}; see gostage_sim.guarantees.contract"
+        raise GuaranteeNotLoaded(f"{_where(entry)}: {message}")
+    if found.name != entry.name:
+        raise GuaranteeNotLoaded(f"{_where(entry)}: it calls itself {found.name!r}; expected the entry point's name")
+    return cast("Guarantee", found)
+
+
+def _where(entry: EntryPoint) -> str:
+    return f"guarantee {entry.name!r} ({entry.value}), entry point of group {ENTRY_POINT_GROUP}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from gostage_sim.faults import FaultNotLoaded, fault_kinds
 from gostage_sim.faults.contract import Fault, LastsOverMessages, LimitsTransports, Placement
 from gostage_sim.faults.describe import Parameter, parameters_of
-from gostage_sim.guarantees import guarantee, guarantee_names
+from gostage_sim.guarantees import GuaranteeNotLoaded, guarantee, guarantee_names
 from gostage_sim.guarantees.contract import Guarantee
 from gostage_sim.guarantees.describe import describe
 from gostage_sim.harness.agreement import TransportsAgree
@@ -48,9 +48,8 @@ def explain(name: str) -> str:
 def _guarantee(name: str) -> Guarantee:
     try:
         return guarantee(name)
-    except Exception as error:  # a plug-in may fail in any way
-        message = f"guarantee {name!r} cannot be loaded: {type(error).__name__}: {error}"
-        raise BadInput([visible_line(message)]) from None
+    except GuaranteeNotLoaded as error:
+        raise BadInput([visible_line(str(error))]) from None
 
 
 def _fault(name: str, kind: type[Fault]) -> Iterable[str]:

@@ -69,17 +69,14 @@ def faults() -> Iterable[str]:
 
 def guarantees() -> Iterable[str]:
     """Name of every guarantee and when it holds, plug-ins included."""
-    from gostage_sim.guarantees import guarantee, guarantee_names
+    from gostage_sim.guarantees import all_guarantees, plug_in_problems
     from gostage_sim.harness.agreement import TransportsAgree
 
-    rows = {}
-    for name in guarantee_names():
-        try:
-            rows[name] = guarantee(name).holds_when
-        except Exception as error:  # a plug-in may fail in any way, and spoils its own line only
-            rows[name] = f"cannot be loaded: {type(error).__name__}: {error}"
-    rows[TransportsAgree.name] = TransportsAgree.holds_when
-    return _columns(rows)
+    problems = plug_in_problems()
+    if problems:
+        raise BadInput(list(map(visible_line, problems)))
+    rows = {each.name: each.holds_when for each in all_guarantees()}
+    return _columns({**rows, TransportsAgree.name: TransportsAgree.holds_when})
 
 
 def _columns(rows: dict[str, str]) -> Iterable[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from gostage_sim.faults import fault_kinds as known_fault_kinds
 from gostage_sim.faults.contract import Fault
 from gostage_sim.guarantees import guarantee_names as known_guarantee_names
+from gostage_sim.guarantees import plug_in_problems
 from gostage_sim.scenario.fragments import Read, assembled, sources_of
 from gostage_sim.scenario.matrix import expand, problems_of
 from gostage_sim.scenario.model import Child, Scenario
@@ -41,10 +42,9 @@ def load(
     twice is read once. Kinds of faults and names of guarantees are those installed, unless given.
     """
     try:
-        kinds = _kinds(fault_kinds)
+        kinds, names = _kinds(fault_kinds), _names(guarantee_names)
     except ScenarioError as error:
         return [], list(error.problems)
-    names = known_guarantee_names() if guarantee_names is None else guarantee_names
     found: list[_File | list[Problem]] = []  # in the order of the files
     read = cache(_read)  # many files have the same fragments
     named: dict[str, str] = {}
@@ -114,8 +114,7 @@ def parse_text(
     guarantee_names: Sequence[str] | None = None,
 ) -> Scenario:
     """The scenario a text describes, as if it stood in `file`; ScenarioError with all its mistakes."""
-    names = known_guarantee_names() if guarantee_names is None else guarantee_names
-    read = _File(read_yaml(text, file), _kinds(fault_kinds), names, Path(file).parent)
+    read = _File(read_yaml(text, file), _kinds(fault_kinds), _names(guarantee_names), Path(file).parent)
     _look_up(read.readers)
     problems = read.problems()
     if problems:
@@ -244,6 +243,15 @@ def _kinds(given: FaultKinds | None) -> FaultKinds:
         return known_fault_kinds()
     except ImportError as error:  # an installed package whose fault cannot be imported; the text names it
         raise ScenarioError([Problem(str(error))]) from None
+
+
+def _names(given: Sequence[str] | None) -> Sequence[str]:
+    if given is not None:
+        return given
+    problems = plug_in_problems()  # they would judge every scenario
+    if problems:
+        raise ScenarioError(map(Problem, problems))
+    return known_guarantee_names()
 
 
 def _files(paths: Iterable[str | os.PathLike[str]], problems: list[_File | list[Problem]]) -> Iterator[Path]:

@@ -41,7 +41,7 @@ MILD = frozenset(_GOES_ON)
 #: They write what is put into quarantine, which is judged where good messages are on both sides of it.
 _BAD_LINES = frozenset({"bad_request", "interleave", "malformed"})
 #: They take their time, and no child waits for ever in one.
-_LONG = frozenset({"flood", "fork_bomb", "respawn"})
+_LONG = frozenset({"flood", "fork_bomb", "respawn", "run_out"})
 
 
 def goes_on(fault: Fault) -> bool:
@@ -55,9 +55,17 @@ def alone_in_child(fault: Fault) -> bool:
 
 
 def bearable(fault: Fault) -> bool:
-    """Whether it leaves every child the time it has: one that ends all of them together is no fault of one."""
+    """Whether it is one of a scenario as these are: it leaves every child the time it has, and does not wait for a pipe
+    that messages of a few bytes do not fill."""
     found: Any = fault
-    return fault.kind != "clock" or found.to == "back" or found.step < 1
+    match fault.kind:
+        case "clock":
+            return bool(found.to == "back" or found.step < 1)
+        case "kill":
+            return not found.in_write
+        case "kill_parent":
+            return bool(found.child != "in_write")
+    return True
 
 
 def between_messages(fault: Fault) -> bool:

@@ -1,132 +1,123 @@
-"""What every fault must be, built in or from a plug-in."""
+"""What every fault must be, built in or from a plug-in; and that the checks of it find what is wrong."""
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-import io
-import json
+import importlib
+import re
 import subprocess
 import sys
-from typing import Any, get_args
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import pytest
-from ruamel.yaml import YAML
 
 from gostage_sim.faults import fault_kind, fault_kinds
-from gostage_sim.faults.contract import (
-    ANYWHERE,
-    IN_PARENT,
-    Fault,
-    LimitsPlacement,
-    Placement,
-    StrikesInChild,
-    StrikesInParent,
+from gostage_sim.faults.contract import Fault, Point
+from gostage_sim.testing import FAULT_CHECKS, check_fault
+
+
+@pytest.mark.parametrize("check", FAULT_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("kind", fault_kinds().values(), ids=fault_kinds().keys())
+def test_every_fault(kind: type[Fault], check: Callable[[type[Fault]], None]) -> None:
+    """Those of this package are held to the same checks as anybody's."""
+    check(kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """Does nothing."""
+
+    kind: ClassVar[str] = "good"
+    points: ClassVar[frozenset[Point]] = frozenset({"step"})
+    example: ClassVar[str] = "- good: {}\n  at: {step: 1}\n"
+    count: int = field(default=1, metadata={"description": "how many"})
+
+    def inject(self, victim: Any) -> None: ...
+
+    def witness(self, fault: Any, child: Any) -> str | None:
+        """Nothing."""
+        return None
+
+
+def _around(self: Good, parent: Any) -> AbstractContextManager[None]:
+    raise NotImplementedError
+
+
+def _seen(self: Good, fault: Any, child: Any) -> str | None:
+    """Always."""
+    return "it was seen"
+
+
+def _unsaid(self: Good, fault: Any, child: Any) -> str | None:
+    return None
+
+
+def _nowhere(self: Good, at: Any) -> str | None:
+    return "nowhere at all"
+
+
+def test_a_good_one() -> None:
+    """Nothing is wrong with it, though no kind is known by its name."""
+    for check in FAULT_CHECKS[:-1]:  # the last one imports its module, which is this one
+        check(Good)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"__doc__": None}, "has no docstring; expected what it does for real"),
+        ({"witness": _unsaid}, "does not say what proves it; expected a docstring of witness()"),
+        ({"points": frozenset()}, "has no points; expected some of byte, definition, handler"),
+        ({"points": frozenset({"noon"})}, "has points that there are not: noon"),
+        ({"points": frozenset({"spawn"})}, "has no around(), and of its points: spawn"),
+        ({"around": _around}, "has around(), and of its points: none"),
+        ({"example": "- bad: {}\n  at: {step: 1}\n"}, "expected one entry of faults:"),
+        ({"example": "- good: {}\n  at: result\n"}, "has an example at result, which is not among its points"),
+        ({"placement_problem": _nowhere}, "has an example that cannot be placed there: nowhere at all"),
+        ({"witness": _seen}, "has a witness where nothing happened: 'it was seen'"),
+    ],
+    ids=lambda it: "" if isinstance(it, str) else next(iter(it)),
 )
-from gostage_sim.faults.describe import parameters_of
-from gostage_sim.history.model import ChildHistory, FaultRecord
-from gostage_sim.units import Bytes, Seconds, parse_duration, parse_size
-
-each_kind = pytest.mark.parametrize("kind", fault_kinds().values(), ids=fault_kinds().keys())
-
-
-def _example(kind: type[Fault]) -> tuple[dict[str, Any], Any]:
-    """The parameters and the point in the example, units read."""
-    items = YAML(typ="safe", pure=True).load(io.StringIO(kind.example))
-    assert len(items) == 1
-    assert set(items[0]) == {kind.kind, "at"}
-    params, hints = items[0][kind.kind], inspect.get_annotations(kind, eval_str=True)
-    parsers = {Seconds: parse_duration, Bytes: parse_size}
-    return {name: parsers.get(hints[name], lambda it: it)(value) for name, value in params.items()}, items[0]["at"]
+def test_what_is_wrong_is_told(changes: dict[str, Any], message: str) -> None:
+    """Whose fault it is, what was found and what is expected."""
+    kind = type("Good", (Good,), {"__slots__": (), "__doc__": Good.__doc__, **changes})
+    with pytest.raises(AssertionError, match=f"^fault 'good' .*{re.escape(message)}"):
+        check_fault(kind)
 
 
-@each_kind
-def test_is_a_frozen_hashable_dataclass_with_slots(kind: type[Fault]) -> None:
-    """A fault is a value: equal parameters are equal faults, and nothing can change one."""
-    fault = kind()
-    assert (fault, hash(fault)) == (kind(), hash(kind()))
-    assert not hasattr(fault, "__dict__")
-    with pytest.raises((dataclasses.FrozenInstanceError, TypeError)):
-        setattr(fault, "anything", 1)  # noqa: B010 - no fault declares it
+@dataclass(slots=True, unsafe_hash=True)
+class Loose:
+    kind: ClassVar[str] = "loose"
 
 
-@each_kind
-def test_says_what_it_does(kind: type[Fault]) -> None:
-    """`gostage-sim explain` has something to print: what it does, what witnesses it, and every parameter."""
-    assert kind.__doc__ is not None
-    assert not kind.__doc__.startswith(f"{kind.__name__}("), "the docstring that dataclass makes up says nothing"
-    assert kind.witness.__doc__
-    for parameter in parameters_of(kind):
-        assert parameter.doc, parameter.name
-        assert parameter.type_text, parameter.name
+@dataclass(frozen=True)
+class Open:
+    kind: ClassVar[str] = "open"
 
 
-@each_kind
-def test_points_are_points(kind: type[Fault]) -> None:
-    """It strikes at points of the child's life, or in the parent at the spawn or in a handler, and has the powers for
-    just these."""
-    assert kind.points
-    assert kind.points <= ANYWHERE | IN_PARENT
-    assert bool(kind.points & IN_PARENT) is issubclass(kind, StrikesInParent)
-    assert bool(kind.points & ANYWHERE) is issubclass(kind, StrikesInChild)
+class Plain:
+    kind = "plain"
 
 
-@each_kind
-def test_example_is_valid(kind: type[Fault]) -> None:
-    """The example makes a fault of this kind, placed where it may be."""
-    params, at = _example(kind)
-    fault = kind(**params)
-    assert fault.kind == kind.kind
-    point = at if isinstance(at, str) else "byte" if "byte" in at else next(iter(at))
-    assert point in kind.points
-    if isinstance(fault, LimitsPlacement):
-        assert fault.placement_problem(Placement(point)) is None
+@pytest.mark.parametrize(
+    ("kind", "message"), [(Loose, "can be changed"), (Open, "has a __dict__"), (Plain, "is no dataclass")]
+)
+def test_what_is_no_frozen_value_is_told(kind: Any, message: str) -> None:
+    """What reaches the child would not be what the scenario says."""
+    with pytest.raises(AssertionError, match=f"^fault '{kind.kind}' {message}; expected "):
+        check_fault(kind)
 
 
-@each_kind
-def test_every_point_is_open_to_some_parameters(kind: type[Fault]) -> None:
-    """A point in the list that no parameters allow would be a lie."""
-    variants = [kind()]
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        hint = inspect.get_annotations(kind, eval_str=True)[field.name]
-        variants += [kind(**{field.name: choice}) for choice in get_args(hint) if isinstance(choice, str)]
-    for point in kind.points:
-        at = Placement(point)
-        assert any(not isinstance(each, LimitsPlacement) or each.placement_problem(at) is None for each in variants)
-
-
-@each_kind
-def test_travels_as_json(kind: type[Fault]) -> None:
-    """Parameters reach the child as JSON and make the same fault there."""
-    for fault in (kind(), kind(**_example(kind)[0])):
-        params = json.loads(json.dumps(dataclasses.asdict(fault)))  # type: ignore[call-overload]
-        assert kind(**params) == fault
-
-
-@each_kind
-def test_no_witness_when_nothing_happened(kind: type[Fault]) -> None:
-    """A fault that fired and did nothing, in a child of which nothing is known, has no witness."""
-    fault = kind()
-    record = FaultRecord("victim:1", kind.kind, {}, {}, "victim", armed_ns=1, fired_ns=2, over_ns=3)
-    assert fault.witness(record, ChildHistory("victim", "victim", "victim", 5.0, 1.0)) is None
-
-
-@pytest.mark.parametrize("name", list(fault_kinds()))
-def test_child_loads_little(name: str) -> None:
-    """A child imports its fault and neither pydantic, numpy, YAML, asyncio nor, before it needs it, ctypes."""
-    heavy = [
-        "pydantic",
-        "numpy",
-        "ruamel",
-        "asyncio",
-        "ctypes",
-        "importlib.metadata",
-        "subprocess",
-        "gostage_sim.harness",
-    ]
-    code = f"import sys, gostage_sim.faults as f; f.fault_kind({name!r})(); print({set(heavy)} & {{*sys.modules}})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("set()\n", "")
+def test_a_heavy_import_is_told(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each child would pay for it."""
+    module = tmp_path / "heavy_fault.py"
+    module.write_text("import ctypes\n\nclass Heavy:\n    kind = 'heavy'\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(AssertionError, match=r"^fault 'heavy' loads ctypes when it is imported"):
+        FAULT_CHECKS[-1](importlib.import_module("heavy_fault").Heavy)
 
 
 @pytest.mark.parametrize("name", list(fault_kinds()))

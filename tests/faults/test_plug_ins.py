@@ -11,8 +11,32 @@ from gostage_sim.faults import FaultNotLoaded, UnknownFault, fault_kind, fault_k
 from gostage_sim.faults.noop import Noop
 
 _PLUG_IN = """\
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
 class Sulk:
-    kind = "sulk"
+    kind: ClassVar[str] = "sulk"
+    points: ClassVar[frozenset[str]] = frozenset({"step"})
+    example: ClassVar[str] = ""
+
+    def inject(self, victim): ...
+
+    def witness(self, fault, child): ...
+
+
+@dataclass
+class Half:
+    kind: ClassVar[str] = "half"
+    points: ClassVar[frozenset[str]] = frozenset({"step"})
+
+
+function = len
+
+
+def __getattr__(name):
+    raise SystemExit(3)
 """
 
 
@@ -25,10 +49,10 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
     return module
 
 
-def _offer(folder: Path, name: str, value: str) -> None:
-    info = folder / "sulking-1.0.dist-info"
+def _offer(folder: Path, name: str, value: str, package: str = "sulking") -> None:
+    info = folder / f"{package}-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sulking\nVersion: 1.0\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[gostage_sim.faults]\n{name} = {value}\n")
 
 
@@ -46,6 +70,13 @@ def test_a_plug_in_is_a_fault_like_any_other(tmp_path: Path, install: str) -> No
         ("noop", "{0}:Sulk", "this name is taken by a built-in fault; give the entry point another name"),
         ("sulk", "{0}_not:Sulk", "cannot be imported: ModuleNotFoundError: No module named '{0}_not'"),
         ("pout", "{0}:Sulk", "its kind is 'sulk'; expected the name of the entry point"),
+        ("half", "{0}:Half", "it has no example, no witness, no inject or around; see gostage_sim.faults.contract"),
+        (
+            "sulk",
+            "{0}:function",
+            "is <built-in function len>; expected a class, a frozen dataclass as those of gostage_sim.faults are",
+        ),
+        ("sulk", "{0}:exit", "cannot be imported: SystemExit: 3"),
     ],
 )
 def test_a_bad_plug_in_is_named(tmp_path: Path, install: str, name: str, value: str, message: str) -> None:
@@ -68,3 +99,11 @@ def test_unknown_kind_without_a_close_match_lists_all() -> None:
     known = ", ".join(fault_kinds())
     with pytest.raises(UnknownFault, match=f"^unknown fault 'zzz'; known are {known}$"):
         fault_kind("zzz")
+
+
+def test_two_packages_with_one_name(tmp_path: Path, install: str) -> None:
+    """Which of them is meant nobody can know."""
+    _offer(tmp_path, "sulk", f"{install}:Sulk")
+    _offer(tmp_path, "sulk", "pouting:Pout", package="pouting")
+    with pytest.raises(FaultNotLoaded, match=r"has the same name; uninstall one of the two packages$"):
+        fault_kinds()

@@ -1,0 +1,1 @@
+"""A fault and a guarantee of another package: `fault` and `guarantee`."""
