@@ -176,6 +176,14 @@ def report(
     directory: Annotated[
         Path, typer.Argument(parser=_path, metavar="DIR", help="What 'run --report DIR' wrote.", show_default=True)
     ] = Path("reports/latest"),
+    compared: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--compare",
+            metavar="A B",
+            help="Judge nothing: say what changed from run A to run B. Exit code 1 when something is worse or gone.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only failures and the count.")] = False,
 ) -> None:
     """Judge a stored run again, from the histories in its folder alone, and write its reports anew.
@@ -183,6 +191,13 @@ def report(
     What is missing there, or cannot be read, makes unknown.
     """
     _need_a_folder()
+    if compared is not None:
+        from gostage_sim.report.compare import compare
+
+        lines, code = compare(_path(compared[0]), _path(compared[1]))
+        for line in lines:
+            _say(line)
+        raise typer.Exit(code)
     from gostage_sim.report.judge_again import judge_again
 
     raise typer.Exit(judge_again(directory, quiet=quiet))

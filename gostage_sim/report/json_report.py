@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from gostage_sim.report.escape import encodable, terminal_safe_json
+from gostage_sim.report.bad_input import BadInput
+from gostage_sim.report.escape import encodable, terminal_safe_json, visible_line
 from gostage_sim.report.run_report import Run
 
 #: Changes with every change of the shape that a reader could notice.
@@ -35,6 +38,19 @@ def render(run: Run) -> str:
 def read(text: str | bytes) -> Document:
     """The document back from its text; msgspec.ValidationError says where the shape is wrong."""
     return msgspec.json.decode(text, type=Document)
+
+
+def stored_run(path: Path) -> Run:
+    """The run of a report.json; BadInput when another version wrote it.
+
+    OSError, ValueError, LookupError or TypeError when the file is no report at all.
+    """
+    document = json.loads(path.read_text("utf-8"))
+    schema = document["schema"]
+    if schema != SCHEMA:
+        found = f"its schema is {visible_line(repr(schema))}, this version reads {SCHEMA!r}"
+        raise BadInput([f"{visible_line(str(path))}: {found}; judge it with the version that wrote it"])
+    return msgspec.convert({**document["run"], "results": document["results"]}, Run)
 
 
 def plain(value: Any) -> Any:

@@ -6,14 +6,11 @@ Nothing is read but what is in the folder. `report.json` says which scenarios th
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-
-import msgspec
 
 import gostage_sim
 from gostage_sim.harness.again import in_turn, judge_kept, of_no_scenario, plan_kept, without_history
@@ -88,12 +85,7 @@ def _before(directory: Path, plans: Sequence[Plan]) -> Run:
     """The run as it was reported; without its report.json one that is unknown, with the seed of the first history."""
     path = directory / _REPORT
     try:
-        document = json.loads(path.read_text("utf-8"))
-        schema = document["schema"]
-        if schema != json_report.SCHEMA:
-            found = f"its schema is {visible_line(repr(schema))}, this version reads {json_report.SCHEMA!r}"
-            raise BadInput([f"{visible_line(str(path))}: {found}; judge it with the version that wrote it"])
-        return msgspec.convert({**document["run"], "results": document["results"]}, Run)
+        return json_report.stored_run(path)
     except (OSError, ValueError, LookupError, TypeError) as error:
         why = str(getattr(error, "strerror", None) or error)
     if not plans:
