@@ -1,14 +1,14 @@
 """How long it takes to judge a history, and how much memory: `gostage-sim bench judge`.
 
-The history is one of two children that sent half of the messages each, alike to what a run leaves: written here, in
-arrays, because to send ten million messages takes longer than to judge them. It is judged in a process of its own,
-`python -m gostage_sim.bench.judge FOLDER`, as `gostage-sim report` does it, whose peak of memory is the kernel's word.
+The history is one of four children that sent a quarter of the messages each, alike to what a run leaves; what judging
+takes besides the history itself grows with the largest of them. It is written here, in arrays, because to send ten
+million messages takes longer than to judge them, and judged in a process of its own, `python -m
+gostage_sim.bench.judge FOLDER`, as `gostage-sim report` does it. The kernel tells the peak of its memory.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -28,6 +28,7 @@ from gostage_sim.history.read import RECORD_DTYPE
 from gostage_sim.scenario.model import Child, Scenario, Send
 
 MESSAGES = 10_000_000
+CHILDREN = 4
 MOST_S, MOST_MB = 10.0, 500.0
 
 _Facts = dict[str, Any]
@@ -44,7 +45,7 @@ def main(*, messages: int, show: Callable[[str], None]) -> int:
         command = [sys.executable, "-P", "-m", "gostage_sim.bench.judge", folder]
         done = subprocess.run(command, cwd=INSTALLED_IN, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
-    show(f"{messages:,} messages sent and handled, judged: {found['verdict']}")
+    show(f"{messages:,} messages of {CHILDREN} children sent and handled, judged: {found['verdict']}")
     show(f"time    {found['seconds']:6.1f} s   at most {MOST_S:g} s")
     show(f"memory  {found['megabytes']:6.0f} MB  at most {MOST_MB:g} MB")
     reached = found["seconds"] <= MOST_S and found["megabytes"] <= MOST_MB and found["verdict"] == "pass"
@@ -53,10 +54,10 @@ def main(*, messages: int, show: Callable[[str], None]) -> int:
 
 def write(folder: Path, messages: int) -> None:
     """A run folder in which this many messages were sent, handed over, handled and done with."""
-    each = messages // 2
-    scenario = Scenario(name="judged", children={"sender": Child(steps=(Send(count=each),), copies=2)})
+    each = messages // CHILDREN
+    scenario = Scenario(name="judged", children={"sender": Child(steps=(Send(count=each),), copies=CHILDREN)})
     plan = make_plan(scenario, seed=1, transport="json")
-    plan["children"] = plan["children"][:2]
+    plan["children"] = plan["children"][:CHILDREN]
     for index, child in enumerate(plan["children"]):
         child |= {"expected_messages": each, "expected_types": list(_TYPES[:2])}
         _write_child(folder / child["journal"], each, index)
@@ -84,13 +85,14 @@ def _write_parent(folder: Path, names: list[str], each: int, end_ns: int) -> Non
     with (folder / "subject.journal").open("wb") as file:
         file.write(_types())
         file.write(_records([("spawned", {"child": name}) for name in names], 1))
-        rows = np.zeros(4 * each, RECORD_DTYPE)
-        for child in range(2):
+        stride = 2 * CHILDREN
+        rows = np.zeros(stride * each, RECORD_DTYPE)
+        for child in range(CHILDREN):
             when = _sent_ns(each) + 2 * _STEP_NS + child
-            _fill(rows[2 * child :: 4], journal.HANDLED, when, _crcs(each, child))
-            _fill(rows[2 * child + 1 :: 4], journal.DONE, when)
+            _fill(rows[2 * child :: stride], journal.HANDLED, when, _crcs(each, child))
+            _fill(rows[2 * child + 1 :: stride], journal.DONE, when)
             for at in (2 * child, 2 * child + 1):
-                rows["number"][at::4] = child
+                rows["number"][at::stride] = child
         rows.tofile(file)
         for index, name in enumerate(names):
             told = {"child": name, "report": {**report, "pid": 100 + index}}
@@ -146,7 +148,9 @@ def _judge(folder: Path) -> dict[str, Any]:
     began = time.process_time()  # nothing here waits, and what else the machine does is not ours
     result = judge_kept(folder, plan_kept(folder), duration_s=0.0)
     seconds = time.process_time() - began
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Not `ru_maxrss`, which a process inherits from the one that forked it.
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    peak_kib = int(status["VmHWM"].split()[0])
     reason = {each.name: each.reason for each in result.guarantees if each.verdict != "pass"}
     return {"verdict": result.verdict, "seconds": seconds, "megabytes": peak_kib / 1000 * 1.024, "reason": reason}
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
-from gostage_sim.guarantees.streams import Streams, compare, first_swap, name, types_sent, without_journal
+from gostage_sim.guarantees.streams import Streams, compare, first_swap, name, times_of, types_sent, without_journal
 from gostage_sim.guarantees.wording import count
 from gostage_sim.history.model import ChildHistory, History
 
@@ -70,6 +70,6 @@ def _may_show(child: ChildHistory) -> bool:
 
 def _in_flight(child: ChildHistory, streams: Streams) -> int:
     """How many times a message was sent before its predecessor had been handled."""
-    sent, handled = child.sent.rows["t_ns"][streams.sent], child.handled.rows["t_ns"][streams.handled]
+    sent, handled = times_of(child.sent, streams.sent), times_of(child.handled, streams.handled)
     pairs = min(len(sent) - 1, len(handled))
     return int(np.count_nonzero(sent[1 : pairs + 1] < handled[:pairs])) if pairs > 0 else 0

@@ -6,7 +6,7 @@ import numpy as np
 
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
-from gostage_sim.guarantees.streams import compare
+from gostage_sim.guarantees.streams import compare, times_of
 from gostage_sim.guarantees.wording import count, ending, plain, seconds
 from gostage_sim.history.model import ChildHistory, History, Window
 
@@ -100,17 +100,16 @@ def _check_stall(child: ChildHistory, findings: Findings) -> dict[str, float]:
     both = min(len(streams.sent), len(streams.handled))
     if not both:
         return {}
-    sent = child.sent.rows["t_ns"][streams.sent[:both]].view(np.int64)
-    handled = child.handled.rows["t_ns"][streams.handled[:both]].view(np.int64)
+    sent, handled = times_of(child.sent, streams.sent[:both]), times_of(child.handled, streams.handled[:both])
     # Of millions of messages each of these arrays is large: few are there at once.
     delay = handled - sent
     found = {"max_delay_s": float(delay.max()) / 1e9}
     found["p99_delay_s"] = float(np.percentile(delay, 99, overwrite_input=True)) / 1e9
     del delay
     # Only what a message waited after its predecessor was handled is idleness of the parent.
-    since = sent
+    since = sent.copy()
     np.maximum(since[1:], handled[:-1], out=since[1:])
-    stall = handled - since
+    stall = np.subtract(handled, since, out=None if child.held else since)
     for held_from, held_until in child.held:  # by its own handler, as the scenario wants
         stall -= np.clip(np.minimum(handled, held_until) - np.maximum(since, held_from), 0, None)
     worst = int(stall.argmax())

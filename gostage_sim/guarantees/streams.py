@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ _NONE: Positions = np.zeros(0, np.int64)
 #: How many anomalies are matched around one by one, how far each may reach, and how many messages must agree behind it.
 _MOST_ANOMALIES = 1000
 _REACH = 24
+_PART = 1 << 18
 _AGREEING = 8
 
 
@@ -288,13 +290,35 @@ def _chosen(messages: Messages, codes: dict[str, int], by_engine: bool) -> tuple
     if not len(types) or not chosen.any():
         return _NONE, np.zeros(0, np.uint64)
     numbers <<= np.uint64(32)
-    is_chosen = chosen[types]
+    crcs = messages.rows["crc"]
+    is_chosen = np.empty(len(types), bool)
+    for part in _parts(len(types)):
+        is_chosen[part] = chosen[types[part]]
     count = int(np.count_nonzero(is_chosen))
-    if is_chosen[:count].all():  # the engine's own come last; no copy of millions of rows is made that need not be
-        keys = numbers[types[:count]]
-        keys |= messages.rows["crc"][:count]
-        return np.arange(count, dtype=np.int32), keys
-    positions = np.flatnonzero(is_chosen)
-    keys = numbers[types[positions]]
-    keys |= messages.rows["crc"][positions]
-    return positions, keys
+    if not count or not is_chosen[:count].all():
+        positions = np.flatnonzero(is_chosen)
+        return positions, numbers[types[positions]] | crcs[positions]
+    keys = np.empty(count, np.uint64)  # the engine's own messages come last, as nearly always
+    for part in _parts(count):
+        keys[part] = numbers[types[part]] | crcs[part]
+    return _beginning(count), keys
+
+
+def _parts(count: int) -> Iterator[slice]:
+    """Of millions, so many at a time that what is computed on the way stays small."""
+    return (slice(start, min(start + _PART, count)) for start in range(0, count, _PART))
+
+
+@lru_cache(maxsize=1)
+def _beginning(count: int) -> Positions:
+    """The first ones; one array for both streams, where as many were handled as were sent."""
+    positions = np.arange(count, dtype=np.int32)
+    positions.flags.writeable = False
+    return positions
+
+
+def times_of(messages: Messages, positions: Positions) -> NDArray[np.int64]:
+    """When those were recorded; `positions` ascend, and where they are the first ones nothing is copied."""
+    times = messages.rows["t_ns"].view(np.int64)
+    count = len(positions)
+    return times[:count] if count and positions[-1] == count - 1 else times[positions]

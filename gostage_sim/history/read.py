@@ -28,7 +28,7 @@ RECORD_DTYPE = np.dtype(
     ]
 )
 
-_BLOCK_BYTES = (256 << 10) * journal.SIZE
+_BLOCK_BYTES = (64 << 10) * journal.SIZE
 
 
 @dataclass(frozen=True, slots=True)
