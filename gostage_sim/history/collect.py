@@ -144,6 +144,8 @@ class _Sources:
         if any(note.facts["facts"].get("killed_parent") for note in _named(observer, "note")):
             killed.add("the parent")
         said_hello = {event.facts["child"] for event in _named(observer, "hello")}
+        # The largest first: the room that its parts leave behind is used again for the others.
+        subject, heart = read(SUBJECT_NAME, "the parent"), read(HEART_NAME, "the parent's heart")
         # A child that never said hello may have died before it could open a journal.
         children = [
             read(child["journal"], child["name"], needed=child["name"] in said_hello) for child in plan["children"]
@@ -154,7 +156,6 @@ class _Sources:
             for fault in child["faults"]
             if "relay" in fault
         }
-        subject, heart = read(SUBJECT_NAME, "the parent"), read(HEART_NAME, "the parent's heart")
         tellers = (observer, subject, *relays.values())
         problems += [event.facts["text"] for source in tellers for event in _named(source, "problem")]
         return cls(children, relays, subject, heart, observer, problems, lost, torn)

@@ -81,9 +81,9 @@ def test_missing_journals_are_problems(run: Run) -> None:
     for name in ("child", "subject", "heart"):
         (run.folder / f"{name}.journal").unlink()
     assert run.collect().problems == (
-        "there is no journal of victim",
         "there is no journal of the parent",
         "there is no journal of the parent's heart",
+        "there is no journal of victim",
     )
 
 
