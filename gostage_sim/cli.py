@@ -140,6 +140,9 @@ def run(
         Path,
         typer.Option(parser=_path, metavar="DIR", help="Folder for report.json, junit.xml, summary.md, histories."),
     ] = Path("reports/latest"),
+    twin: Annotated[
+        bool, typer.Option("--twin", help="Run each without its faults first, and compare the siblings.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only failures and the count.")] = False,
     repeat: Annotated[
         int | None,
@@ -164,6 +167,7 @@ def run(
         tags=tag or [],
         keyword=keyword,
         report=report,
+        twin=twin,
         quiet=quiet,
         repeat=repeat,
         for_s=for_s,

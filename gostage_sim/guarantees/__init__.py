@@ -9,6 +9,7 @@ The map of this room:
 * `findings`   violations and missing witnesses of one checker, turned into its judgement
 * `ranges`     numbers within bounds; `of_the_run`: those that a scenario expects of all children together
 * `streams`    what a child sent against what handlers saw: lost, doubled, invented, reordered
+* `twin`       a sibling against itself in the run without the faults
 * `wording`    names, numbers and texts of a child, made safe and short for a reason
 * all others   one guarantee each; the table below names them
 

@@ -7,6 +7,7 @@ import numpy as np
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
 from gostage_sim.guarantees.streams import compare, times_of
+from gostage_sim.guarantees.twin import compare_with_twin
 from gostage_sim.guarantees.wording import count, ending, plain, seconds
 from gostage_sim.history.model import ChildHistory, History, Window
 
@@ -24,6 +25,10 @@ class SiblingsUnharmed:
     Without a fault in the scenario there is no before and after, and a sibling of which the scenario expects an outcome
     of its own is the affair of `as-expected`. The largest and the 99th percentile of the delay from send to handler are
     in the evidence.
+
+    Where the scenario was run without its faults first (`twin: true`, or `run --twin`), each sibling must have ended in
+    the same way as then and have had the same messages handled, of a user's actions as many of each type; and the 99th
+    percentile of its delays must be at most 2 s more than then.
     """
 
     name = "siblings-unharmed"
@@ -40,12 +45,14 @@ class SiblingsUnharmed:
 
     def judge(self, history: History) -> Judgement:
         findings = Findings()
-        evidence: dict[str, object] = {}
+        evidence: dict[str, dict[str, float]] = {}
         siblings = _siblings(history)
         for child in siblings:
             _check_ending(child, findings)
             _check_messages(child, findings)
             evidence[child.name] = _check_stall(child, findings)
+            if history.twin is not None:
+                evidence[child.name] |= compare_with_twin(child, history.twin, findings)
         if not history.faults:
             return findings.judgement(self.name, f"{count(len(siblings), 'sibling')} completed", evidence)
         window = history.window
@@ -61,6 +68,8 @@ class SiblingsUnharmed:
         seen = f"{count(there, 'sibling')} sent before, during and after the faults and completed unharmed"
         if there < len(siblings):
             seen += f"; {len(siblings) - there} of another wave completed"
+        if history.twin is not None:
+            seen += "; the same as without the faults"
         return findings.judgement(self.name, seen, evidence)
 
 

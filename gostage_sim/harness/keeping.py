@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from gostage_sim.harness.plan import Plan
-from gostage_sim.history.collect import LOST_NAME
+from gostage_sim.history.collect import LOST_NAME, TWIN_NAME
 from gostage_sim.history.journal import SIZE
 
 _BLOCK_BYTES = 64 << 10
@@ -19,13 +19,10 @@ def keep(folder: Path, histories: Path, plan: Plan, *, lost: str | None = None) 
 
     `lost` says why nothing can be judged from it, where that is so; somebody may still write in the folder then.
     """
-    shutil.rmtree(folder / "tmp", ignore_errors=True)
-    for name in ("control", *(child["plan"] for child in plan["children"])):  # the plan of all holds theirs
-        (folder / name).unlink(missing_ok=True)
-    if lost is None:
-        for journal in (*folder.glob("*.journal"), *folder.glob("*.relay-*")):
-            _trim(journal)
-    else:
+    _clear(folder, plan, trim=lost is None)
+    if plan.get("twin") is not None:
+        _clear(folder / TWIN_NAME, plan["twin"], trim=lost is None)
+    if lost is not None:
         (folder / LOST_NAME).write_text(lost, "utf-8", "backslashreplace")
     histories.mkdir(parents=True, exist_ok=True)
     slug = re.sub(r"[^a-z0-9]+", "-", plan["scenario"]["name"].lower()).strip("-")[:80] or "scenario"
@@ -40,6 +37,15 @@ def keep(folder: Path, histories: Path, plan: Plan, *, lost: str | None = None) 
         for file in folder.iterdir():
             shutil.move(file, kept / file.name)
         return kept
+
+
+def _clear(folder: Path, plan: Plan, *, trim: bool) -> None:
+    """Remove what nobody needs any more."""
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    for name in ("control", *(child["plan"] for child in plan["children"])):  # the plan of all holds theirs
+        (folder / name).unlink(missing_ok=True)
+    for journal in (*folder.glob("*.journal"), *folder.glob("*.relay-*")) if trim else ():
+        _trim(journal)
 
 
 def _trim(journal: Path) -> None:

@@ -26,7 +26,7 @@ from gostage_sim.harness.plan import Plan, make_plan, write_plan
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.harness.verdict import judged, unjudged
 from gostage_sim.harness.watch import Watch
-from gostage_sim.history.collect import OBSERVER_NAME, STDERR_NAME, collect
+from gostage_sim.history.collect import OBSERVER_NAME, STDERR_NAME, TWIN_NAME, collect
 from gostage_sim.history.journal import Journal
 from gostage_sim.scenario.model import Scenario, Transport
 
@@ -57,6 +57,9 @@ def run_plan(plan: Plan, *, histories: Path | None = None, runs: Path | None = N
         folder = Path(tempfile.mkdtemp(prefix=folder_prefix(os.getpid()), dir=runs))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         try:
+            if plan.get("twin") is not None:
+                (folder / TWIN_NAME).mkdir()
+                observe(plan["twin"], folder / TWIN_NAME)
             observe(plan, folder)
             history = collect(folder)
             kept = {} if histories is None else {"history": str(keep(folder, histories, plan))}

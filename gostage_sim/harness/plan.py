@@ -37,6 +37,7 @@ from gostage_sim.scenario.model import (
 )
 from gostage_sim.scenario.patterns import pattern_in
 from gostage_sim.scenario.traffic import flattened, of_steps
+from gostage_sim.scenario.twin import without_faults
 
 RECOVERY = "recovery"
 _RECOVERY_MESSAGES = 3
@@ -62,6 +63,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
     recovery = Child(steps=(Send(count=_RECOVERY_MESSAGES, type="recovery"),))
     children.append(_child(scenario, RECOVERY, RECOVERY, recovery, seed, index=len(children), role=RECOVERY))
     _await(children)
+    alone = without_faults(scenario)
     guarantees = scenario.guarantees if isinstance(scenario.guarantees, str) else list(scenario.guarantees)
     return {
         "schema": SCHEMA,
@@ -81,6 +83,7 @@ def make_plan(scenario: Scenario, *, seed: int, transport: Transport) -> Plan:
         "seed": seed,
         "handlers": {type: _handler(type, handler) for type, handler in scenario.handlers.items()},
         "children": children,
+        "twin": None if alone is None else make_plan(alone, seed=seed, transport=transport),
     }
 
 
@@ -92,7 +95,9 @@ def write_plan(plan: Plan, folder: Path) -> Path:
         own["faults"] = [fault for fault in child["faults"] if fault["at"]["point"] not in IN_PARENT]
         (folder / child["plan"]).write_text(json.dumps(own), "utf-8")
     path = folder / PLAN_NAME
-    path.write_text(json.dumps(plan), "utf-8")
+    path.write_text(
+        json.dumps({**plan, "twin": True if plan.get("twin") else None}), "utf-8"
+    )  # that one has its own folder
     return path
 
 

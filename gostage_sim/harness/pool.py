@@ -187,7 +187,7 @@ def _set_safe_path(value: str | None) -> None:
 
 def _patience_s(plan: Plan) -> float:
     grace_s = max(child["grace_s"] for child in plan["children"])
-    return float(plan["scenario"]["timeout_s"] + grace_s + _PATIENCE_S)
+    return float(plan["scenario"]["timeout_s"] + grace_s + _PATIENCE_S) * (1 if plan.get("twin") is None else 2)
 
 
 @dataclass(slots=True)

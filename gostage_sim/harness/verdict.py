@@ -67,6 +67,8 @@ def reproduce(plan: Plan) -> str:
     command = ["gostage-sim", "run", f"./{file}" if file.startswith("-") and file != "-" else file]
     if scenario["combination"]:
         command += ["-k", exactly(f"[{scenario['combination']}]")]
+    if plan.get("twin"):
+        command.append("--twin")
     return shlex.join([*command, "--transport", plan["transport"], "--seed", str(plan["seed"])])
 
 

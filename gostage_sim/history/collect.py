@@ -36,6 +36,8 @@ SUBJECT_NAME = "subject.journal"
 HEART_NAME = "heart.journal"
 OBSERVER_NAME = "observer.journal"
 STDERR_NAME = "subject.stderr"
+#: The folder of the same scenario without its faults, where that was run too.
+TWIN_NAME = "twin"
 #: Why nothing can be judged, where that was known before the folder was kept: a text. Others do not have the file.
 LOST_NAME = "lost.txt"
 
@@ -76,6 +78,7 @@ def collect(folder: Path) -> History:
     if parent.baseline is None:
         last = next((line for line in reversed(parent.stderr_tail.splitlines()) if line.strip()), "nothing")
         sources.problems.append(f"the parent never came to its first spawn; the last line of its stderr is: {last}")
+    twin = _twin(folder, sources.lost) if plan.get("twin") else None
     children = tuple(_child(index, planned, sources) for index, planned in enumerate(plan["children"]))
     return History(
         scenario=plan["scenario"]["name"],
@@ -86,6 +89,7 @@ def collect(folder: Path) -> History:
         window=_window(sources.observer),
         leftovers=tuple(Leftover(**event.facts) for event in _named(sources.observer, "leftover")),
         descendants=tuple(_descendants(sources.observer)),
+        twin=twin,
         unattributed=unattributed,
         handlers=plan.get("handlers", {}),
         expect_run=plan["scenario"].get("expect_run", {}),  # which plans of older versions do not have
@@ -93,6 +97,17 @@ def collect(folder: Path) -> History:
         lost=tuple(sources.lost),
         torn=sources.torn,
     )
+
+
+def _twin(folder: Path, lost: list[str]) -> History | None:
+    """What is missing of it is missing of the whole."""
+    try:
+        twin = collect(folder / TWIN_NAME)
+    except (OSError, ValueError) as error:
+        lost.append(f"the history without the faults ({TWIN_NAME}) cannot be read: {error}")
+        return None
+    lost += [f"without the faults: {text}" for text in (*twin.problems, *twin.lost)]
+    return twin
 
 
 @dataclass(slots=True)

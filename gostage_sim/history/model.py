@@ -322,6 +322,8 @@ class History:
     leftovers: tuple[Leftover, ...] = ()
     descendants: tuple[Descendant, ...] = ()
     """Of a parent that a fault was about to kill."""
+    twin: History | None = None
+    """The same scenario without its faults, run just before, where that was asked for."""
     unattributed: Messages = field(default_factory=Messages)
     """Recorded by the subject's handler in the name of a child that was never spawned."""
     handlers: dict[str, dict[str, Any]] = field(default_factory=dict)

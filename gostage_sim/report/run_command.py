@@ -45,6 +45,7 @@ def run(
     quiet: bool,
     repeat: int | None = None,
     for_s: float | None = None,
+    twin: bool = False,
 ) -> int:
     """Run the selected scenarios, write the reports, return the exit code; BadInput before anything is started.
 
@@ -52,6 +53,8 @@ def run(
     """
     count = worker_count(workers)
     scenarios = choice.choose(choice.load_all(paths), keyword, tags)
+    if twin:
+        scenarios = [scenario.model_copy(update={"twin": True}) for scenario in scenarios]
     cases, left_out = cases_of(scenarios, transport)
     cases, skipped = split(cases)
     if not cases and not skipped:

@@ -18,6 +18,7 @@ The map of this room:
 * `patterns`   texts in an expectation that are regular expressions
 * `targets` `lookup`   the user's own actions, looked up in a process that is thrown away
 * `payloads` `fakes`   payload templates: in the child, and the faker values the observer renders for them
+* `twin`       the scenario without its faults, for comparison
 * `transports` which scenarios run on which transport
 * `conditions` `skip:` and `only_on:`, whether a scenario can run here
 * `selection`  `-k EXPR` and `--tag`

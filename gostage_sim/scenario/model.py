@@ -408,6 +408,8 @@ class Scenario(_Part):
     """Guarantees that must fail, because no parent can hide what the faults do; the scenario passes only if they do."""
     guarantees: Literal["all"] | tuple[str, ...] = "all"
     """What is judged: all, which are those that apply, or these."""
+    twin: bool = False
+    """Run it without its faults first, and compare what became of the siblings: takes twice the time."""
     file: str = ""
     """Where it was read from, as the user named it."""
     skip: NotBlank | None = None

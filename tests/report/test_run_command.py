@@ -201,6 +201,19 @@ def test_a_report_that_cannot_be_made_changes_no_verdict(
     assert "3 scenarios: 3 pass" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("twin", [True, False])
+def test_a_twin_for_every_scenario(stage: Stage, make_result: MakeResult, twin: bool) -> None:
+    """`--twin` asks for what a scenario may ask for itself."""
+    asked: list[bool] = []
+
+    def play(scenario: Scenario) -> ScenarioResult:
+        asked.append(scenario.twin)
+        return make_result(**names(scenario))
+
+    stage.run(play, twin=twin)
+    assert asked == [twin] * 3
+
+
 def test_no_more_workers_than_scenarios(stage: Stage, make_result: MakeResult) -> None:
     """Nine workers for three scenarios are three."""
     stage.run(lambda scenario: make_result(**names(scenario)), workers="9")
