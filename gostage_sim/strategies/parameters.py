@@ -41,7 +41,7 @@ _RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("reorder", "behind"): (1, 5),
     ("reorder", "message"): (1, 15),
     ("slicer", "size"): (1, 64),
-    ("slow_close", "delay"): (0.1, 0.3),  # no shorter than an exit takes
+    ("slow_close", "delay"): (0.3, 0.5),  # no shorter than an exit takes
     ("slow", "delay"): (0.0001, 0.02),
 }
 #: Where the default is more than that, too.

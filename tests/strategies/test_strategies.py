@@ -146,6 +146,16 @@ def test_nobody_comes_to_a_fault_too_late(data: Data) -> None:
         assert {fault.kind for fault in faults[:-1]} <= MILD
 
 
+@settings(calm, max_examples=30)
+@given(strategies.scenarios(kinds=("noop",)))
+def test_a_bad_handler_has_messages_of_a_sibling(data: Data) -> None:
+    """It raises for sure, and handles another message after that, whatever becomes of the victim."""
+    siblings = [child for child in data["children"].values() if not child.get("faults")]
+    for type in data.get("handlers", {}):
+        sends = [step["send"] for child in siblings for step in child["steps"] if "send" in step]
+        assert any(send.get("type") == type and send["count"] >= 20 for send in sends)
+
+
 def test_the_package_loads_nothing_at_first() -> None:
     """Who imports it pays when a strategy is asked for."""
     code = "import sys, gostage_sim.strategies; print({'hypothesis', 'pydantic', 'numpy'} & {*sys.modules})"
