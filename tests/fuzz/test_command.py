@@ -55,7 +55,7 @@ def test_a_planted_bug_is_found_and_made_small(tmp_path: Path) -> None:
     assert "with seed 3, of an engine with the planted bug 'drops'" in heading
     assert reason.startswith("# no-loss: ")
     assert "found: reports/fuzz/found.yaml: " in out
-    assert "repeat: gostage-sim run reports/fuzz/found.yaml --transport json --seed 3\n" in out
+    assert "repeat: gostage-sim run reports/fuzz/found.yaml --transport json --seed 3" in out
     found = [result for result in report_in(tmp_path)["results"] if result["scenario"] == "Found with seed 3"]
     assert [result["verdict"] for result in found] == ["fail"]
     run = [sys.executable, "-m", "gostage_sim", "run", str(file), "--transport", "json", "--seed", "3"]
