@@ -393,6 +393,21 @@ def selftest(
 
 
 @app.command(
+    epilog="Exit codes: 0 scenarios can run here, 1 something is missing.",
+    short_help="See what this machine has of what is needed.",
+)
+def doctor() -> None:
+    """See what this machine has of what the engine and the harness use: the kernel, limits, packages.
+
+    Each thing is tried for real. What is degraded works, with less; a line says what that means. Without what is
+    missing no scenario can run.
+    """
+    from gostage_sim.report.doctor import doctor as run_it
+
+    raise typer.Exit(run_it())
+
+
+@app.command(
     short_help="Generate scenarios, run them, and make small what fails.",
     epilog="Exit codes: 0 nothing found, 1 found, 2 bad usage, 3 not one scenario passed; others as of run.",
 )

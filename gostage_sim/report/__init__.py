@@ -14,6 +14,7 @@
 * `judge_again`   `gostage-sim report`: the histories of a run judged again
 * `history_command`   `gostage-sim history`: what happened in one scenario, line by line
 * `compare`       `gostage-sim report --compare`: what changed from one run to another
+* `doctor`        `gostage-sim doctor`: what this machine has of what is needed
 * `bad_input`     what the user gave cannot be used: exit code 2
 * `listing`, `explain`    what there is, and what a name means; `explain_language` for the words of a file
 * `new_scenario`    `gostage-sim new`: a scenario file to begin with, and the schema for editors beside it
