@@ -85,7 +85,7 @@ app = typer.Typer(
     name="gostage-sim",
     help="Break real child processes on purpose, and judge from recorded evidence whether their parent survived.",
     epilog=_EXIT_CODES,
-    add_completion=False,
+    add_completion=True,
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help: no import of rich, and nothing in it is markup
     pretty_exceptions_enable=False,
@@ -306,6 +306,17 @@ def list_(
         _say(line)
 
 
+def _explained(incomplete: str) -> list[str]:
+    """What the shell offers; nothing where a plug-in is broken, which the command itself tells."""
+    from gostage_sim.faults import FaultNotLoaded
+    from gostage_sim.report.explain import names
+
+    try:
+        return [name for name in names() if name.startswith(incomplete)]
+    except FaultNotLoaded:
+        return []
+
+
 @app.command(short_help="Explain a fault, a guarantee or a word of a scenario file.")
 def explain(
     name: Annotated[
@@ -315,6 +326,7 @@ def explain(
             help="A fault or a guarantee, see 'gostage-sim list', or a key, a step or a point of a scenario file: "
             "'scenario', 'send', 'at', 'children.timeout'.",
             show_default=False,
+            autocompletion=_explained,
         ),
     ],
 ) -> None:

@@ -289,3 +289,26 @@ def test_a_new_file_runs(tmp_path: Path) -> None:
     code, out, _ = gostage_sim_cli("new", cwd=tmp_path)
     assert (code, out) == (0, "scenario.yaml: a scenario that runs; change it\n")
     assert (tmp_path / "scenario.schema.json").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("gostage-sim se", ["selftest"]),
+        ("gostage-sim run --trans", ["--transport"]),
+        ("gostage-sim run --transport g", ["grpc"]),
+        ("gostage-sim explain kill", ["kill", "kill_parent"]),
+        ("gostage-sim explain no-o", ["no-orphans"]),
+    ],
+)
+def test_the_shell_is_offered_what_there_is(words: str, offered: list[str], tmp_path: Path) -> None:
+    """As bash asks, by the function that `--show-completion bash` prints: commands, options, choices, names."""
+    asked = {
+        "_GOSTAGE_SIM_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
+    code, stdout, stderr = gostage_sim_cli(cwd=tmp_path, environ=asked)
+    assert (code, stdout.split(), stderr) == (0, offered, "")
+    _, shown, _ = gostage_sim_cli("--show-completion", "bash", cwd=tmp_path)
+    assert "_GOSTAGE_SIM_COMPLETE=complete_bash" in shown

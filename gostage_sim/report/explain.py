@@ -37,12 +37,21 @@ def explain(name: str) -> str:
     if found:
         return visible("\n".join(found))
     shown = visible_line(repr(name))
-    judging = [*guarantee_names(), TransportsAgree.name]
-    match = close_match(name, [*faults, *judging, *language.names()])
+    judging = _judging()
+    match = close_match(name, names())
     if match is not None:
         raise BadInput([f"nothing is called {shown}; did you mean '{match}'?"])
     known = f"faults: {', '.join(faults)}; guarantees: {', '.join(judging)}; keys of a file: see 'explain scenario'"
     raise BadInput([f"nothing is called {shown}; known {known}"])
+
+
+def names() -> list[str]:
+    """All that `explain` knows. FaultNotLoaded where a package's fault cannot be loaded."""
+    return [*fault_kinds(), *_judging(), *language.names()]
+
+
+def _judging() -> list[str]:
+    return [*guarantee_names(), TransportsAgree.name]
 
 
 def _guarantee(name: str) -> Guarantee:
