@@ -1,4 +1,4 @@
-"""The pytest plug-in: the fixture `gostage_child`, scenario files as tests, `--gostage-report` and `--gostage-seed`.
+"""The pytest plug-in: the fixtures `gostage_child` and `gostage_runner`, scenario files as tests, and the options.
 
 This is the door that every test suite on the machine walks through, so it imports nothing but pytest; what is behind it
 is in `gostage_sim.plugin` and loads when a suite meets a scenario.
@@ -6,16 +6,20 @@ is in `gostage_sim.plugin` and loads when a suite meets a scenario.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from gostage_sim.gostage import Runner
     from gostage_sim.plugin.child import ChildStarter
     from gostage_sim.plugin.collect import ScenarioFile
 
-_MARKER = "gostage: starts real child processes; scenario files and tests that use gostage_child have it by themselves"
+_MARKER = (
+    "gostage: starts real child processes; scenario files and tests with one of our fixtures have it by themselves"
+)
 
 
 def _folder(text: str) -> str:
@@ -80,7 +84,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if "gostage_child" in getattr(item, "fixturenames", ()):
+    if not {"gostage_child", "gostage_runner"}.isdisjoint(getattr(item, "fixturenames", ())):
         item.add_marker("gostage")
 
 
@@ -124,6 +128,21 @@ def gostage_child(request: pytest.FixtureRequest) -> ChildStarter:
     from gostage_sim.plugin.child import ChildStarter
 
     return ChildStarter(request)
+
+
+@pytest.fixture
+def gostage_runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
+    """A `gostage.Runner` in the test's own process, for actions that the test defines itself, closures among them.
+
+    `gostage_runner.spawn(gostage.SubWorkflowDef.of("mine"))` runs them in a real child, a fork of a warm server. On
+    JSON, unless `--gostage-transport` or the fixture `gostage_transport` says otherwise. It is closed at the end. A
+    child that was not waited for, or of which somebody is left, is killed then, and is an error of the test.
+    """
+    from gostage_sim.plugin.engine import checked_runner
+    from gostage_sim.plugin.runner import transport_of
+
+    with checked_runner(transport_of(request)) as runner:
+        yield runner
 
 
 def _seed(text: str) -> int:

@@ -63,9 +63,10 @@ def test_the_scenario_passes(tmp_path: Path) -> None:
     assert "2 pass" in done.stdout
 
 
-def test_the_pytest_example_passes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["test_users.py", "test_prices.py"])
+def test_the_pytest_example_passes(name: str, tmp_path: Path) -> None:
     """The test shown runs in a folder with nothing else in it."""
-    (tmp_path / "test_users.py").write_text(block("snippet", "test_users.py"))
+    (tmp_path / name).write_text(block("snippet", name))
     # A checkout that is not installed has no entry point.
     load = [] if entry_points(group="pytest11", name="gostage_sim") else ["-p", "gostage_sim.pytest_plugin"]
     done = python("-m", "pytest", "-q", *load, cwd=tmp_path)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gostage_sim.plugin.runner import choice_of, runner_of
+from gostage_sim.plugin.runner import runner_of, transport_of
 
 if TYPE_CHECKING:
     from gostage_sim.guarantees.contract import Judgement, Verdict
     from gostage_sim.harness.result import ScenarioResult
-    from gostage_sim.scenario.model import Child, Handler, Scenario, Transport
+    from gostage_sim.scenario.model import Child, Handler, Scenario
 
 _NAME = "child"
 _MOST_SIBLINGS = 500
@@ -61,7 +61,7 @@ class ChildStarter:
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         self._config = request.config
-        self._transport = _transport(request)
+        self._transport = transport_of(request)
         self._test: str = request.node.name
         self._file = request.path
         self._inside = str(request.node.nodeid).partition("::")[2]
@@ -128,14 +128,6 @@ class ChildStarter:
         file = self._file.relative_to(here) if self._file.is_relative_to(here) else self._file
         command = ["pytest", f"{file}::{self._inside}"]
         return shlex.join(command if given else [*command, "--gostage-seed", str(result.seed)])
-
-
-def _transport(request: pytest.FixtureRequest) -> Transport:
-    if "gostage_transport" in request.fixturenames:
-        chosen: Transport = request.getfixturevalue("gostage_transport")
-        return chosen
-    choice = choice_of(request.config)
-    return "json" if choice == "all" else choice
 
 
 def _durations(**given: float | str | None) -> dict[str, str]:

@@ -45,6 +45,15 @@ def choice_of(config: pytest.Config) -> Choice:
     return chosen
 
 
+def transport_of(request: pytest.FixtureRequest) -> Transport:
+    """That of `gostage_transport` where the test has it; else the one that was chosen, and JSON where all are."""
+    if "gostage_transport" in request.fixturenames:
+        chosen: Transport = request.getfixturevalue("gostage_transport")
+        return chosen
+    choice = choice_of(request.config)
+    return "json" if choice == "all" else choice
+
+
 def runner_of(config: pytest.Config) -> ScenarioRunner:
     """The session's runner; the end of the session closes it, also after Ctrl-C."""
     if _RUNNER not in config.stash:
