@@ -88,7 +88,7 @@ def test_it_is_told_of_everywhere(installed: Path, tmp_path: Path) -> None:
 def test_it_runs_over_every_transport(installed: Path, tmp_path: Path) -> None:
     """The fault strikes in the child and has its witness, and the guarantee judges; a mistake has its position."""
     (tmp_path / "hiccups.yaml").write_text(SCENARIO)
-    done = python("-m", "gostage_sim", "run", "hiccups.yaml", installed=installed, cwd=tmp_path)
+    done = python("-m", "gostage_sim", "run", "hiccups.yaml", "--transport", "all", installed=installed, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     results = json.loads((tmp_path / "reports" / "latest" / "report.json").read_text("utf-8"))["results"]
     assert [result["transport"] for result in results] == ["grpc", "json"]
