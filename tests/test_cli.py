@@ -302,7 +302,7 @@ def test_a_new_file_runs(tmp_path: Path) -> None:
     ],
 )
 def test_the_shell_is_offered_what_there_is(words: str, offered: list[str], tmp_path: Path) -> None:
-    """As bash asks, by the function that `--show-completion bash` prints: commands, options, choices, names."""
+    """As bash asks, by the function that it is taught: commands, options, choices, names."""
     asked = {
         "_GOSTAGE_SIM_COMPLETE": "complete_bash",
         "COMP_WORDS": words,
@@ -310,5 +310,5 @@ def test_the_shell_is_offered_what_there_is(words: str, offered: list[str], tmp_
     }
     code, stdout, stderr = gostage_sim_cli(cwd=tmp_path, environ=asked)
     assert (code, stdout.split(), stderr) == (0, offered, "")
-    _, shown, _ = gostage_sim_cli("--show-completion", "bash", cwd=tmp_path)
-    assert "_GOSTAGE_SIM_COMPLETE=complete_bash" in shown
+    _, taught, _ = gostage_sim_cli(cwd=tmp_path, environ={"_GOSTAGE_SIM_COMPLETE": "source_bash"})
+    assert "_GOSTAGE_SIM_COMPLETE=complete_bash" in taught
