@@ -44,14 +44,19 @@ def _path(text: str | Path) -> Path:
     return Path(text)
 
 
-def _budget(text: str | float) -> float:
-    """`--budget`: seconds, of a duration with its unit."""
+def _duration(text: str | float) -> float:
+    """Seconds, of a text as scenario files have it."""
     from gostage_sim.units import parse_duration
 
     try:
-        seconds = parse_duration(text)
+        return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def _budget(text: str | float) -> float:
+    """`--budget`: long enough to find something, and not for ever."""
+    seconds = _duration(text)
     if not 1 <= seconds <= 7 * 24 * 3600:
         raise typer.BadParameter(f"{text!r} is not a duration from 1s to 168h")
     return seconds
@@ -70,27 +75,25 @@ def _whole_number(least: int, most: int) -> Callable[[str | int], int]:
     return parse
 
 
-def _duration(text: str | float) -> float:
-    """Seconds, of a text as scenario files have it."""
-    from gostage_sim.units import parse_duration
-
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 app = typer.Typer(
     cls=_Commands,
     name="gostage-sim",
     help="Break real child processes on purpose, and judge from recorded evidence whether their parent survived.",
     epilog=_EXIT_CODES,
-    add_completion=True,
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help: no import of rich, and nothing in it is markup
     pretty_exceptions_enable=False,
 )
 
+Workers = Annotated[
+    str, typer.Option(metavar="N|auto", help="How many scenarios run side by side, and one more while one waits.")
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        parser=_whole_number(0, 2**63 - 1), metavar="N", help="Of all randomness; drawn and printed by default."
+    ),
+]
 Paths = Annotated[
     list[Path],
     typer.Argument(parser=_path, metavar="PATH", help="Scenario files, or folders with them.", show_default=False),
@@ -121,15 +124,8 @@ def run(
         Literal["json", "grpc", "all"],
         typer.Option(envvar="GOSTAGE_IPC_TRANSPORT", help="How child and parent talk; all compares the results."),
     ] = "all",
-    workers: Annotated[
-        str, typer.Option(metavar="N|auto", help="How many scenarios run side by side, and one more while one waits.")
-    ] = "auto",
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            parser=_whole_number(0, 2**63 - 1), metavar="N", help="Of all randomness; drawn and printed by default."
-        ),
-    ] = None,
+    workers: Workers = "auto",
+    seed: Seed = None,
     tag: Annotated[
         list[str] | None, typer.Option(metavar="T", help="Only scenarios with this tag, or one of these tags.")
     ] = None,
@@ -428,15 +424,8 @@ def fuzz(
         float, typer.Option(parser=_budget, metavar="TIME", help="How long it searches, such as 90s or 2h.")
     ] = "5m",  # type: ignore[assignment]  # a default goes through the parser, too
     transport: Annotated[Literal["json", "grpc", "all"], typer.Option(help="How child and parent talk.")] = "all",
-    workers: Annotated[
-        str, typer.Option(metavar="N|auto", help="How many scenarios run side by side, and one more while one waits.")
-    ] = "auto",
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            parser=_whole_number(0, 2**63 - 1), metavar="N", help="Of all randomness; drawn and printed by default."
-        ),
-    ] = None,
+    workers: Workers = "auto",
+    seed: Seed = None,
     report: Annotated[
         Path, typer.Option(parser=_path, metavar="DIR", help="Folder for the reports and found.yaml.")
     ] = Path("reports/fuzz"),

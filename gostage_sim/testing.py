@@ -28,10 +28,9 @@ from gostage_sim.faults.contract import (
     StrikesInChild,
     StrikesInParent,
 )
-from gostage_sim.faults.describe import parameters_of
+from gostage_sim.faults.describe import parameters_of, values_of
 from gostage_sim.guarantees.contract import Guarantee, Judgement, Verdict
 from gostage_sim.history.model import ChildHistory, FaultRecord, History, ParentHistory
-from gostage_sim.units import Bytes, Seconds, parse_duration, parse_size
 
 #: What no fault may load in a child that imports it: each costs a start milliseconds, or stands in its way.
 HEAVY: Final = frozenset(
@@ -191,10 +190,7 @@ def _example(kind: type[Fault]) -> tuple[dict[str, Any], Any]:
     items = YAML(typ="safe", pure=True).load(io.StringIO(kind.example))
     entry = items[0] if isinstance(items, list) and len(items) == 1 else {}
     assert {*entry} == {kind.kind, "at"}, _of(kind, f"has the example {kind.example!r}; expected one entry of faults:")
-    hints = get_type_hints(kind, include_extras=True)
-    parsers: dict[Any, Any] = {Seconds: parse_duration, Bytes: parse_size}
-    given = entry[kind.kind] or {}
-    return {name: parsers.get(hints[name], lambda it: it)(value) for name, value in given.items()}, entry["at"]
+    return values_of(kind, entry[kind.kind] or {}), entry["at"]
 
 
 def _nothing() -> History:

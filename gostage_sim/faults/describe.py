@@ -1,13 +1,15 @@
-"""The parameters of a fault as text: what `gostage-sim explain` prints of them."""
+"""The parameters of a fault as text, as `gostage-sim explain` prints them and scenario files have them."""
 
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-from gostage_sim.units import Bytes, Seconds, format_duration, format_size
+from gostage_sim.units import Bytes, Seconds, format_duration, format_size, parse_duration, parse_size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gostage_sim.faults.contract import Fault
 
 
@@ -36,6 +38,12 @@ def value_text(kind: type[Fault], name: str, value: Any) -> str:
     if hint == Bytes:
         return format_size(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def values_of(kind: type[Fault], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The other way round: parameters with their units read. ValueError for what is no duration or no size."""
+    parsers: dict[Any, Any] = {Seconds: parse_duration, Bytes: parse_size}
+    return {name: parsers.get(_hint(kind, name), lambda it: it)(value) for name, value in given.items()}
 
 
 def bounds_text(kind: type[Fault], name: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
 from dataclasses import dataclass, field
-from fcntl import F_GETPIPE_SZ, F_SETPIPE_SZ, fcntl
 from typing import TYPE_CHECKING, ClassVar
 
 from gostage_sim.faults.bounds import check_bounds
@@ -38,9 +38,9 @@ class SmallPipe:
         return "by gRPC messages do not go through a pipe" if transport == "grpc" else None
 
     def inject(self, victim: Victim) -> None:
-        before = fcntl(victim.stdout_fd, F_GETPIPE_SZ)
-        fcntl(victim.stdout_fd, F_SETPIPE_SZ, self.size)
-        victim.note(held=before, holds=fcntl(victim.stdout_fd, F_GETPIPE_SZ))
+        before = fcntl.fcntl(victim.stdout_fd, fcntl.F_GETPIPE_SZ)
+        fcntl.fcntl(victim.stdout_fd, fcntl.F_SETPIPE_SZ, self.size)
+        victim.note(held=before, holds=fcntl.fcntl(victim.stdout_fd, fcntl.F_GETPIPE_SZ))
 
     def witness(self, fault: FaultRecord, child: ChildHistory) -> str | None:
         """The size that the kernel tells before and after, and that messages were sent since."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gostage_sim.faults import FaultNotLoaded, fault_kinds
 from gostage_sim.fuzz import telling
-from gostage_sim.fuzz.generated import Data, generated, written
+from gostage_sim.fuzz.generated import generated, written
 from gostage_sim.fuzz.shrink import Found, Shrinker
 from gostage_sim.fuzz.trial import Trial
 from gostage_sim.guarantees import plug_in_problems
@@ -24,6 +24,7 @@ from gostage_sim.report.run_command import EXIT_CODES, Interruption, worker_coun
 from gostage_sim.report.run_report import Run, begin, in_order, write_all
 from gostage_sim.scenario.model import TRANSPORTS
 from gostage_sim.scenario.transports import Case, Choice
+from gostage_sim.strategies.parameters import Data
 
 #: In the report folder: the scenarios as they were drawn, and the smallest that fails.
 SCENARIOS, FOUND = "scenarios", "found.yaml"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
@@ -13,8 +12,7 @@ from gostage_sim import strategies
 from gostage_sim.scenario.loader import parse_text
 from gostage_sim.scenario.model import Transport
 from gostage_sim.scenario.transports import Case
-
-Data = dict[str, Any]
+from gostage_sim.strategies.parameters import Data
 
 #: Drawn at once. Hypothesis varies what it has drawn before, and a scenario takes too long to run for one much like it.
 _BATCH = 4

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from gostage_sim.fuzz.generated import read
 from gostage_sim.fuzz.smaller import smaller
@@ -14,9 +14,8 @@ from gostage_sim.fuzz.trial import failing, forget
 from gostage_sim.harness.result import ScenarioResult
 from gostage_sim.scenario.problems import ScenarioError
 from gostage_sim.scenario.transports import Case
+from gostage_sim.strategies.parameters import Data
 from gostage_sim.strategies.scenario import expectations
-
-Data = dict[str, Any]
 
 #: How often the scenario is run as it was found, and the smallest in the end.
 _AGAIN, _IN_THE_END = 3, 10

@@ -10,9 +10,8 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-Data = dict[str, Any]
-
-Path = tuple[str | int, ...]
+from gostage_sim.scenario.positions import Path
+from gostage_sim.strategies.parameters import Data
 
 #: What says how a child is judged or ended, and is no part of what happens to it.
 _KEPT = frozenset({"name", "transports", "timeout", "expect", "expect_verdict", "children", "steps", "faults", "at"})

@@ -8,7 +8,7 @@ import numpy as np
 
 from gostage_sim.guarantees.contract import Judgement
 from gostage_sim.guarantees.findings import Findings
-from gostage_sim.guarantees.streams import compare, first_swap, name
+from gostage_sim.guarantees.streams import compare, first_swap, name, times_of
 from gostage_sim.guarantees.wording import count, plain, seconds
 from gostage_sim.history.model import ChildHistory, History
 
@@ -110,8 +110,7 @@ def _check_wait(child: ChildHistory, other: ChildHistory, held: tuple[int, int],
     both = min(len(streams.sent), len(streams.handled))
     if not both or len(streams.doubled) or len(streams.invented):
         return
-    sent = other.sent.rows["t_ns"][streams.sent[:both]].astype(np.int64)
-    handled = other.handled.rows["t_ns"][streams.handled[:both]].astype(np.int64)
+    sent, handled = times_of(other.sent, streams.sent[:both]), times_of(other.handled, streams.handled[:both])
     since = np.maximum(np.maximum(sent, np.concatenate([sent[:1], handled[:-1]])), held[0])
     waited = np.where(handled >= held[1], held[1] - since, 0)
     for own_since, own_until in other.held:

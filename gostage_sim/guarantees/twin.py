@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gostage_sim.guarantees.findings import Findings
-from gostage_sim.guarantees.streams import compare
+from gostage_sim.guarantees.streams import compare, times_of
 from gostage_sim.guarantees.wording import count, ending, plain
 from gostage_sim.history.model import ENGINE_TYPES, ChildHistory, History, SpawnReport
 
@@ -70,5 +70,4 @@ def _delays(child: ChildHistory) -> NDArray[np.int64]:
     """From send to handler, of each message that can be paired, in nanoseconds."""
     streams = compare(child)
     both = min(len(streams.sent), len(streams.handled))
-    sent = child.sent.rows["t_ns"][streams.sent[:both]].astype(np.int64)
-    return child.handled.rows["t_ns"][streams.handled[:both]].astype(np.int64) - sent
+    return times_of(child.handled, streams.handled[:both]) - times_of(child.sent, streams.sent[:both])

@@ -95,9 +95,8 @@ def write_plan(plan: Plan, folder: Path) -> Path:
         own["faults"] = [fault for fault in child["faults"] if fault["at"]["point"] not in IN_PARENT]
         (folder / child["plan"]).write_text(json.dumps(own), "utf-8")
     path = folder / PLAN_NAME
-    path.write_text(
-        json.dumps({**plan, "twin": True if plan.get("twin") else None}), "utf-8"
-    )  # that one has its own folder
+    of_this_folder = {**plan, "twin": True if plan.get("twin") else None}  # that one has a folder of its own
+    path.write_text(json.dumps(of_this_folder), "utf-8")
     return path
 
 

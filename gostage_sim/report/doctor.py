@@ -82,7 +82,7 @@ def _system() -> Finding:
         "missing",
         found,
         "children are spawned and watched by pidfd, epoll and /proc, which only Linux has: here check, list, explain, "
-        "schema, new and workflow run work, and reports can be read; run scenarios in a Linux container",
+        "schema, new and report can be used; run scenarios in a Linux container",
     )
 
 

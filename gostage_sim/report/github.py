@@ -35,7 +35,7 @@ def commands(run: Run, environ: Mapping[str, str]) -> Iterable[str]:
         case = (result.file, result.scenario, result.transport, result.verdict)
         if result.verdict is not Verdict.PASS and case not in told:
             told.add(case)
-            line = min(read_source(result.file).faults.values(), default=1)
+            line = read_source(result.file).line
             title = f"{result.verdict}: {result.scenario} [{result.transport}]"
             place = f"file={_property(_in_repository(result.file, environ))},line={line},title={_property(title)}"
             often = f" ({reproduced(result)})" if result.reproduced else ""

@@ -24,6 +24,11 @@ class Source:
     problem: str | None = None
     """Why there is no text."""
 
+    @property
+    def line(self) -> int:
+        """Of the first fault, or of the beginning."""
+        return min(self.faults.values(), default=1)
+
 
 def read_source(file: str) -> Source:
     """Never raises: a report without a text is still a report."""

@@ -27,11 +27,6 @@ class Story:
     problem: str | None = None
     """Why there is no picture."""
 
-    @property
-    def line(self) -> int:
-        """Where in the file the first fault is, or the file begins."""
-        return min(self.source.faults.values(), default=1)
-
 
 def stories_of(run: Run) -> Sequence[Story]:
     """In the order of the results. What cannot be read of one costs its picture, and nothing else."""

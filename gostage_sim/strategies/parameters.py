@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from gostage_sim.faults import fault_kind, fault_kinds
 from gostage_sim.faults.contract import Fault
+from gostage_sim.faults.describe import values_of
 from gostage_sim.strategies.fates import LEFT_OUT, bearable
-from gostage_sim.units import Bytes, Seconds, format_duration, format_size, parse_duration, parse_size
+from gostage_sim.units import Bytes, Seconds, format_duration, format_size
 
 Data = dict[str, Any]
 """A mapping of a scenario file."""
@@ -79,9 +80,7 @@ def made(fault: Data) -> Fault:
 
 
 def _made(kind: type[Fault], given: Data) -> Fault:
-    hints = get_type_hints(kind, include_extras=True)
-    parsers: dict[Any, Any] = {Seconds: parse_duration, Bytes: parse_size}
-    return kind(**{name: parsers.get(hints[name], lambda it: it)(value) for name, value in given.items()})
+    return kind(**values_of(kind, given))
 
 
 def _that_agree(kind: type[Fault], given: Data, required: set[str]) -> Data:

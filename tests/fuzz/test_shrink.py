@@ -11,7 +11,7 @@ import pytest
 
 from gostage_sim import strategies
 from gostage_sim.fuzz.generated import generated
-from gostage_sim.fuzz.shrink import Data, Found, Shrinker
+from gostage_sim.fuzz.shrink import Found, Shrinker
 from gostage_sim.guarantees.contract import Judgement, Verdict
 from gostage_sim.harness.plan import make_plan
 from gostage_sim.harness.result import ScenarioResult
@@ -19,6 +19,7 @@ from gostage_sim.harness.verdict import unjudged
 from gostage_sim.scenario.loader import parse_text
 from gostage_sim.scenario.model import Scenario, Send
 from gostage_sim.scenario.transports import Case
+from gostage_sim.strategies.parameters import Data
 
 Rule = Callable[[Scenario], str | None]
 

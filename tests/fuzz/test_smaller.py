@@ -8,7 +8,8 @@ import json
 from hypothesis import HealthCheck, given, settings
 
 from gostage_sim import strategies
-from gostage_sim.fuzz.smaller import Data, smaller
+from gostage_sim.fuzz.smaller import smaller
+from gostage_sim.strategies.parameters import Data
 
 SCENARIO: Data = {
     "name": "found",

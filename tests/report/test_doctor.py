@@ -6,6 +6,7 @@ import platform
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,29 @@ def test_the_release_of_the_kernel(release: str, state: str, monkeypatch: pytest
     (found,) = [finding for finding in examine() if finding.name == "lost status"]
     assert found.state == state
     assert bool(found.meaning) == (state == "degraded")
+
+
+NOT_LINUX = """
+import fcntl, os, select, signal, sys
+for module, name in (
+    (fcntl, "F_GETPIPE_SZ"), (fcntl, "F_SETPIPE_SZ"), (fcntl, "F_SETSIG"), (os, "eventfd"), (os, "memfd_create"),
+    (os, "pidfd_open"), (os, "sched_getaffinity"), (os, "P_PIDFD"), (select, "epoll"), (signal, "pidfd_send_signal"),
+):
+    delattr(module, name)
+sys.argv = ["gostage-sim", *sys.argv[1:]]
+from gostage_sim.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("command", ["list faults", "explain small_pipe", "schema", "check .", "new made.yaml"])
+def test_what_starts_no_child_needs_no_linux(command: str, tmp_path: Path) -> None:
+    """As the doctor says: without what only Linux has, these work all the same."""
+    (tmp_path / "small.yaml").write_text("name: small\nchildren: {a: {steps: [{send: 5}]}}\n")
+    done = subprocess.run(
+        [sys.executable, "-c", NOT_LINUX, *command.split()], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_another_system_is_told_what_works_there(

@@ -104,7 +104,7 @@ def _counts(tally: Tally) -> str:
 def failures(stories: Sequence[Story]) -> list[Failure]:
     """Those that failed first, then those of which nobody knows."""
     found = [
-        Failure(index, story.result, story.line, _often(story.result), tuple(_broken(story.result)))
+        Failure(index, story.result, story.source.line, _often(story.result), tuple(_broken(story.result)))
         for index, story in enumerate(stories)
         if story.result.verdict is not Verdict.PASS
     ]
